@@ -1,0 +1,84 @@
+"""Warp images with spatial transformers: grid generator, sampler and localisation network, in NumPy and on the CLI.
+
+Convention: theta maps normalised output coordinates (x, y) to normalised input coordinates, x to the right, y down;
+`align_corners` is passed once and governs the grid generator and the sampler alike.
+
+Names load their modules when they are first used, so that `import stnwarp` costs nothing.
+"""
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stnwarp.conventions import Interpolation, PaddingMode, Units
+    from stnwarp.errors import StnwarpError
+    from stnwarp.grid import affine_grid, projective_grid, sampling_grid
+    from stnwarp.sampler import grid_sample
+    from stnwarp.transforms import Family, MatrixTransform, SamplingGrid, ThetaConstraints, Transform
+    from stnwarp.warp import spatial_transform, warp
+
+_HOMES = {
+    "Family": "transforms",
+    "Interpolation": "conventions",
+    "MatrixTransform": "transforms",
+    "PaddingMode": "conventions",
+    "SamplingGrid": "transforms",
+    "StnwarpError": "errors",
+    "ThetaConstraints": "transforms",
+    "Transform": "transforms",
+    "Units": "conventions",
+    "affine_grid": "grid",
+    "grid_sample": "sampler",
+    "projective_grid": "grid",
+    "sampling_grid": "grid",
+    "spatial_transform": "warp",
+    "warp": "warp",
+}
+
+__all__ = [
+    "Family",
+    "Interpolation",
+    "MatrixTransform",
+    "PaddingMode",
+    "SamplingGrid",
+    "StnwarpError",
+    "ThetaConstraints",
+    "Transform",
+    "Units",
+    "affine_grid",
+    "grid_sample",
+    "projective_grid",
+    "sampling_grid",
+    "spatial_transform",
+    "warp",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("stnwarp")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'stnwarp' has no attribute {name!r}")
+    value = getattr(import_module(f"stnwarp.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+class _Package(ModuleType):
+    """Keeps `stnwarp.warp` the function: importing the module of that name would put itself in its place."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _HOMES and isinstance(value, ModuleType):
+            value = getattr(value, name)
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -1,0 +1,78 @@
+"""The conventions of the whole project: enums, defaults, and the convention in words.
+
+Normalised coordinates run over [-1, 1], x to the right, y down. With ``align_corners=False`` -1 and 1 are the outer
+edges of the corner pixels, with True their centres. theta maps output coordinates to input coordinates. Pixel centres
+are at integers and pixel (0, 0) is the top-left one.
+
+This module loads nothing but the standard library, so that the command line can describe its options without NumPy.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import TypeVar
+
+from stnwarp.errors import ParameterError
+
+DEFAULT_ALIGN_CORNERS = False
+
+# Pillow's own error level (twice its warning level of 89,478,485 pixels), for the input and for the output.
+DEFAULT_MAX_PIXELS = 178_956_970
+
+
+class Interpolation(StrEnum):
+    """How the sampler reads between pixels."""
+
+    NEAREST = "nearest"
+    BILINEAR = "bilinear"
+
+
+class PaddingMode(StrEnum):
+    """What the sampler reads outside the image."""
+
+    ZEROS = "zeros"
+    BORDER = "border"
+    REFLECTION = "reflection"
+
+
+class Units(StrEnum):
+    """The coordinates a theta is written in."""
+
+    NORMALIZED = "normalized"
+    PIXEL = "pixel"
+
+
+DEFAULT_INTERPOLATION = Interpolation.BILINEAR
+DEFAULT_PADDING_MODE = PaddingMode.ZEROS
+
+DIRECTION = "output to input"  # the only direction theta and grids have; files that carry a transformation say it
+
+# Names that ONNX's GridSample (opset 20 and later) gives to the modes.
+_ONNX_MODES = {"linear": "bilinear", "cubic": "bicubic"}
+
+_E = TypeVar("_E", bound=StrEnum)
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """A ' (did you mean ...?)' for a misspelt *name*, or nothing."""
+    close = get_close_matches(name.lower(), list(known), n=1)
+    return f" (did you mean {str(close[0])!r}?)" if close else ""
+
+
+def member(enum: type[_E], name: str, what: str) -> _E:
+    """The member of *enum* called *name*; ParameterError names the choices."""
+    try:
+        return enum(name)
+    except ValueError:
+        choices = ", ".join(enum)
+        raise ParameterError(f"{what} must be one of {choices}, got {name!r}{suggestion(str(name), enum)}") from None
+
+
+def interpolation(name: str) -> Interpolation:
+    """The interpolation called *name*, by torch's, ONNX's or our spelling."""
+    return member(Interpolation, _ONNX_MODES.get(name, name), "interpolation")
+
+
+def padding_mode(name: str) -> PaddingMode:
+    """The padding mode called *name*."""
+    return member(PaddingMode, name, "padding_mode")
