@@ -1,0 +1,175 @@
+"""Three by three matrices of homogeneous coordinates: checked, applied to points, inverted.
+
+Nothing here knows whether the coordinates are normalised or pixels: theta and pixel matrices are alike.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from stnwarp.errors import ShapeError, SingularTransformError, ThetaError
+
+Array = NDArray[np.float64]
+
+# The inverse of a matrix of this condition number has about six good digits left, some thousandths of a pixel
+# in a large picture. What people warp with lies far below it, and a collapsed matrix far above.
+MAX_CONDITION = 1e10
+
+# Rounding errors that a product may have gathered, its factors' own included, in units of the last place of
+# the numbers added up; a composition of a dozen turns stays below a tenth of it.
+_ROUNDING = 64 * np.finfo(np.float64).eps
+_GRAIN = 256.0
+
+
+def as_floats(values: ArrayLike, what: str) -> Array:
+    """*values* as a new float64 array; ShapeError where they are not real numbers."""
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind not in "biuf":
+            # Integers beyond 64 bits arrive as objects; strings and complex numbers are refused.
+            array = np.array([_real(value) for value in array.ravel()]).reshape(array.shape)
+        return np.array(array, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ShapeError(f"{what} must be an array of real numbers; give every row the same count") from None
+
+
+def _real(value: object) -> float:
+    if not isinstance(value, (int, float)):
+        raise TypeError
+    try:
+        return float(value)
+    except OverflowError:  # an integer of 400 digits, from a file: reported as infinite, with its place
+        return math.inf
+
+
+def as_matrix(values: ArrayLike, what: str = "theta") -> Array:
+    """*values*, of shape (2, 3) or (3, 3), as a new (3, 3) float64 array.
+
+    An affine matrix comes back with the last row (0, 0, 1), whatever its scale was.
+
+    Raises:
+        ShapeError: another shape, or not real numbers.
+        ThetaError: an entry that is not finite, or a last row of zeros, which sends every point to infinity.
+    """
+    given = as_floats(values, what)
+    if given.shape not in ((2, 3), (3, 3)):
+        raise ShapeError(f"{what} must have shape (2, 3) or (3, 3), got {given.shape}")
+    for row, column in np.argwhere(~np.isfinite(given)):
+        raise ThetaError(f"{what} holds {given[row, column]} in row {row + 1}, column {column + 1}; use finite numbers")
+    matrix = np.eye(3)
+    matrix[: len(given)] = given
+    return _unit_scale(matrix, what)
+
+
+def _unit_scale(matrix: Array, what: str) -> Array:
+    if np.any(matrix[2, :2]):
+        return matrix
+    if matrix[2, 2] == 0.0:
+        raise ThetaError(f"the last row of {what} is all zeros; it must be 0 0 1, or a homography's")
+    with np.errstate(over="ignore"):
+        scaled: Array = matrix / matrix[2, 2]
+    if not np.isfinite(scaled).all():
+        raise ThetaError(f"{what} is too large for its last number {matrix[2, 2]:g}; write it with a last number of 1")
+    return scaled
+
+
+def is_affine(matrix: Array) -> bool:
+    """Whether the last row of *matrix* is (0, 0, 1)."""
+    return bool(matrix[2, 0] == 0.0 and matrix[2, 1] == 0.0 and matrix[2, 2] == 1.0)
+
+
+def shift(x: float, y: float) -> Array:
+    """The (3, 3) matrix that adds (x, y) to a point."""
+    return np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
+
+
+def product(*factors: Array) -> Array:
+    """The product of (3, 3) matrices, entries that miss a multiple of 1/256 by rounding alone put onto it.
+
+    Theta cannot hold a quarter turn of a 640x427 picture exactly (its entries are 640/427 and 427/640), so
+    the way back to pixels returns 0.9999999999999999 for 1, and a warp would then blend neighbours where it
+    should copy; turns of 30 and 60 degrees leave 1e-17 for 0. The error is bounded by the size of the terms
+    added up, which tells a rounding error from a number that was meant.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        exact, terms = np.eye(3), np.eye(3)
+        for factor in factors:
+            exact, terms = exact @ factor, terms @ np.abs(factor)
+        near = np.rint(exact * _GRAIN) / _GRAIN
+        return np.where(np.abs(exact - near) <= _ROUNDING * terms, near, exact) + 0.0
+
+
+def map_points(matrix: Array, points: ArrayLike) -> Array:
+    """The images of *points* (..., 2), in (x, y), under *matrix*: (..., 2) float64.
+
+    A point on the horizon of a homography comes out infinite or NaN, never as an error: outside any image.
+    """
+    given = as_floats(points, "points")
+    if given.ndim == 0 or given.shape[-1] != 2:
+        raise ShapeError(f"points must have shape (..., 2), last axis (x, y), got {given.shape}")
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        mapped = given @ matrix[:2, :2].T + matrix[:2, 2]
+        if not is_affine(matrix):
+            mapped /= given @ matrix[2, :2, np.newaxis] + matrix[2, 2]
+    return np.asarray(mapped)
+
+
+def invert(matrix: Array, what: str = "the transform") -> Array:
+    """The inverse of *matrix* (3, 3); exact wherever the arithmetic of its entries is, as for quarter turns.
+
+    Raises:
+        SingularTransformError: the condition number, taken after rows and columns were scaled alike so that a
+            large shift or a small scale does not count against a matrix, is above MAX_CONDITION.
+    """
+    if not np.isfinite(matrix).all():
+        raise SingularTransformError(f"{what} cannot be inverted: its numbers are beyond float64")
+    linear = matrix.copy()
+    affine = is_affine(matrix)
+    if affine:
+        linear[:2, 2] = 0.0  # a shift never makes a matrix singular, however far it goes
+    with np.errstate(all="ignore"):
+        scaled, rows, columns = _equilibrated(linear)
+        condition = float(np.linalg.cond(scaled))
+        if not condition <= MAX_CONDITION:  # written so that NaN fails as well
+            raise _singular(what, condition)
+        inverse = columns[:, np.newaxis] * _adjugate_inverse(scaled) * rows
+        if affine:
+            inverse[:2, 2] = -(inverse[:2, :2] @ matrix[:2, 2])
+            inverse[2] = (0.0, 0.0, 1.0)  # the division may have left 0.9999999999999999
+    if not np.isfinite(inverse).all():
+        raise SingularTransformError(f"{what} cannot be inverted: numbers of its inverse are beyond float64")
+    return np.asarray(inverse + 0.0)  # adding zero turns -0.0 into 0.0
+
+
+def _singular(what: str, condition: float) -> SingularTransformError:
+    return SingularTransformError(
+        f"{what} cannot be inverted: its condition number is {condition:.3g} (limit {MAX_CONDITION:.0e}); "
+        "it squeezes the picture onto a line or a point"
+    )
+
+
+def _equilibrated(matrix: Array) -> tuple[Array, Array, Array]:
+    """Rows and columns scaled to about one; by powers of two, so that no entry is rounded."""
+    scaled = matrix.copy()
+    rows, columns = np.ones(3), np.ones(3)
+    for _ in range(3):
+        by_row = _reciprocal_power(np.abs(scaled).max(axis=1))
+        scaled *= by_row[:, np.newaxis]
+        by_column = _reciprocal_power(np.abs(scaled).max(axis=0))
+        scaled *= by_column
+        rows *= by_row
+        columns *= by_column
+    return scaled, rows, columns
+
+
+def _reciprocal_power(sizes: Array) -> Array:
+    _, exponents = np.frexp(sizes)
+    return np.where(sizes > 0.0, np.ldexp(1.0, np.minimum(1 - exponents, 1000)), 1.0)
+
+
+def _adjugate_inverse(matrix: Array) -> Array:
+    # Cofactors rather than LU: as accurate at this size, and every step exact with entries 0, 1 and -1.
+    first, second, third = matrix
+    cofactors = np.array([np.cross(second, third), np.cross(third, first), np.cross(first, second)])
+    return np.asarray(cofactors.T / (first @ cofactors[0]))

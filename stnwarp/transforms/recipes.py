@@ -1,0 +1,208 @@
+"""Recipes: from the size of one image to the transform and the output size for it.
+
+What a user asks for once ("turn by 17 degrees, fit") is another theta for every image size. A recipe holds
+what was asked; place() answers for one image. align_corners says what the normalised coordinates of the
+answer mean.
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from stnwarp.errors import ParameterError
+from stnwarp.transforms import matrices
+from stnwarp.transforms.canvas import SizeMode, SizeRequest, fit
+from stnwarp.transforms.families import MatrixTransform, SamplingGrid, Transform
+from stnwarp.transforms.matrices import Array
+from stnwarp.transforms.motion import Move, checked_quad, forward_matrix, quad_matrix
+from stnwarp.transforms.pixels import (
+    frame_matrix,
+    normalised_from_pixel,
+    pixel_from_normalised,
+    theta_from_pixel_matrix,
+)
+
+__all__ = [
+    "CornersRecipe",
+    "GridRecipe",
+    "MovesRecipe",
+    "PixelRecipe",
+    "Placed",
+    "Recipe",
+    "SizeMode",
+    "SizeRequest",
+    "ThetaRecipe",
+]
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Placed:
+    """What one image is warped by, and the (height, width) of the result."""
+
+    transform: Transform
+    size: Size
+
+
+class Recipe(Protocol):
+    """What was asked for, whatever the image."""
+
+    def place(self, input_size: Size, request: SizeRequest, align_corners: bool) -> Placed:
+        """The transform and the output size for an image of *input_size* (height, width).
+
+        Raises:
+            SingularTransformError: an inverse is needed and there is none.
+            ParameterError: a size that this recipe cannot give.
+        """
+
+
+@dataclass(frozen=True)
+class ThetaRecipe:
+    """A theta in normalised coordinates: the same for images of any size.
+
+    An exact size samples the same frame more or less densely, as affine_grid does; fit keeps the pixels' own
+    size.
+
+    Raises:
+        SingularTransformError: *inverse* of a transform that has none.
+    """
+
+    transform: MatrixTransform
+    inverse: bool = False
+    _theta: MatrixTransform = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_theta", self.transform.inverse() if self.inverse else self.transform)
+
+    def place(self, input_size: Size, request: SizeRequest, align_corners: bool) -> Placed:
+        """See Recipe.place."""
+        if request.mode is not SizeMode.FIT:
+            return Placed(self._theta, request.exact_or(input_size))
+        reverse = frame_matrix(self._theta.theta, input_size, align_corners)
+        return _fitted(reverse, matrices.invert(reverse, "theta"), input_size, align_corners)
+
+
+@dataclass(frozen=True, eq=False)
+class PixelRecipe:
+    """A matrix in pixels, (2, 3) or (3, 3), from output pixel index to input pixel index.
+
+    An exact size is a canvas of that many pixels, like OpenCV's dsize: nothing is stretched to it.
+
+    Raises:
+        ShapeError, ThetaError: another shape, or numbers that are not finite.
+        SingularTransformError: *inverse* of a matrix that has none.
+    """
+
+    matrix: Array
+    inverse: bool = False
+    _reverse: Array = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        matrix = matrices.as_matrix(self.matrix, "the pixel matrix")
+        object.__setattr__(self, "matrix", matrix)
+        object.__setattr__(self, "_reverse", matrices.invert(matrix, "the pixel matrix") if self.inverse else matrix)
+
+    def place(self, input_size: Size, request: SizeRequest, align_corners: bool) -> Placed:
+        """See Recipe.place."""
+        if request.mode is SizeMode.FIT:
+            forward = self.matrix if self.inverse else matrices.invert(self.matrix, "the pixel matrix")
+            return _fitted(self._reverse, forward, input_size, align_corners)
+        return _placed(self._reverse, input_size, request.exact_or(input_size), align_corners)
+
+
+@dataclass(frozen=True)
+class MovesRecipe:
+    """Moves of the picture, in order, about its centre.
+
+    An exact size samples the frame of the input's size more or less densely.
+    """
+
+    moves: tuple[Move, ...]
+    inverse: bool = False
+
+    def place(self, input_size: Size, request: SizeRequest, align_corners: bool) -> Placed:
+        """See Recipe.place."""
+        forward = forward_matrix(self.moves, input_size)
+        reverse = matrices.invert(forward, "the mix of moves")
+        if self.inverse:
+            forward, reverse = reverse, forward
+        if request.mode is SizeMode.FIT:
+            return _fitted(reverse, forward, input_size, align_corners)
+        placed = _placed(reverse, input_size, input_size, align_corners)
+        return Placed(placed.transform, request.exact_or(input_size))
+
+
+@dataclass(frozen=True, eq=False)
+class CornersRecipe:
+    """Four corners in the input, clockwise from the top left, that become the corners of the output.
+
+    Corners are pixel centres on both sides. Fit gives the output the mean length of the quad's opposite
+    sides. Inverse puts the whole picture into the quad, on a canvas of the input's size, of an exact size, or
+    one that fits.
+
+    Raises:
+        ShapeError: not four points.  ParameterError: a quad that is not convex, or three of its corners on a
+            line.
+    """
+
+    corners: Array
+    inverse: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "corners", checked_quad(self.corners))
+
+    def place(self, input_size: Size, request: SizeRequest, align_corners: bool) -> Placed:
+        """See Recipe.place."""
+        if self.inverse:
+            forward = quad_matrix(self.corners, input_size)
+            return PixelRecipe(forward, inverse=True).place(input_size, request, align_corners)
+        size = self._own_size() if request.mode is SizeMode.FIT else request.exact_or(input_size)
+        return _placed(quad_matrix(self.corners, size), input_size, size, align_corners)
+
+    def _own_size(self) -> Size:
+        sides = np.roll(self.corners, -1, axis=0) - self.corners
+        top, right, bottom, left = (float(length) for length in np.hypot(sides[:, 0], sides[:, 1]))
+        # Centres that lie n pixels apart belong to n + 1 pixels: the quad of a whole image gives its own
+        # size.
+        return _whole((right + left) / 2) + 1, _whole((top + bottom) / 2) + 1
+
+
+@dataclass(frozen=True)
+class GridRecipe:
+    """A sampling grid: it has its own output size, and no inverse."""
+
+    grid: SamplingGrid
+    inverse: bool = False
+
+    def __post_init__(self) -> None:
+        if self.inverse:
+            self.grid.inverse()
+
+    def place(self, input_size: Size, request: SizeRequest, align_corners: bool) -> Placed:
+        """See Recipe.place; the grid comes back in the convention asked for, reading the same pixels."""
+        height, width = self.grid.size
+        if request.mode is SizeMode.FIT or request.exact_or(self.grid.size) != self.grid.size:
+            raise ParameterError(f"a sampling grid gives the size it was made for, {width}x{height}; leave --size out")
+        if self.grid.align_corners == align_corners:
+            return Placed(self.grid, self.grid.size)
+        pixels = pixel_from_normalised(input_size, self.grid.align_corners)
+        change = normalised_from_pixel(input_size, align_corners) @ pixels
+        points = matrices.map_points(change, self.grid.grid).astype(self.grid.grid.dtype)
+        return Placed(SamplingGrid(points, align_corners), self.grid.size)
+
+
+def _whole(length: float) -> int:
+    return math.floor(length + 0.5)
+
+
+def _placed(reverse: Array, input_size: Size, output_size: Size, align_corners: bool) -> Placed:
+    theta = theta_from_pixel_matrix(reverse, input_size, output_size, align_corners)
+    return Placed(MatrixTransform(theta), output_size)
+
+
+def _fitted(reverse: Array, forward: Array, input_size: Size, align_corners: bool) -> Placed:
+    matrix, size = fit(reverse, forward, input_size)
+    return _placed(matrix, input_size, size, align_corners)
