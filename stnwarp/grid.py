@@ -1,0 +1,123 @@
+"""The grid generator: theta and an output size -> the sampling grid.
+
+Convention: theta maps normalised output coordinates (x, y, 1) to normalised input coordinates (x, y); x to the right, y
+down. With ``align_corners=False`` -1 and 1 are the outer edges of the corner pixels, with True their centres; one
+value governs the generator and the sampler. An axis of one pixel has its only point at 0.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from stnwarp.arrays import checked_size
+from stnwarp.conventions import DEFAULT_ALIGN_CORNERS
+from stnwarp.errors import ShapeError, ThetaError
+from stnwarp.transforms import MatrixTransform, SamplingGrid, Transform
+
+
+def regular_axis(size: int, align_corners: bool) -> NDArray[np.float64]:
+    """The normalised coordinates of the *size* pixel centres of an axis, float64 (size,)."""
+    index = np.arange(size, dtype=np.float64)
+    if not align_corners:
+        return (2 * index + 1) / size - 1
+    return 2 * index / (size - 1) - 1 if size > 1 else np.zeros(1)
+
+
+def affine_grid(
+    theta: ArrayLike, size: Sequence[int], align_corners: bool = DEFAULT_ALIGN_CORNERS
+) -> NDArray[np.floating]:
+    """The sampling grid of an affine *theta* over the regular grid of an output of *size*.
+
+    Computed in float64 and rounded once to theta's own float type.
+
+    Args:
+        theta: (N, 2, 3) with size (N, C, H, W), or (2, 3) with size (H, W).
+        size: of the output, in pixels; C is not used.
+        align_corners: see the convention above.
+
+    Returns:
+        (N, H, W, 2) or (H, W, 2), last axis (x, y), float32 for a float32 theta, else float64.
+
+    Raises:
+        ShapeError: theta and size do not fit together.  ThetaError: theta is not finite.
+
+    Source: Jaderberg et al. 2015, equation (1); torch.nn.functional.affine_grid; ONNX AffineGrid-20.
+    """
+    matrices = _checked_theta(theta, rows=2)
+    height, width = _output_size(matrices, size)
+    grid = np.empty((*matrices.shape[:-2], height, width, 2), _grid_type(theta))
+    x, y = regular_axis(width, align_corners), regular_axis(height, align_corners)[:, None]
+    for axis in range(2):
+        across, along, shift = (matrices[..., axis, entry, None, None] for entry in range(3))
+        grid[..., axis] = across * x + (along * y + shift)
+    return grid
+
+
+def projective_grid(
+    theta: ArrayLike, size: Sequence[int], align_corners: bool = DEFAULT_ALIGN_CORNERS
+) -> NDArray[np.floating]:
+    """The sampling grid of a homography: `affine_grid` for (N, 3, 3) with (N, C, H, W), or (3, 3) with (H, W).
+
+    Points on the horizon, where the third coordinate is zero, come out infinite or NaN: the sampler counts them as
+    outside the image.
+
+    Raises:
+        ShapeError: theta and size do not fit together.  ThetaError: theta is not finite.
+    """
+    matrices = _checked_theta(theta, rows=3)
+    height, width = _output_size(matrices, size)
+    x, y = regular_axis(width, align_corners), regular_axis(height, align_corners)[:, None]
+    parts = []
+    for axis in range(3):
+        across, along, shift = (matrices[..., axis, entry, None, None] for entry in range(3))
+        parts.append(across * x + (along * y + shift))
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        grid = np.stack((parts[0] / parts[2], parts[1] / parts[2]), axis=-1)
+        return grid.astype(_grid_type(theta), copy=False)
+
+
+def sampling_grid(
+    transform: Transform, size: tuple[int, int], align_corners: bool = DEFAULT_ALIGN_CORNERS
+) -> NDArray[np.floating]:
+    """The sampling grid (H, W, 2) of any *transform* for an output of *size* (height, width).
+
+    Raises:
+        ShapeError: a transform given point by point is for another size.
+    """
+    if isinstance(transform, SamplingGrid):
+        if transform.size != checked_size(size):
+            raise ShapeError(f"the sampling grid is for an output of {transform.size}, not of {tuple(size)}")
+        return transform.grid
+    if isinstance(transform, MatrixTransform):
+        if transform.is_affine:
+            return affine_grid(transform.theta[:2], size, align_corners)
+        return projective_grid(transform.theta, size, align_corners)
+    height, width = checked_size(size)
+    x, y = np.meshgrid(regular_axis(width, align_corners), regular_axis(height, align_corners))
+    return transform.map_points(np.stack((x, y), axis=-1))
+
+
+def _checked_theta(theta: ArrayLike, rows: int) -> NDArray[np.float64]:
+    matrices = np.asarray(theta)
+    if matrices.ndim not in (2, 3) or matrices.shape[-2:] != (rows, 3) or matrices.dtype.kind not in "iuf":
+        found = f"shape {matrices.shape} of {matrices.dtype}"
+        raise ShapeError(f"theta must be numbers of shape ({rows}, 3) or (N, {rows}, 3), got {found}")
+    if not np.isfinite(matrices).all():
+        raise ThetaError(f"theta must be finite, got {matrices[~np.isfinite(matrices)][0]}")
+    return matrices.astype(np.float64)
+
+
+def _output_size(matrices: NDArray[np.float64], size: Sequence[int]) -> tuple[int, int]:
+    sides = tuple(size)
+    if matrices.ndim == 3:
+        if len(sides) != 4 or sides[0] != len(matrices):
+            raise ShapeError(f"size must be (N, C, H, W) with N = {len(matrices)} as in theta, got {sides}")
+        sides = sides[2:]
+    elif len(sides) != 2:
+        raise ShapeError(f"size must be (H, W) for one theta of shape {matrices.shape}, got {sides}")
+    return checked_size((sides[0], sides[1]))
+
+
+def _grid_type(theta: ArrayLike) -> type[np.floating]:
+    return np.float32 if np.asarray(theta).dtype.newbyteorder("=") == np.float32 else np.float64

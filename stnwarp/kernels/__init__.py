@@ -1,0 +1,1 @@
+"""All compiled code: kernels take arrays and an output, allocate nothing, release the GIL."""

@@ -1,0 +1,135 @@
+"""Bilinear sampling of any dtype, channel count and layout, one channel of a block at a time."""
+
+import numpy as np
+
+from stnwarp.kernels.arithmetic import like, weighted
+from stnwarp.kernels.blocks import (
+    DOWN,
+    FIRST,
+    INSIDE,
+    LEFT_WEIGHT,
+    LOWER_WEIGHT,
+    OUTSIDE,
+    OUTSIDE_WEIGHT,
+    RIGHT,
+    RIGHT_WEIGHT,
+    UNKNOWN,
+    UPPER_WEIGHT,
+    Call,
+    Memory,
+)
+from stnwarp.kernels.coordinates import fold_places, generate_places
+from stnwarp.kernels.jit import inlined, kernel
+from stnwarp.kernels.memory import load_points, load_source, store_rounded
+from stnwarp.kernels.neighbours import fill_pixels, locate_anywhere, locate_inside
+from stnwarp.kernels.regions import block_at, output_offset, region_of, row_edges
+
+
+@kernel
+def bilinear_rows(
+    source: Memory,
+    output: Memory,
+    call: Call,
+    matrices: Memory,
+    grid: Memory,
+    fill: Memory,
+    places: Memory,
+    offsets: Memory,
+    weights: Memory,
+    pixels: Memory,
+    start: int,
+    stop: int,
+) -> None:
+    """Sample rows [start, stop) of the batch's outputs, counted through all images.
+
+    source and output are flat; matrices and grid as in `coordinates`; fill has one number a channel in the weights'
+    type; places, offsets, weights and pixels are the calling thread's own work space.
+    """
+    for index in range(start, stop):
+        image, row = index // call.output_height, index % call.output_height
+        edges = row_edges(call, matrices, image, row, 0)
+        column = 0
+        while column < call.output_width:
+            count, region = block_at(column, edges, call.output_width)
+            if region != OUTSIDE:
+                generate_places(call, matrices, grid, image, row, column, count, places)
+            if region == UNKNOWN:
+                region = region_of(call, count, places, 0)
+            if region == INSIDE:
+                locate_inside(call, image, count, places, offsets, weights)
+                _blend_inside(source, output, call, offsets, weights, image, row, column, count)
+            elif region == OUTSIDE:
+                fill_pixels(call, output, fill, image, row, column, count)
+            else:
+                blend_rim(source, output, call, fill, places, offsets, weights, image, row, column, count)
+            column += count
+
+
+@inlined
+def _blend_inside(
+    source: Memory,
+    output: Memory,
+    call: Call,
+    offsets: Memory,
+    weights: Memory,
+    image: int,
+    row: int,
+    column: int,
+    count: int,
+) -> None:
+    right, down, step = (
+        np.uintp(call.column_stride),
+        np.uintp(call.row_stride),
+        np.uintp(call.output_column_stride),
+    )
+    for channel in range(call.channels):
+        shift = np.uintp(channel * call.channel_stride)
+        first = np.uintp(output_offset(call, image, row, column) + channel * call.output_channel_stride)
+        for k in range(np.uintp(count)):
+            at = np.uintp(load_points(offsets, FIRST + k)) + shift
+            across, along = load_points(weights, RIGHT_WEIGHT + k), load_points(weights, LOWER_WEIGHT + k)
+            one = like(across, 1)
+            a, b = load_source(source, at), load_source(source, at + right)
+            c, d = load_source(source, at + down), load_source(source, at + down + right)
+            upper = weighted(a, one - across) + weighted(b, across)
+            lower = weighted(c, one - across) + weighted(d, across)
+            store_rounded(output, first + k * step, weighted(upper, one - along) + weighted(lower, along))
+
+
+@inlined
+def blend_rim(
+    source: Memory,
+    output: Memory,
+    call: Call,
+    fill: Memory,
+    places: Memory,
+    offsets: Memory,
+    weights: Memory,
+    image: int,
+    row: int,
+    column: int,
+    count: int,
+) -> None:
+    """Sample a block wherever its places lie: outside the image, on its rim, or not a number."""
+    fold_places(call, count, places)
+    locate_anywhere(call, image, count, places, offsets, weights)
+    step = np.uintp(call.output_column_stride)
+    for channel in range(call.channels):
+        shift = np.uintp(channel * call.channel_stride)
+        first = np.uintp(output_offset(call, image, row, column) + channel * call.output_channel_stride)
+        outside = load_source(fill, np.uintp(channel))
+        for k in range(np.uintp(count)):
+            at = np.uintp(load_points(offsets, FIRST + k)) + shift
+            right, down = np.uintp(load_points(offsets, RIGHT + k)), np.uintp(load_points(offsets, DOWN + k))
+            left_weight, right_weight = (
+                load_points(weights, LEFT_WEIGHT + k),
+                load_points(weights, RIGHT_WEIGHT + k),
+            )
+            a, b = load_source(source, at), load_source(source, at + right)
+            c, d = load_source(source, at + down), load_source(source, at + down + right)
+            upper = weighted(a, left_weight) + weighted(b, right_weight)
+            lower = weighted(c, left_weight) + weighted(d, right_weight)
+            value = weighted(upper, load_points(weights, UPPER_WEIGHT + k))
+            value += weighted(lower, load_points(weights, LOWER_WEIGHT + k))
+            value += weighted(outside, load_points(weights, OUTSIDE_WEIGHT + k))
+            store_rounded(output, first + k * step, value)

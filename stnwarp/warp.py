@@ -1,0 +1,133 @@
+"""Fused reverse mapping: theta -> output, one block of coordinates at a time, without ever storing the grid.
+
+Convention: theta maps normalised output coordinates to normalised input coordinates (x, y), x to the right, y down; one
+`align_corners` governs the generator and the sampler alike.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from stnwarp.arrays import batch_of_image, batch_of_maps, checked, checked_size
+from stnwarp.conventions import DEFAULT_ALIGN_CORNERS
+from stnwarp.errors import ParameterError, ShapeError
+from stnwarp.grid import sampling_grid
+from stnwarp.sampler import Mapping, grid_mapping, matrix_mapping, sample
+from stnwarp.transforms import MatrixTransform, SamplingGrid, Transform, pixel_matrix
+
+
+def warp(
+    image: ArrayLike,
+    transform: ArrayLike | Transform,
+    size: tuple[int, int] | None = None,
+    *,
+    interpolation: str = "bilinear",
+    padding_mode: str = "zeros",
+    fill: ArrayLike = 0,
+    align_corners: bool = DEFAULT_ALIGN_CORNERS,
+    threads: int = 1,
+) -> NDArray[Any]:
+    """Warp *image*: read it where *transform* says, for every pixel of an output of *size*.
+
+    Coordinates are computed in float64 whatever the image's dtype; integer outputs are rounded once, half to even.
+    Near the rim the image is blended with the fill, so that a fill of the background's colour leaves no dark line.
+
+    Args:
+        image: (H, W) or (H, W, C), any number of channels, uint8, uint16, float32 or float64.
+        transform: theta (2, 3) or (3, 3), a sampling grid (H', W', 2), or a `Transform`.
+        size: (height, width) of the output; by default the image's, or a grid's own.
+        interpolation: nearest (halves to even) or bilinear.
+        padding_mode: zeros (read the fill outside), border or reflection.
+        fill: what is read outside under zeros, a number or one for each channel, in the image's own units.
+        align_corners: see the convention above. A `SamplingGrid` carries its own and must agree.
+        threads: how many bands of rows are worked off at a time; the result does not depend on it.
+
+    Returns:
+        (height, width) or (height, width, C) of the image's dtype.
+
+    Raises:
+        ShapeError: image, transform or size has the wrong shape.  ThetaError: theta is not finite.
+        ParameterError: an unknown mode, a fill the dtype cannot hold, or two values of align_corners.
+
+    Source: Jaderberg et al. 2015, equations (1) and (5).
+    """
+    picture = checked(image, "image")
+    if picture.ndim not in (2, 3):
+        raise ShapeError(f"image must be (H, W) or (H, W, C), got {picture.shape}")
+    mapping, (height, width) = _mapping(transform, picture.shape[:2], size, padding_mode, align_corners)
+    output = np.empty((height, width, *picture.shape[2:]), picture.dtype)
+    sample(batch_of_image(picture), batch_of_image(output), mapping, interpolation, fill, threads)
+    return output
+
+
+def spatial_transform(
+    input: ArrayLike,
+    theta: ArrayLike,
+    size: tuple[int, int] | None = None,
+    mode: str = "bilinear",
+    padding_mode: str = "zeros",
+    align_corners: bool = DEFAULT_ALIGN_CORNERS,
+) -> NDArray[Any]:
+    """`grid_sample(input, affine_grid(theta, size))` without ever storing the grid.
+
+    Coordinates are computed in float64, so that long rows are as exact as short ones.
+
+    Args:
+        input: (N, C, H, W), uint8, uint16, float32 or float64, of any strides.
+        theta: (N, 2, 3), or (N, 3, 3) for homographies.
+        size: (height, width) of the output; by default the input's.
+        mode, padding_mode, align_corners: as in `grid_sample`.
+
+    Returns:
+        (N, C, height, width) of the input's dtype.
+
+    Raises:
+        ShapeError: input, theta or size has the wrong shape.  ThetaError: theta is not finite.
+    """
+    maps, thetas = checked(input, "input"), np.asarray(theta)
+    if maps.ndim != 4:
+        raise ShapeError(f"input must be (N, C, H, W), got {maps.shape}")
+    if thetas.ndim != 3 or len(thetas) != len(maps):
+        raise ShapeError(f"theta must be (N, 2, 3) or (N, 3, 3) with N = {len(maps)}, got {thetas.shape}")
+    input_size = (maps.shape[2], maps.shape[3])
+    height, width = checked_size(size or input_size)
+    matrices = [pixel_matrix(each, input_size, (height, width), align_corners) for each in thetas]
+    output = np.empty((*maps.shape[:2], height, width), maps.dtype)
+    mapping = matrix_mapping(np.stack(matrices), padding_mode, align_corners)
+    sample(batch_of_maps(maps), batch_of_maps(output), mapping, mode, 0)
+    return output
+
+
+def _mapping(
+    transform: ArrayLike | Transform,
+    input_size: tuple[int, int],
+    size: tuple[int, int] | None,
+    padding_mode: str,
+    align_corners: bool,
+) -> tuple[Mapping, tuple[int, int]]:
+    """The kernels' mapping for *transform*, and the output's size."""
+    known = transform if isinstance(transform, Transform) else _transform(transform, align_corners)
+    if isinstance(known, MatrixTransform):
+        output_size = checked_size(size or input_size)
+        matrix = pixel_matrix(known.theta, input_size, output_size, align_corners)
+        return matrix_mapping(matrix[None], padding_mode, align_corners), output_size
+    if isinstance(known, SamplingGrid):
+        if known.align_corners != align_corners:
+            raise ParameterError(
+                f"the sampling grid was made with align_corners={known.align_corners}; sample it with the same"
+            )
+        size = size or known.size
+    output_size = checked_size(size or input_size)
+    grid = sampling_grid(known, output_size, align_corners)
+    return grid_mapping(grid, padding_mode, align_corners), output_size
+
+
+def _transform(given: ArrayLike, align_corners: bool) -> Transform:
+    """A plain array as what its shape says: theta if it is (2, 3) or (3, 3), else a sampling grid."""
+    array = np.asarray(given)
+    if array.shape in ((2, 3), (3, 3)):
+        return MatrixTransform(array)
+    if array.ndim != 3 or array.shape[2] != 2:
+        raise ShapeError(f"transform must be theta (2, 3) or (3, 3), or a grid (H, W, 2), got {array.shape}")
+    return SamplingGrid(array, align_corners)

@@ -1,0 +1,144 @@
+"""The kernels themselves: codes, machine code, specialisations, cache, and the same results without the compiler."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stnwarp.kernels import blocks
+from stnwarp.sampler import PADDING_CODES
+
+ROOT = Path(__file__).parents[1]
+compiled_only = pytest.mark.skipif(
+    os.environ.get("NUMBA_DISABLE_JIT") == "1" or os.environ.get("NUMBA_BOUNDSCHECK") == "1",
+    reason="kernels run in Python or check their indices: there is no machine code of ours to look at",
+)
+
+
+def _run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+
+
+def test_codes_are_those_of_the_enums() -> None:
+    assert {mode.name: code for mode, code in PADDING_CODES.items()} == {
+        name: getattr(blocks, name) for name in ("ZEROS", "BORDER", "REFLECTION")
+    }
+
+
+def test_parts_of_the_work_space_do_not_overlap() -> None:
+    places, offsets, weights, pixels = blocks.work_space(np.float32)
+    assert len(places) == blocks.Y + blocks.BLOCK
+    assert len(offsets) == blocks.DOWN + blocks.BLOCK
+    assert len(weights) == blocks.OUTSIDE_WEIGHT + blocks.BLOCK
+    assert len(pixels) == blocks.BLOCK
+    assert weights.dtype == np.float32
+
+
+@compiled_only
+@pytest.mark.parametrize(("kernel", "channels"), [("packed_rgb_rows", 3), ("packed_gray_rows", 1)])
+def test_sampling_loops_are_vectorised(kernel: str, channels: int) -> None:
+    """Gathers in LLVM's own code for a processor that has them, and nothing that counts references."""
+    code = f"""if True:
+        import numpy as np
+        from stnwarp.kernels import packed
+        from stnwarp.warp import warp
+        warp(np.zeros((8, 8, {channels}), np.uint8), np.eye(2, 3))
+        text = next(iter(packed.{kernel}.inspect_llvm().values()))
+        assert "llvm.masked.gather" in text, "the compiler no longer vectorises the gather loop"
+        assert "NRT_incref" not in text, "references are counted inside the kernel"
+    """
+    features = "+avx512f,+avx512bw,+avx512dq,+avx512vl,+avx2,+fma"
+    compiled = """if True:
+        import llvmlite.binding
+        import stnwarp.kernels.native as native
+        native._link = lambda *_: lambda *_: 0
+    """
+    run = _run(
+        compiled + code.removeprefix("if True:"),
+        STNWARP_NUMBA_CACHE="0",
+        NUMBA_CPU_NAME="skylake-avx512",
+        NUMBA_CPU_FEATURES=features,
+    )
+    assert run.returncode == 0, run.stderr
+
+
+@compiled_only
+def test_an_rgb_folder_needs_one_specialisation_and_no_compiler_once_cached(tmp_path: Path) -> None:
+    code = """if True:
+        import sys
+        import numpy as np
+        from stnwarp import sampler
+        from stnwarp.warp import warp
+        for image in (np.zeros((8, 9, 3), np.uint8), np.zeros((30, 20, 3), np.uint8)[::2]):
+            image.setflags(write=False)
+            for theta in (np.eye(2, 3), np.eye(3) + [[0, 0, 0], [0, 0, 0], [0.1, 0, 0]]):
+                for padding in ("zeros", "border", "reflection"):
+                    warp(image, theta, (5, 6), padding_mode=padding, fill=3, threads=2)
+        kernels = [*sampler._KERNELS.values(), *sampler._PACKED_BILINEAR.values()]
+        assert {kernel.name: len(kernel.specialisations) for kernel in kernels if kernel.specialisations} == {
+            "packed_rgb_rows": 1
+        }
+        print("numba" in sys.modules)
+    """
+    runs = [_run(code, STNWARP_CACHE_DIR=str(tmp_path)) for _ in range(2)]
+    assert [run.returncode for run in runs] == [0, 0], runs[0].stderr
+    assert [run.stdout.strip() for run in runs] == ["True", "False"]
+
+
+COMPILES = """if True:
+    import numpy as np
+    from stnwarp.kernels import native
+    from stnwarp.warp import warp
+    names = []
+    native.on_compile(names.append)
+    assert warp(np.full((4, 4), 7, np.uint8), np.eye(2, 3)).min() == 7
+    print(*names)
+"""
+
+
+@compiled_only
+def test_the_cache_is_private_and_a_damaged_one_is_made_anew(tmp_path: Path) -> None:
+    runs = [_run(COMPILES, STNWARP_CACHE_DIR=str(tmp_path / "cache")) for _ in range(2)]
+    assert [run.stdout.strip() for run in runs] == ["packed_gray_rows", ""]
+    assert runs[0].stderr == runs[1].stderr == ""
+    (directory,) = (tmp_path / "cache").iterdir()
+    assert directory.stat().st_mode & 0o077 == 0
+    (file,) = directory.iterdir()
+    whole = file.read_bytes()
+    for damaged in (b"", whole[:40], whole[:-1], whole[:5000] + b"x" + whole[5001:]):
+        file.write_bytes(damaged)
+        run = _run(COMPILES, STNWARP_CACHE_DIR=str(tmp_path / "cache"))
+        assert run.returncode == 0, run.stderr
+        assert run.stdout.strip() == "packed_gray_rows"
+        assert "is damaged" in run.stderr
+        assert run.stderr.count("RuntimeWarning") == 1
+        assert _run(COMPILES, STNWARP_CACHE_DIR=str(tmp_path / "cache")).stdout.strip() == ""
+
+
+@compiled_only
+@pytest.mark.parametrize("value", ["0", "1"])
+def test_without_a_cache_it_works_and_says_so_once(value: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    run = _run(COMPILES, STNWARP_CACHE_DIR=str(tmp_path / "file" / "cache"), STNWARP_NUMBA_CACHE=value)
+    assert run.stdout.strip() == "packed_gray_rows"
+    assert run.stderr.count("RuntimeWarning: compiled kernels cannot be cached") == int(value)
+
+
+@compiled_only
+def test_a_directory_that_others_can_write_to_is_not_trusted(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    assert _run(COMPILES, STNWARP_CACHE_DIR=str(cache)).returncode == 0
+    (directory,) = cache.iterdir()
+    directory.chmod(0o777)
+    run = _run(COMPILES, STNWARP_CACHE_DIR=str(cache))
+    assert run.stdout.strip() == "packed_gray_rows"
+    assert "can be written by others" in run.stderr

@@ -1,0 +1,281 @@
+"""Fused warping against the oracle, the grid path, numpy's own moves, and itself in bands."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from stnwarp import (
+    MatrixTransform,
+    SamplingGrid,
+    affine_grid,
+    grid_sample,
+    sampling_grid,
+    spatial_transform,
+    warp,
+)
+from stnwarp.errors import ParameterError, ShapeError, ThetaError
+from stnwarp.transforms import pixel_matrix, theta_from_pixel_matrix
+from tests import oracle
+
+pytestmark = pytest.mark.kernels
+
+DTYPES = [np.uint8, np.uint16, np.float32, np.float64]
+PADDING = ["zeros", "border", "reflection"]
+TILTED = np.array([[0.9, 0.3, 0.1], [-0.2, 1.1, -0.05], [0.15, -0.1, 1.0]])
+
+
+def _image(rng: np.random.Generator, shape: tuple[int, ...], dtype: type) -> NDArray[np.generic]:
+    top = np.iinfo(dtype).max if np.dtype(dtype).kind == "u" else 1
+    return (rng.random(shape) * top).round(0 if top > 1 else 9).astype(dtype)
+
+
+def _expected(
+    image: NDArray,
+    theta: NDArray,
+    size: tuple[int, int],
+    mode: str,
+    padding: str,
+    align_corners: bool,
+    fill: object = 0,
+) -> NDArray[np.float64]:
+    grid = sampling_grid(MatrixTransform(theta), size, align_corners)
+    return oracle.grid_sample(image, grid, mode, padding, align_corners, fill)
+
+
+def _assert_equal(ours: NDArray, expected: NDArray[np.float64]) -> None:
+    """Integers are rounded half to even, except where the float64 formula itself is within rounding of a tie."""
+    if ours.dtype.kind == "u":
+        wrong = ours != np.rint(expected)
+        assert np.abs(ours - np.rint(expected)).max() <= 1
+        np.testing.assert_allclose(expected[wrong] % 1, 0.5, atol=1e-4 if ours.dtype == np.uint8 else 1e-8)
+    else:
+        np.testing.assert_allclose(ours, expected, rtol=0, atol=2e-6 if ours.dtype == np.float32 else 1e-12)
+
+
+@pytest.mark.parametrize("align_corners", [False, True])
+@pytest.mark.parametrize("padding", PADDING)
+@pytest.mark.parametrize("mode", ["nearest", "bilinear"])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("channels", [None, 1, 2, 3, 4, 5])
+def test_equals_the_oracle(channels: int | None, dtype: type, mode: str, padding: str, align_corners: bool) -> None:
+    rng = np.random.default_rng(1)
+    image = _image(rng, (11, 14) if channels is None else (11, 14, channels), dtype)
+    for theta in (TILTED[:2], TILTED):
+        ours = warp(image, theta, (9, 12), interpolation=mode, padding_mode=padding, align_corners=align_corners)
+        expected = _expected(image, theta, (9, 12), mode, padding, align_corners)
+        assert ours.dtype == dtype
+        assert ours.shape == (9, 12, *image.shape[2:])
+        _assert_equal(ours, expected)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (7, 1), (2, 2)])
+@pytest.mark.parametrize("align_corners", [False, True])
+def test_tiny_images_equal_the_oracle(size: tuple[int, int], dtype: type, align_corners: bool) -> None:
+    image = _image(np.random.default_rng(2), (*size, 3), dtype)
+    for padding in PADDING:
+        for output in [(1, 1), (1, 4), (5, 1), (3, 4)]:
+            ours = warp(image, TILTED, output, padding_mode=padding, align_corners=align_corners)
+            expected = _expected(image, TILTED, output, "bilinear", padding, align_corners)
+            _assert_equal(ours, expected)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_fill_is_blended_at_the_rim(channels: int, dtype: type) -> None:
+    image = _image(np.random.default_rng(3), (8, 9, channels), dtype)
+    top = np.iinfo(dtype).max if np.dtype(dtype).kind == "u" else 1.0
+    fill = np.linspace(0.2, 0.9, channels) * top
+    theta = np.array([[1.7, 0.2, 0.3], [-0.3, 1.5, 0.2]])
+    ours = warp(image, theta, (20, 23), fill=fill)
+    _assert_equal(ours, _expected(image, theta, (20, 23), "bilinear", "zeros", False, fill))
+    flat = np.full((8, 9, channels), fill).round(0 if top > 1 else 9).astype(dtype)
+    constant = warp(flat, theta, (20, 23), fill=flat[0, 0].astype(np.float64))
+    np.testing.assert_allclose(constant, np.broadcast_to(flat[0, 0], constant.shape), rtol=3e-7)
+
+
+def test_what_lies_outside_does_not_leak_in() -> None:
+    image = np.ones((6, 6), np.float32)
+    shifted = warp(image, [[1, 0, 1 / 3], [0, 1, 0]], fill=np.nan)
+    np.testing.assert_array_equal(shifted[:, :5], 1)
+    assert np.isnan(shifted[:, 5]).all()
+    holes = image.copy()
+    holes[2, 3] = np.nan
+    holes[4, 1] = np.inf
+    np.testing.assert_array_equal(warp(holes, np.eye(2, 3)), holes)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear"])
+def test_whole_pixel_translation_equals_a_slice(dtype: type, interpolation: str) -> None:
+    image = _image(np.random.default_rng(4), (30, 41, 3), dtype)
+    theta = theta_from_pixel_matrix(np.array([[1.0, 0, 7], [0, 1, -4]]), (30, 41), (30, 41), False)
+    out = warp(image, theta, interpolation=interpolation)
+    np.testing.assert_array_equal(out[4:, :34], image[:26, 7:])
+    assert (out[:4] == 0).all()
+    assert (out[:, 34:] == 0).all()
+
+
+def test_identity_to_another_size_equals_a_resize_by_hand() -> None:
+    row = np.array([[10, 20, 40]], np.float64)
+    doubled = warp(row, np.eye(2, 3), (1, 6), padding_mode="border")
+    np.testing.assert_allclose(doubled, [[10, 12.5, 17.5, 25, 35, 40]], atol=1e-12)
+    aligned = warp(row, np.eye(2, 3), (1, 5), align_corners=True)
+    np.testing.assert_allclose(aligned, [[10, 15, 20, 30, 40]], atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(5, 8), (9, 270, 3), pytest.param((640, 427, 3), marks=pytest.mark.slow)])
+def test_quarter_turns_equal_rot90(shape: tuple[int, ...], dtype: type) -> None:
+    image = _image(np.random.default_rng(5), shape, dtype)
+    height, width = shape[:2]
+    quarter = np.array([[0.0, -1, width - 1], [1, 0, 0]])  # output (x, y) reads input (W - 1 - y, x)
+    theta = theta_from_pixel_matrix(quarter, (height, width), (width, height), False)
+    turned = warp(image, theta, (width, height))
+    np.testing.assert_array_equal(turned, np.rot90(image))
+    half = theta_from_pixel_matrix(
+        np.array([[-1.0, 0, width - 1], [0, -1, height - 1]]), (height, width), (height, width), False
+    )
+    np.testing.assert_array_equal(warp(image, half), np.rot90(image, 2))
+
+
+@given(
+    entries=st.lists(st.floats(-2, 2), min_size=6, max_size=6),
+    size=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    align_corners=st.booleans(),
+    padding=st.sampled_from(PADDING),
+)
+@settings(max_examples=40, deadline=None)
+def test_bilinear_stays_within_the_image_and_the_fill(
+    entries: list[float], size: tuple[int, int], align_corners: bool, padding: str
+) -> None:
+    image = np.random.default_rng(6).integers(50, 200, (13, 17)).astype(np.uint8)
+    theta = np.reshape(entries, (2, 3))
+    out = warp(image, theta, size, padding_mode=padding, fill=100, align_corners=align_corners)
+    assert out.min() >= image.min()
+    assert out.max() <= image.max()
+
+
+@given(
+    st.lists(st.sampled_from([0.0, 1.0, -1.0, 1e7, -1e30, 1e-30, 1e300, 3.5]), min_size=6, max_size=6),
+    st.sampled_from(PADDING),
+)
+@settings(max_examples=30, deadline=None)
+def test_enormous_and_degenerate_thetas_never_fail(entries: list[float], padding: str) -> None:
+    image = np.random.default_rng(7).integers(0, 256, (5, 6, 3)).astype(np.uint8)
+    out = warp(image, np.reshape(entries, (2, 3)), (7, 300), padding_mode=padding, fill=9)
+    assert out.shape == (7, 300, 3)
+
+
+def test_enormous_shift_reads_the_fill() -> None:
+    image = np.full((5, 6, 3), 200, np.uint8)
+    for far in (1e7, 1e30, -1e300):
+        assert (warp(image, [[1, 0, far], [0, 1, 0]], fill=7) == 7).all()
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4, 5])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("theta", [TILTED[:2], TILTED, TILTED[:2] * 0.3, TILTED[:2] * 4], ids=str)
+def test_fused_equals_the_grid_path(theta: NDArray, dtype: type, channels: int) -> None:
+    image = _image(np.random.default_rng(8), (40, 60, channels), dtype)
+    grid = sampling_grid(MatrixTransform(theta), (12, 310))
+    fused, stored = warp(image, theta, (12, 310), fill=1), warp(image, grid, fill=1)
+    if dtype == np.uint8:
+        assert np.abs(fused.astype(int) - stored).max() <= 1
+        assert (fused != stored).mean() < 1e-3
+    else:
+        np.testing.assert_allclose(fused, stored, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("threads", [2, 3, 7])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_bands_equal_the_whole(dtype: type, threads: int) -> None:
+    image = _image(np.random.default_rng(9), (23, 31, 3), dtype)
+    for transform in (TILTED[:2], TILTED, sampling_grid(MatrixTransform(TILTED), (5, 40))):
+        whole = warp(image, transform)
+        np.testing.assert_array_equal(warp(image, transform, threads=threads), whole)
+
+
+@pytest.mark.parametrize("mode", ["nearest", "bilinear"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_spatial_transform_equals_grid_and_sample(dtype: type, mode: str) -> None:
+    rng = np.random.default_rng(10)
+    maps = _image(rng, (3, 2, 9, 13), dtype)
+    thetas = np.eye(2, 3) + rng.normal(0, 0.3, (3, 2, 3))
+    fused = spatial_transform(maps, thetas, (6, 8), mode)
+    stored = grid_sample(maps, affine_grid(thetas, (3, 2, 6, 8)), mode)
+    np.testing.assert_allclose(fused.astype(float), stored, rtol=0, atol=1 if np.dtype(dtype).kind == "u" else 1e-6)
+    homographies = np.concatenate([thetas, np.tile([[[0.1, -0.1, 1.0]]], (3, 1, 1))], axis=1)
+    tilted = spatial_transform(maps, homographies, (6, 8), mode)
+    for image, theta, out in zip(maps, homographies, tilted, strict=True):
+        alone = warp(np.moveaxis(image, 0, 2), theta, (6, 8), interpolation=mode)
+        np.testing.assert_allclose(np.moveaxis(out, 0, 2), alone, rtol=2e-7)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("length", [40_000, 100_000])
+def test_long_rows_are_as_exact_as_short_ones(length: int) -> None:
+    rng = np.random.default_rng(11)
+    image = rng.random((3, length), dtype=np.float32)
+    matrix = np.array([[0.99987, 0.3, 1.7], [2e-5, 0.9, 0.1]])
+    theta = theta_from_pixel_matrix(matrix, (3, length), (3, length), False)
+    back = pixel_matrix(theta, (3, length), (3, length), False)
+    out = warp(image, theta)
+    for row in range(3):
+        x = back[0, 0] * np.arange(length) + (back[0, 1] * row + back[0, 2])
+        y = back[1, 0] * np.arange(length) + (back[1, 1] * row + back[1, 2])
+        for start in range(0, length, 20_000):  # the oracle sums over all pixels: keep to a window of them
+            part = slice(start, start + 500)
+            low = max(int(x[part].min()) - 2, 0)
+            window = image[:, low : int(x[part].max()) + 3]
+            expected = oracle.sample(window, x[part] - low, y[part])
+            np.testing.assert_allclose(out[row, part], expected, rtol=0, atol=2e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_integers_are_the_formula_rounded_half_to_even(dtype: type) -> None:
+    image = _image(np.random.default_rng(12), (64, 80, 3), dtype)
+    theta = np.array([[0.8, -0.23, 0.01], [0.21, 0.77, -0.02]])
+    ours = warp(image, theta, (200, 200))
+    expected = np.rint(_expected(image, theta, (200, 200), "bilinear", "zeros", False))
+    assert np.abs(ours - expected).max() <= 1
+    assert (ours != expected).mean() <= 1e-3
+
+
+def test_a_grid_carries_its_convention() -> None:
+    image = np.random.default_rng(13).random((6, 7))
+    grid = SamplingGrid(sampling_grid(MatrixTransform(TILTED), (4, 5), True), True)
+    with pytest.raises(ParameterError, match="align_corners=True"):
+        warp(image, grid)
+    np.testing.assert_allclose(
+        warp(image, grid, align_corners=True), warp(image, TILTED, (4, 5), align_corners=True), atol=1e-12
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ({"image": np.zeros((2, 2, 2, 2))}, ShapeError, r"\(H, W\) or \(H, W, C\)"),
+        ({"image": np.zeros((2, 2), complex)}, ShapeError, "complex128"),
+        ({"image": np.zeros((0, 2))}, ShapeError, "empty"),
+        ({"transform": np.zeros((2, 2))}, ShapeError, r"\(2, 3\) or \(3, 3\)"),
+        ({"transform": [[1, 0, np.nan], [0, 1, 0]]}, ThetaError, "nan"),
+        ({"size": (0, 3)}, ShapeError, "at least 1"),
+        ({"size": 5}, ShapeError, "height, width"),
+        ({"fill": [1, 2, 3]}, ShapeError, "fill"),
+        ({"image": np.zeros((2, 2), np.uint8), "fill": 256}, ParameterError, r"0\.\.255"),
+        ({"image": np.zeros((2, 2), np.uint8), "fill": np.nan}, ParameterError, "nan"),
+        ({"interpolation": "linearr"}, ParameterError, "interpolation"),
+        ({"padding_mode": "edge"}, ParameterError, "padding_mode"),
+        ({"threads": 0}, ParameterError, "threads"),
+    ],
+)
+def test_unusable_arguments_are_refused_in_words(
+    arguments: dict[str, object], error: type[Exception], words: str
+) -> None:
+    usable: dict[str, object] = {"image": np.zeros((3, 4)), "transform": np.eye(2, 3)}
+    with pytest.raises(error, match=words):
+        warp(**{**usable, **arguments})  # type: ignore[arg-type]
