@@ -1,0 +1,73 @@
+"""Straight and premultiplied alpha: interpolation is right only on colours weighted by their alpha."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Rows that are worked on together: what is in between stays in the cache.
+_BAND = 64
+
+_TINY = np.float32(1e-30)  # an alpha whose reciprocal is still a number
+
+
+def _full(dtype: np.dtype[Any]) -> np.float32:
+    """The value of full opacity: the largest of an integer dtype, 1 of a floating one."""
+    return np.float32(np.iinfo(dtype).max if dtype.kind == "u" else 1)
+
+
+def is_opaque(array: NDArray[np.generic]) -> bool:
+    """Whether no pixel of *array*, (H, W, C) with alpha last, lets anything through."""
+    alpha: NDArray[Any] = array[..., -1]
+    return bool(alpha.min() >= _full(array.dtype))
+
+
+def premultiply(array: NDArray[np.generic]) -> NDArray[np.float32]:
+    """*array*, (H, W, C) with straight alpha last, as float32 with its colours times alpha over full opacity.
+
+    Alpha itself and the scale of the values stay as they are.
+    """
+    weighted = np.empty(array.shape, np.float32)
+    for top in range(0, len(array), _BAND):
+        band = weighted[top : top + _BAND]
+        band[...] = array[top : top + _BAND]
+        opacity = band[..., -1] * (1 / _full(array.dtype))
+        for channel in range(array.shape[-1] - 1):  # a loop over the last axis would be a short one per pixel
+            band[..., channel] *= opacity
+    return weighted
+
+
+def unpremultiply(array: NDArray[np.float32], dtype: type[np.generic] | np.dtype[Any]) -> NDArray[np.generic]:
+    """The inverse of `premultiply`: a new array of *dtype*, straight, rounded half to even and clipped.
+
+    Where alpha is 0 the colour is 0.
+    """
+    straight: NDArray[np.generic] = np.empty(array.shape, dtype)
+    for top in range(0, len(array), _BAND):
+        _unpremultiply_band(array[top : top + _BAND], straight[top : top + _BAND])
+    return straight
+
+
+def _unpremultiply_band(band: NDArray[np.float32], straight: NDArray[np.generic]) -> None:
+    full = _full(straight.dtype)
+    alpha = band[..., -1]
+    scale = np.divide(full, alpha, out=np.zeros_like(alpha), where=alpha > _TINY)
+    last = band.shape[-1] - 1
+    for channel in range(band.shape[-1]):
+        values = alpha.copy() if channel == last else band[..., channel] * scale
+        if straight.dtype.kind == "u":
+            np.rint(values, out=values)
+        straight[..., channel] = np.clip(values, 0, full, out=values)
+
+
+def flattened(array: NDArray[np.uint8], ground: tuple[float, ...]) -> NDArray[np.uint8]:
+    """*array*, (H, W, C) with straight alpha last, laid on the colour *ground*: (H, W) or (H, W, C - 1)."""
+    colours = array.shape[-1] - 1
+    flat = np.empty((*array.shape[:2], colours), np.uint8)
+    for top in range(0, len(array), _BAND):
+        band, target = array[top : top + _BAND], flat[top : top + _BAND]
+        opacity = band[..., -1] * (1 / _full(array.dtype))
+        for channel in range(colours):
+            below = np.float32(ground[channel])
+            target[..., channel] = np.rint(below + (band[..., channel] - below) * opacity)
+    return flat[..., 0] if colours == 1 else flat

@@ -1,0 +1,154 @@
+"""Reading what belongs to a picture beside its pixels, and judging whether it is sound enough to hand on."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+from xml.parsers import expat
+
+from stnwarp.images.directory import EXIF, GPS, block, read_tags
+from stnwarp.images.exif import ExifBlock
+from stnwarp.images.picture import Metadata
+
+_XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:\s*=\s*[\"']|>)\s*)([1-8])")
+
+_IPTC = 0x0404  # among the resources of Photoshop in a JPEG
+_LONGEST_COMMENT = 65_533  # that fits into a JPEG
+
+# The tags of a TIFF's first directory that describe the picture rather than how its bytes lie.
+DESCRIPTIVE_TAGS = (
+    0x010D,  # document name
+    0x010E,  # description
+    0x010F,  # make
+    0x0110,  # model
+    0x0131,  # software
+    0x0132,  # date and time
+    0x013B,  # artist
+    0x013C,  # host computer
+    0x4746,  # rating
+    0x4749,
+    0x8298,  # copyright
+    EXIF,
+    GPS,
+    0x9C9B,  # title, comment, author, keywords, subject as Windows writes them
+    0x9C9C,
+    0x9C9D,
+    0x9C9E,
+    0x9C9F,
+)
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What was found fit to be handed on, the orientation to apply (1 to 8), and what had to be dropped."""
+
+    metadata: Metadata
+    orientation: int
+    warnings: tuple[str, ...]
+
+
+def collect(info: Mapping[Any, Any], tiff: BinaryIO | None = None) -> Collected:
+    """The metadata in the *info* of a Pillow image, cleared of its orientation and of what is broken.
+
+    Of a *tiff* the describing tags are read from the file itself. Never raises.
+    """
+    warnings: list[str] = []
+    exif, orientation = _exif(info, tiff, warnings)
+    xmp, xmp_orientation = _xmp(info, warnings)
+    dpi, icc = _dpi(info, tiff is not None), _icc(info, warnings)
+    if _IPTC in info.get("photoshop", ()):
+        warnings.append("its IPTC was dropped, as only EXIF, ICC profile, XMP and DPI are kept")
+    metadata = Metadata(exif, icc, xmp, dpi, _comment(info))
+    return Collected(metadata, xmp_orientation if orientation is None else orientation, tuple(warnings))
+
+
+def _exif(info: Mapping[Any, Any], tiff: BinaryIO | None, warnings: list[str]) -> tuple[bytes | None, int | None]:
+    """The block, upright and without a thumbnail, and the orientation it told (None: no block)."""
+    try:
+        data = _exif_bytes(info) if tiff is None else _tiff_description(tiff)
+        if not data:
+            return None, None
+        block = ExifBlock(data)
+        orientation = block.orientation
+        block.reset_orientation()
+        block.remove_thumbnail()
+    except Exception:  # Pillow raises nearly anything on a broken block
+        warnings.append("its EXIF is broken and was dropped")
+        return None, None
+    return block.to_bytes(), orientation
+
+
+def _exif_bytes(info: Mapping[Any, Any]) -> bytes | None:
+    data = info.get("exif")
+    if isinstance(data, bytes):
+        return data
+    raw = info.get("Raw profile type exif")  # as ImageMagick writes it into PNG
+    return bytes.fromhex("".join(raw.split("\n")[3:])) if isinstance(raw, str) else None
+
+
+def _tiff_description(stream: BinaryIO) -> bytes | None:
+    """The describing tags of a TIFF file as an EXIF block."""
+    position = stream.tell()
+    try:
+        tags = read_tags(stream, DESCRIPTIVE_TAGS)
+    finally:
+        stream.seek(position)
+    return block(tags) if tags else None
+
+
+def _xmp(info: Mapping[Any, Any], warnings: list[str]) -> tuple[bytes | None, int]:
+    """The packet with its orientation reset, and the orientation it told."""
+    packet = info.get("xmp")
+    if packet is None:
+        packet = info.get("XML:com.adobe.xmp")
+    data = packet.encode("utf-8", "replace") if isinstance(packet, str) else packet
+    if not data:
+        return None, 1
+    if not isinstance(data, bytes) or not _is_well_formed(data):
+        warnings.append("its XMP is broken and was dropped")
+        return None, 1
+    found = _XMP_ORIENTATION.search(data)
+    return _XMP_ORIENTATION.sub(rb"\g<1>1", data), int(found[2]) if found else 1
+
+
+def _is_well_formed(packet: bytes) -> bool:
+    """Whether *packet* is XML. A document type is not part of XMP, and could hold an entity bomb."""
+    if b"<!DOCTYPE" in packet:
+        return False
+    try:
+        expat.ParserCreate().Parse(packet.rstrip(b"\x00"), True)
+    except expat.ExpatError:
+        return False
+    return True
+
+
+def _icc(info: Mapping[Any, Any], warnings: list[str]) -> bytes | None:
+    if "icc_profile" not in info or info["icc_profile"] == b"":
+        return None
+    profile = info["icc_profile"]
+    if isinstance(profile, bytes) and len(profile) >= 128 and profile[36:40] == b"acsp":
+        length = int.from_bytes(profile[:4], "big")
+        if 128 <= length <= len(profile):
+            return profile
+    warnings.append("its ICC profile is broken and was dropped")
+    return None
+
+
+def _comment(info: Mapping[Any, Any]) -> bytes | None:
+    """Of JPEG and GIF; PNG gives its texts under any name they like."""
+    comment = info.get("comment")
+    return comment if isinstance(comment, bytes) and 0 < len(comment) <= _LONGEST_COMMENT else None
+
+
+def _dpi(info: Mapping[Any, Any], is_tiff: bool) -> tuple[float, float] | None:
+    try:
+        horizontal, vertical = (float(value) for value in info["dpi"])
+    except (KeyError, TypeError, ValueError, ArithmeticError):
+        return None
+    # Where no density is told Pillow says 72 for a JPEG, 1 for a TIFF; writing that would invent one.
+    is_told = info.get("jfif_unit", 1) in {1, 2} or (horizontal, vertical) != (72, 72)
+    if not is_told or (is_tiff and (horizontal, vertical) == (1, 1)):
+        return None
+    sound = all(math.isfinite(value) and 0 < value < 1e6 for value in (horizontal, vertical))
+    return (horizontal, vertical) if sound else None

@@ -1,0 +1,121 @@
+"""Pillow without its process-wide habits: only allowed plugins, no warnings on stderr, errors in one line."""
+
+import contextlib
+import logging
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from importlib import import_module
+from typing import IO
+
+from PIL import Image, ImageFile
+
+from stnwarp.errors import ImageError
+
+_PLUGINS = {
+    "PNG": "PngImagePlugin",
+    "JPEG": "JpegImagePlugin",
+    "WEBP": "WebPImagePlugin",
+    "TIFF": "TiffImagePlugin",
+    "GIF": "GifImagePlugin",
+    "AVIF": "AvifImagePlugin",
+    "BMP": "BmpImagePlugin",
+    "PPM": "PpmImagePlugin",
+}
+
+
+def load_plugin(name: str) -> None:
+    """Register the format called *name* with Pillow, and none besides."""
+    import_module(f"PIL.{_PLUGINS[name]}")
+
+
+def open_as(name: str, stream: IO[bytes]) -> ImageFile.ImageFile:
+    """Read the header of *stream* as the format called *name*.
+
+    `Image.open` would load plugins that are not wanted, and judge the size by a limit that is not ours.
+    """
+    load_plugin(name)
+    factory = Image.OPEN[name][0]
+    stream.seek(0)
+    return factory(stream, "")
+
+
+@contextlib.contextmanager
+def guarded(what: str, *, any_size: bool = False) -> Iterator[None]:
+    """Turn whatever Pillow raises into an ImageError of one line: *what*, then why; and keep it off stderr.
+
+    Corrupt files raise OSError, ValueError, SyntaxError, TypeError, NotImplementedError and more. With
+    *any_size* Pillow's own limit does not hold: for a size that ours allows.
+    """
+    try:
+        with _quiet.held(), _any_size.held() if any_size else contextlib.nullcontext():
+            yield
+    except ImageError:
+        raise
+    except MemoryError as error:
+        raise ImageError(f"{what}: not enough memory") from error
+    except Exception as error:
+        raise ImageError(f"{what}: {in_words(error)}") from error
+
+
+def in_words(error: Exception) -> str:
+    """What *error* says, in one short printable line."""
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    return line if len(line) <= 200 else line[:197] + "..."
+
+
+class _Shared:
+    """A change to the whole process that holds as long as any thread needs it, and is then taken back.
+
+    The filters of warnings and Pillow's limit belong to the process; undone by each thread for itself, the
+    last one would put back what another had changed.
+    """
+
+    def __init__(self, change: Callable[[], AbstractContextManager[None]]) -> None:
+        self._change = change
+        self._lock = threading.Lock()
+        self._users = 0
+        self._undo = contextlib.ExitStack()
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        with self._lock:
+            if self._users == 0:
+                self._undo.enter_context(self._change())
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                if self._users == 0:
+                    self._undo.close()
+
+
+@contextlib.contextmanager
+def _without_words() -> Iterator[None]:
+    silent = logging.NullHandler()  # in its place an error that nobody handles would be printed
+    logger = logging.getLogger("PIL")
+    logger.addHandler(silent)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"PIL\.")
+            yield
+    finally:
+        logger.removeHandler(silent)
+
+
+@contextlib.contextmanager
+def _without_limit() -> Iterator[None]:
+    limit = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+
+
+_quiet = _Shared(_without_words)
+_any_size = _Shared(_without_limit)

@@ -1,0 +1,82 @@
+"""Opening what is to be read: never blocks, never follows a link in circles, says what is wrong in words."""
+
+import contextlib
+import errno
+import io
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from stnwarp.errors import ImageError
+
+_KINDS = {
+    stat.S_IFDIR: "a directory",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+_FLAGS = os.O_RDONLY
+_FLAGS |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+
+
+@contextlib.contextmanager
+def opened_source(source: Path | BinaryIO, limit: int) -> Iterator[BinaryIO]:
+    """A seekable stream of *source*, at its beginning; a pipe is read into memory, up to *limit* bytes.
+
+    Raises ImageError where there is nothing to read.
+    """
+    if isinstance(source, Path):
+        with _open_file(source) as stream:
+            yield stream
+    elif source.seekable():
+        source.seek(0)
+        yield source
+    else:
+        yield _read_pipe(source, limit)
+
+
+def _open_file(path: Path) -> BinaryIO:
+    """*path* opened for reading, its kind looked at first: opening a pipe would disturb its writer."""
+    try:
+        _check_kind(path.stat().st_mode)
+        descriptor = os.open(path, _FLAGS)
+    except (OSError, ValueError) as error:
+        raise ImageError(_why_not(path, error)) from error
+    try:
+        _check_kind(os.fstat(descriptor).st_mode)  # it may have been exchanged meanwhile
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _check_kind(mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        kind = _KINDS.get(stat.S_IFMT(mode), "something else")
+        raise ImageError(f"not a file but {kind}")
+
+
+def _why_not(path: Path, error: Exception) -> str:
+    """Why *path* could not be opened, in words."""
+    if not isinstance(error, OSError):  # a NUL in the name
+        return "not a possible file name"
+    if error.errno == errno.ELOOP:
+        return "a symbolic link that leads in circles"
+    if isinstance(error, FileNotFoundError):
+        return "a symbolic link that leads nowhere" if path.is_symlink() else "no such file"
+    if isinstance(error, PermissionError):
+        return "no permission to read it"
+    return f"cannot be opened: {(error.strerror or str(error)).lower()}"
+
+
+def _read_pipe(source: BinaryIO, limit: int) -> io.BytesIO:
+    try:
+        data = source.read(limit + 1)
+    except OSError as error:
+        raise ImageError(f"cannot be read: {(error.strerror or str(error)).lower()}") from error
+    if len(data) > limit:
+        raise ImageError(f"more than {limit:,} bytes came in")
+    return io.BytesIO(data)
