@@ -1,0 +1,157 @@
+"""What a transform file can say, whatever its format, and which combinations make sense.
+
+Convention: a size is (height, width) here; theta and grid are as the file has them, in its units and
+direction.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from numpy.typing import NDArray
+
+from stnwarp.conventions import DIRECTION, Units, member, suggestion
+from stnwarp.errors import ParameterFileError
+
+FORMAT_VERSION = 1
+KEYS = (
+    "kind",
+    "theta",
+    "grid",
+    "units",
+    "align_corners",
+    "direction",
+    "input_size",
+    "output_size",
+    "version",
+)
+
+_LONGEST = 2**31 - 1
+
+Size = tuple[int, int]
+
+
+class Kind(StrEnum):
+    """The two ways to write a transformation down."""
+
+    THETA = "theta"
+    GRID = "grid"
+
+
+class Direction(StrEnum):
+    """What a theta in a file takes to what; the first is what theta means everywhere else."""
+
+    OUTPUT_TO_INPUT = DIRECTION
+    INPUT_TO_OUTPUT = "input to output"
+
+
+@dataclass(frozen=True, eq=False)
+class Content:
+    """A transform file, read and checked; None where the file does not say."""
+
+    kind: Kind
+    array: NDArray[Any]  # theta (2, 3) or (3, 3) or a row of numbers, or grid (H', W', 2); real numbers
+    units: Units | None = None
+    align_corners: bool | None = None
+    direction: Direction | None = None
+    input_size: Size | None = None
+    output_size: Size | None = None
+
+
+def assembled(fields: Mapping[str, Any]) -> Content:
+    """The content that *fields* of a file amount to; theta and grid are arrays and sizes are pairs by now.
+
+    Raises ParameterFileError for what is unknown, missing or contradictory.
+    """
+    refuse_unknown(fields)
+    kind = _kind(fields)
+    values = {key: check(fields[key]) for key, check in _CHECKS.items() if key in fields}
+    values.pop("version", None)
+    content = Content(kind=kind, array=_ARRAYS[kind](fields[kind]), **values)
+    _refuse_contradictions(content)
+    return content
+
+
+def refuse_unknown(keys: Mapping[str, Any]) -> None:
+    """ParameterFileError for the first key that no transform file has."""
+    for key in keys:
+        if key not in KEYS:
+            known = ", ".join(KEYS)
+            raise ParameterFileError(f"unknown key {key!r}{suggestion(key, KEYS)}; known are {known}")
+
+
+def _kind(fields: Mapping[str, Any]) -> Kind:
+    given = [kind for kind in Kind if kind in fields]
+    if len(given) != 1:
+        raise ParameterFileError(f"must hold one of theta and grid, holds {'both' if given else 'neither'}")
+    if "kind" in fields and member(Kind, fields["kind"], "kind") is not given[0]:
+        raise ParameterFileError(f"kind says {fields['kind']}, but the file holds a {given[0]}")
+    return given[0]
+
+
+def _refuse_contradictions(content: Content) -> None:
+    if content.kind is not Kind.GRID:
+        return
+    if content.direction is Direction.INPUT_TO_OUTPUT:
+        raise ParameterFileError(
+            f"a grid has the direction {DIRECTION!r}; an {content.direction} one cannot be inverted"
+        )
+    own = content.array.shape[:2]
+    if content.output_size not in (None, own):
+        height, width = content.output_size or own
+        raise ParameterFileError(f"output_size is {width}x{height}, but the grid is {own[1]}x{own[0]} (width x height)")
+
+
+def real_numbers(array: NDArray[Any], what: str) -> NDArray[Any]:
+    """*array* unless it holds something else than real numbers; the message names its shape."""
+    if array.dtype.kind not in "iuf":
+        raise ParameterFileError(f"{what} must be real numbers, got {array.dtype} of shape {array.shape}")
+    return array
+
+
+def _theta(array: NDArray[Any]) -> NDArray[Any]:
+    real_numbers(array, "theta")
+    if array.shape not in ((2, 3), (3, 3)) and (array.ndim != 1 or array.size not in (2, 6, 8, 9)):
+        expected = "2x3 or 3x3, or a row of 2, 6, 8 or 9 numbers"
+        raise ParameterFileError(f"theta must be {expected}, got shape {array.shape}")
+    return array
+
+
+def _grid(array: NDArray[Any]) -> NDArray[Any]:
+    real_numbers(array, "grid")
+    if array.ndim != 3 or array.shape[2] != 2 or 0 in array.shape:
+        raise ParameterFileError(f"grid must have shape (height, width, 2), got {array.shape}")
+    return array
+
+
+def _size(value: tuple[Any, Any]) -> Size:
+    height, width = value
+    if not all(type(side) is int and 1 <= side <= _LONGEST for side in value):
+        raise ParameterFileError(
+            f"a size must be whole numbers from 1 to {_LONGEST}, got width {width} and height {height}"
+        )
+    return height, width
+
+
+def _boolean(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ParameterFileError(f"align_corners must be true or false, got {value!r}")
+    return value
+
+
+def _version(value: object) -> int:
+    if type(value) is not int or not 1 <= value <= FORMAT_VERSION:
+        raise ParameterFileError(f"version must be {FORMAT_VERSION}, got {value!r}; a newer stnwarp may read this file")
+    return value
+
+
+_ARRAYS: dict[Kind, Callable[[NDArray[Any]], NDArray[Any]]] = {Kind.THETA: _theta, Kind.GRID: _grid}
+_CHECKS: dict[str, Callable[[Any], Any]] = {
+    "units": lambda value: member(Units, value, "units"),
+    "align_corners": _boolean,
+    "direction": lambda value: member(Direction, value, "direction"),
+    "input_size": _size,
+    "output_size": _size,
+    "version": _version,
+}

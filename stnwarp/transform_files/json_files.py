@@ -1,0 +1,94 @@
+"""Transform files as JSON text: read strictly, with the place of what is wrong."""
+
+import codecs
+import json
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stnwarp.errors import ParameterFileError
+from stnwarp.transform_files.content import refuse_unknown
+
+MAX_JSON_BYTES = 2**28  # a grid of some six million points; parsed, it takes several times that
+
+
+def fields_of_json(file: IO[bytes], size: int) -> dict[str, Any]:
+    """The fields of an open JSON transform file of *size* bytes; a bare list is a theta.
+
+    Raises ParameterFileError with line and column for text that is not JSON in UTF-8.
+    """
+    if size > MAX_JSON_BYTES:
+        raise ParameterFileError(f"has {size:,} bytes; the limit for JSON is {MAX_JSON_BYTES:,}, use .npz")
+    document = _parsed(_text(file.read(size)))
+    if isinstance(document, list):
+        document = {"theta": document}
+    if not isinstance(document, dict):
+        raise ParameterFileError('must hold an object such as {"theta": [...]} or a list of numbers')
+    refuse_unknown(document)
+    converters = {"theta": _numbers, "grid": _numbers, "input_size": _size, "output_size": _size}
+    return {key: converters[key](value, key) if key in converters else value for key, value in document.items()}
+
+
+def _text(data: bytes) -> str:
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in data[:4]:
+        raise ParameterFileError("line 1, column 1: not UTF-8 but UTF-16 or UTF-32; save it as UTF-8")
+    try:
+        return data.removeprefix(codecs.BOM_UTF8).decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = error.object[: error.start]
+        line, column = before.count(b"\n") + 1, len(before) - (before.rfind(b"\n") + 1) + 1
+        raise ParameterFileError(f"line {line}, column {column}: not UTF-8; save it as UTF-8") from None
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=_without_duplicates)
+    except json.JSONDecodeError as error:
+        raise ParameterFileError(f"line {error.lineno}, column {error.colno}: not JSON ({error.msg})") from None
+    except RecursionError:
+        raise ParameterFileError("nested too deeply for a transform file") from None
+    except ParameterFileError:
+        raise
+    except ValueError as error:  # a number of thousands of digits
+        raise ParameterFileError(f"a number that cannot be read ({error})") from None
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ParameterFileError(f"the key {key!r} stands there twice; keep one")
+        found[key] = value
+    return found
+
+
+def _numbers(value: Any, what: str) -> NDArray[Any]:
+    """Nested lists as an array; null is NaN, because JSON has no other word for it.
+
+    A theta is short enough to look at entry by entry: true is not 1 there.
+    """
+    try:
+        array = np.array(value, dtype=object if what == "theta" else None)
+    except ValueError:
+        raise ParameterFileError(f"the rows of {what} differ in length") from None
+    if array.dtype != object:
+        return array
+    return np.array([_number(entry, what) for entry in array.ravel().tolist()]).reshape(array.shape)
+
+
+def _number(value: Any, what: str) -> float:
+    if value is None:
+        return np.nan
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ParameterFileError(f"{what} must be numbers, got {str(value)[:40]!r} among them")
+    try:
+        return float(value)
+    except OverflowError:
+        return np.inf
+
+
+def _size(value: Any, what: str) -> tuple[Any, Any]:
+    if not isinstance(value, dict) or set(value) != {"width", "height"}:
+        raise ParameterFileError(f'{what} must be {{"width": W, "height": H}}, got {json.dumps(value)[:60]}')
+    return value["height"], value["width"]

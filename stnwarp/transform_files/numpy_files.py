@@ -1,0 +1,95 @@
+"""Transform files as .npy and .npz: every header is checked before any of its data is read.
+
+Nothing is unpickled, and no claimed size is believed: neither a header's shape nor a zip directory's.
+"""
+
+import io
+import math
+import zipfile
+from collections.abc import Callable
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from stnwarp.errors import ParameterFileError
+from stnwarp.transform_files.content import Kind, refuse_unknown
+
+MAX_ARRAY_BYTES = 2**30  # a grid for 67 million pixels in float64
+_MAX_NOTE_BYTES = 2**16  # the other entries of an .npz are a word or two
+_HEADERS: dict[tuple[int, int], Callable[[Any], tuple[tuple[int, ...], bool, np.dtype[Any]]]] = {
+    (1, 0): npy.read_array_header_1_0,
+    (2, 0): npy.read_array_header_2_0,
+}
+
+
+def fields_of_npy(file: IO[bytes], size: int) -> dict[str, Any]:
+    """The one array of an open .npy of *size* bytes: a theta, or else a grid."""
+    shape = _checked_shape(file, size, "the array", MAX_ARRAY_BYTES)
+    if shape in ((2, 3), (3, 3)):
+        return {Kind.THETA: _data(file)}
+    if len(shape) == 3 and shape[2] == 2:
+        return {Kind.GRID: _data(file)}
+    expected = "a theta of shape (2, 3) or (3, 3) nor a grid of shape (height, width, 2)"
+    raise ParameterFileError(f"holds neither {expected}; its shape is {shape}")
+
+
+def fields_of_npz(file: IO[bytes], size: int) -> dict[str, Any]:
+    """The fields of an open .npz: one array each, named after its field; sizes are (height, width)."""
+    with zipfile.ZipFile(file) as archive:
+        members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
+        if len(members) < len(archive.infolist()):
+            raise ParameterFileError("two entries have the same name; keep one")
+        refuse_unknown(members)
+        return {key: _field(archive, key, member) for key, member in members.items()}
+
+
+def _field(archive: zipfile.ZipFile, key: str, member: zipfile.ZipInfo) -> Any:
+    limit = MAX_ARRAY_BYTES if key == Kind.GRID else _MAX_NOTE_BYTES
+    with archive.open(member) as entry:
+        _checked_shape(entry, member.file_size, key, limit)
+        array = _data(entry)
+    return array if key in tuple(Kind) else _note(array, key)
+
+
+def _checked_shape(file: IO[bytes], size: int, what: str, limit: int) -> tuple[int, ...]:
+    """The shape that *file*, which claims to be *size* bytes long, begins with; its data is not read."""
+    head = io.BytesIO(file.read(_MAX_NOTE_BYTES))
+    file.seek(0)
+    shape, dtype = _header(head, what)
+    if min(shape, default=0) < 0:
+        raise ParameterFileError(f"{what} has the shape {shape}; no side can be negative")
+    claimed = math.prod(shape) * dtype.itemsize
+    if claimed > limit:
+        raise ParameterFileError(f"{what} of shape {shape} would take {claimed:,} bytes; the limit is {limit:,}")
+    if head.tell() + claimed > size:
+        raise ParameterFileError(f"{what} is cut off: its shape is {shape}, and {claimed:,} bytes are not there")
+    return shape
+
+
+def _data(file: IO[bytes]) -> NDArray[Any]:
+    """The array in *file*, in native byte order."""
+    array: NDArray[Any] = npy.read_array(file, allow_pickle=False)
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def _header(head: io.BytesIO, what: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    version = npy.read_magic(head)
+    if version not in _HEADERS:
+        raise ParameterFileError(f"{what} is in .npy version {version}; save it again with numpy.save")
+    shape, _, dtype = _HEADERS[version](head)
+    if dtype.hasobject or dtype.kind not in "iufUb":
+        raise ParameterFileError(f"{what} must be plain numbers, got {dtype} of shape {shape}")
+    return shape, dtype
+
+
+def _note(array: NDArray[Any], key: str) -> Any:
+    """A field of an .npz that is not the transform itself, as plain Python."""
+    if key in ("input_size", "output_size"):
+        if array.shape != (2,):
+            raise ParameterFileError(f"{key} must be (height, width), got shape {array.shape}")
+        return tuple(array.tolist())
+    if array.shape != ():
+        raise ParameterFileError(f"{key} must be a single value, got shape {array.shape}")
+    return array.item()

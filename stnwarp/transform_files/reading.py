@@ -1,0 +1,193 @@
+"""From a transform file to a recipe: opened with care, read by its suffix, its convention applied.
+
+What a file does not say is up to the caller: units when it is loaded, align_corners when it is placed.
+"""
+
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, Units, suggestion
+from stnwarp.errors import ParameterError, ParameterFileError, SingularTransformError
+from stnwarp.transform_files.content import Content, Direction, Kind, Size, assembled
+from stnwarp.transform_files.json_files import fields_of_json
+from stnwarp.transform_files.numpy_files import fields_of_npy, fields_of_npz
+from stnwarp.transforms import (
+    GridRecipe,
+    MatrixTransform,
+    PixelRecipe,
+    Placed,
+    Recipe,
+    SamplingGrid,
+    SizeRequest,
+    ThetaRecipe,
+    normalised_from_pixel,
+    theta_from_numbers,
+)
+
+MAX_FILE_BYTES = 2**30 + 2**20  # the largest array there may be, and some room for what stands beside it
+
+_READERS: dict[str, Callable[[IO[bytes], int], dict[str, Any]]] = {
+    ".json": fields_of_json,
+    ".npy": fields_of_npy,
+    ".npz": fields_of_npz,
+}
+
+
+@dataclass(frozen=True)
+class LoadedTransform:
+    """What a transform file asks for; *align_corners* is None where the file does not say."""
+
+    recipe: Recipe
+    align_corners: bool | None
+    description: str
+
+
+@dataclass(frozen=True, eq=False)
+class BareGridRecipe:
+    """A sampling grid whose file does not say what its numbers mean: the place it is used in does.
+
+    *grid* is (H', W', 2), in pixels of the very input it is used on or normalised.
+    """
+
+    grid: NDArray[Any]
+    units: Units
+
+    def place(self, input_size: Size, request: SizeRequest, align_corners: bool) -> Placed:
+        """See Recipe.place."""
+        grid = _normalised(self.grid, self.units, input_size, align_corners)
+        return GridRecipe(SamplingGrid(grid, align_corners)).place(input_size, request, align_corners)
+
+
+def load_transform(path: Path, *, units: Units = Units.NORMALIZED, inverse: bool = False) -> LoadedTransform:
+    """The transformation in the .json, .npy or .npz file *path*.
+
+    *units* is how its numbers are meant where the file does not say. *inverse* undoes the transformation.
+
+    Raises:
+        ParameterFileError: the file cannot be read, or does not hold one theta or one grid.
+        SingularTransformError: an inverse is needed, by *inverse* or the file's direction, and there is none.
+    """
+    content = read(path)
+    chosen = content.units or units
+    try:
+        recipe = _RECIPES[content.kind](content, chosen, inverse)
+    except ParameterError as error:
+        _raise_named(path, error)
+    return LoadedTransform(recipe, content.align_corners, f"{content.kind} ({chosen}) from {path}")
+
+
+def load_grid(path: Path, *, units: Units = Units.NORMALIZED) -> SamplingGrid:
+    """The sampling grid in the .json, .npy or .npz file *path*, normalised; see load_transform.
+
+    Where the file does not say, align_corners is the default, False, and a grid in pixels cannot be loaded.
+
+    Raises ParameterFileError for a file that cannot be read or does not hold a grid.
+    """
+    content = read(path)
+    try:
+        if content.kind is not Kind.GRID:
+            raise ParameterFileError("holds a theta; a sampling grid is wanted here")
+        return _sampling_grid(content, content.units or units, DEFAULT_ALIGN_CORNERS)
+    except ParameterError as error:
+        _raise_named(path, error)
+
+
+def read(path: Path) -> Content:
+    """What the transform file *path* says; ParameterFileError, its name first, for all that is wrong."""
+    path = Path(path)
+    try:
+        reader = _reader(path.suffix.lower())
+        with _opened(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > MAX_FILE_BYTES:
+                raise ParameterFileError(f"has {size:,} bytes; the limit is {MAX_FILE_BYTES:,}")
+            return assembled(reader(file, size))
+    except ParameterError as error:
+        _raise_named(path, error)
+    except OSError as error:
+        raise ParameterFileError(f"{path}: {error.strerror or error}") from error
+    except MemoryError:
+        raise ParameterFileError(f"{path}: not enough memory for what it holds") from None
+    except Exception as error:  # zipfile, zlib and NumPy raise a dozen kinds for broken files
+        raise ParameterFileError(f"{path}: broken file ({' '.join(str(error).split())[:120]})") from error
+
+
+def theta_transform(array: NDArray[Any]) -> MatrixTransform:
+    """The transform of *array*: (2, 3), (3, 3) or a row of numbers."""
+    if array.ndim == 1:
+        return theta_from_numbers(array.tolist())
+    return MatrixTransform(array)
+
+
+def _raise_named(path: Path, error: ParameterError) -> NoReturn:
+    """*error* again, with the file's name in front of it."""
+    kind = SingularTransformError if isinstance(error, SingularTransformError) else ParameterFileError
+    raise kind(f"{path}: {error}") from error
+
+
+def _reader(suffix: str) -> Callable[[IO[bytes], int], dict[str, Any]]:
+    if suffix not in _READERS:
+        known = ", ".join(_READERS)
+        raise ParameterFileError(f"not a transform file by its suffix{suggestion(suffix, _READERS)}; known are {known}")
+    return _READERS[suffix]
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """*path* open for reading if it is a regular file; a pipe or a device would block or never end."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ParameterFileError("not a regular file")
+    return path.open("rb")
+
+
+def _theta_recipe(content: Content, units: Units, inverse: bool) -> Recipe:
+    transform = theta_transform(content.array)
+    undone = inverse != (content.direction is Direction.INPUT_TO_OUTPUT)
+    if units is Units.PIXEL:
+        return PixelRecipe(transform.theta, undone)
+    return ThetaRecipe(transform, undone)
+
+
+def _grid_recipe(content: Content, units: Units, inverse: bool) -> Recipe:
+    if inverse:
+        raise ParameterFileError("a sampling grid cannot be inverted; use the theta it was made from")
+    if content.align_corners is not None:
+        return GridRecipe(_sampling_grid(content, units, content.align_corners))
+    if content.units is Units.PIXEL and content.input_size is None:
+        raise ParameterFileError(_NO_INPUT_SIZE)
+    if content.input_size is not None and units is Units.PIXEL:
+        return GridRecipe(_sampling_grid(content, units, DEFAULT_ALIGN_CORNERS))
+    return BareGridRecipe(_floating(content.array), units)
+
+
+def _sampling_grid(content: Content, units: Units, default_align_corners: bool) -> SamplingGrid:
+    align_corners = default_align_corners if content.align_corners is None else content.align_corners
+    if units is Units.PIXEL and content.input_size is None:
+        raise ParameterFileError(_NO_INPUT_SIZE)
+    size = content.input_size or (1, 1)  # not looked at for a normalised grid
+    return SamplingGrid(_normalised(content.array, units, size, align_corners), align_corners)
+
+
+def _normalised(grid: NDArray[Any], units: Units, input_size: Size, align_corners: bool) -> NDArray[Any]:
+    if units is Units.NORMALIZED:
+        return _floating(grid)
+    matrix = normalised_from_pixel(input_size, align_corners)
+    with np.errstate(invalid="ignore"):  # infinite pixels on an axis of one pixel
+        return np.asarray(grid * matrix.diagonal()[:2] + matrix[:2, 2])
+
+
+def _floating(grid: NDArray[Any]) -> NDArray[Any]:
+    return grid if grid.dtype in (np.float32, np.float64) else grid.astype(np.float64)
+
+
+_NO_INPUT_SIZE = "a grid in pixels needs the input_size it was made for; add that to the file"
+_RECIPES: dict[Kind, Callable[[Content, Units, bool], Recipe]] = {
+    Kind.THETA: _theta_recipe,
+    Kind.GRID: _grid_recipe,
+}
