@@ -1,0 +1,115 @@
+"""The worker threads of a run, fed a few jobs at a time."""
+
+import atexit
+import io
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from threading import Thread
+
+from stnwarp.errors import OutputError
+from stnwarp.folder.gate import Stopped, WriteGate
+from stnwarp.folder.jobs import Job, Outcome
+from stnwarp.folder.settings import Settings
+from stnwarp.folder.work import process
+from stnwarp.images.atomic import remove_own_temporaries
+
+_WRITING_PATIENCE = 1.5  # seconds that a stop waits for files being written: given up, they would be left half done
+_WORKING_PATIENCE = 1.0  # and for images being worked on, which can be given up
+
+
+@dataclass(frozen=True)
+class Task:
+    """A job, with the bytes of standard input if it reads them, a buffer if it writes to standard output."""
+
+    job: Job
+    stdin: io.BytesIO | None = None
+    stdout: io.BytesIO | None = None
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a task, and what it wrote for standard output."""
+
+    outcome: Outcome
+    written: bytes
+
+
+class Crew:
+    """Daemon threads that take tasks from a queue.
+
+    Not a ThreadPoolExecutor: that one joins its threads when the interpreter ends, so that Ctrl-C would wait
+    for the slowest image, and it takes in all jobs at once.
+    """
+
+    def __init__(self, settings: Settings, workers: int) -> None:
+        self._settings = settings
+        self._tasks: SimpleQueue[Task | None] = SimpleQueue()
+        self._results: SimpleQueue[Done | BaseException | None] = SimpleQueue()
+        self._gate = WriteGate()
+        self._beginning = True
+        self._under_way = 0
+        self._threads = [Thread(target=self._work, name=f"stnwarp-{n}", daemon=True) for n in range(workers)]
+        atexit.register(self.stop)  # for a run that was left without being closed
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is under way."""
+        return not self._under_way
+
+    def fill_up(self, tasks: Iterator[Task]) -> None:
+        """Take as many *tasks* as keep every thread busy, and no more."""
+        while self._beginning and self._under_way < 2 * len(self._threads):
+            task = next(tasks, None)
+            if task is None:
+                return
+            self._tasks.put(task)
+            self._under_way += 1
+
+    def next_result(self) -> Done | OutputError | None:
+        """Wait for the next task to end; None for one that was not begun any more."""
+        result = self._wait()
+        self._under_way -= 1
+        if isinstance(result, BaseException) and not isinstance(result, OutputError):
+            raise result
+        return result
+
+    def _wait(self) -> Done | BaseException | None:
+        while True:
+            try:
+                # An endless wait cannot be interrupted by Ctrl-C on every system.
+                return self._results.get(timeout=0.2)
+            except Empty:
+                continue
+
+    def begin_no_more(self) -> None:
+        """Let the tasks under way finish and begin no other one."""
+        self._beginning = False
+
+    def stop(self) -> None:
+        """Begin nothing, finish what is being written, give up the rest; at once if all is done."""
+        atexit.unregister(self.stop)
+        deadline = time.monotonic() + _WORKING_PATIENCE
+        self._beginning = False
+        for _ in self._threads:
+            self._tasks.put(None)
+        if self._under_way and not self._gate.close(_WRITING_PATIENCE):
+            remove_own_temporaries()
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _work(self) -> None:
+        while (task := self._tasks.get()) is not None:
+            self._results.put(self._do(task) if self._beginning else None)
+
+    def _do(self, task: Task) -> Done | BaseException | None:
+        try:
+            outcome = process(task.job, self._settings, stdin=task.stdin, stdout=task.stdout, gate=self._gate)
+        except Stopped:
+            return None
+        except BaseException as error:  # whatever it is, somebody waits for it
+            return error
+        return Done(outcome, task.stdout.getvalue() if task.stdout else b"")

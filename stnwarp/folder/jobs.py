@@ -1,0 +1,47 @@
+"""The records that pass between planning, working and reporting."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from stnwarp.folder.sources import Source
+
+
+@dataclass(frozen=True)
+class Job:
+    """One image to warp and where it goes; *target* None is standard output.
+
+    *format* is a format asked for by name (as `images.format_for_suffix` gives it); without one the suffix of
+    the target decides. *replace* lets this job alone write over its target, which is an empty file that an
+    earlier run of something else left behind.
+    """
+
+    source: Source
+    target: Path | None
+    format: str | None = None
+    replace: bool = False
+
+
+class Status(StrEnum):
+    """How a job ended."""
+
+    OK = "ok"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job.
+
+    *theta* is the 3x3 matrix that was used (normalised, output to input), None where the transformation has
+    none. *error* is one line that does not repeat the name of the image; *cause* is the exception behind it.
+    """
+
+    job: Job
+    status: Status
+    theta: list[list[float]] | None = None
+    seconds: float = 0.0
+    error: str | None = None
+    warnings: tuple[str, ...] = ()
+    cause: BaseException | None = None

@@ -1,0 +1,103 @@
+"""Plan a run: one job for each image, and every refusal that can be made before the first pixel is read."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from stnwarp.errors import NothingMatchedError, ParameterError
+from stnwarp.folder.clashes import (
+    Existing,
+    check_distinct,
+    check_not_over_sources,
+    refuse_existing,
+    what_exists,
+)
+from stnwarp.folder.directories import check_directories
+from stnwarp.folder.jobs import Job, Outcome, Status
+from stnwarp.folder.names import is_directory, shown
+from stnwarp.folder.sources import Source
+from stnwarp.folder.targets import name_targets
+from stnwarp.images.formats import format_for_suffix
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done, and what was done before."""
+
+    jobs: tuple[Job, ...]
+    skipped: tuple[Outcome, ...] = ()
+
+
+def plan(
+    sources: Sequence[Source],
+    dest: str,
+    *,
+    format: str | None = None,
+    overwrite: bool = False,
+    skip_existing: bool = False,
+) -> Plan:
+    """One job for each of *sources*, as *dest* and *format* name the targets (see `targets.name_targets`).
+
+    Images in the directory written to are left out where it lies inside the tree that is searched: they are
+    results of an earlier run. Nothing is written, and no image is opened.
+
+    Args:
+        format: the suffix of a format to write, with or without its dot, such as "png"; default by the
+            target's name.
+        overwrite: targets may exist, and may be the sources themselves.
+        skip_existing: a job whose target is a file with something in it becomes a skipped outcome.
+
+    Raises:
+        OutputClashError: two images for one target, a target that is a source, a target that exists.
+        OutputError: the output directory is a file, or cannot be written to.
+        ParameterError: *dest* or *format* cannot be used.  NothingMatchedError: nothing is left.
+    """
+    if overwrite and skip_existing:
+        raise ParameterError("existing targets can be overwritten or skipped, not both; drop one of the two")
+    extension = None if format is None else "." + format.lower().removeprefix(".")
+    name = None if extension is None else format_for_suffix(extension)
+    kept = _outside(sources, dest)
+    targets = name_targets(kept, dest, extension)
+    jobs = [Job(source, target, name) for source, target in zip(kept, targets, strict=True)]
+    check_distinct(jobs)
+    check_directories(job.target for job in jobs if job.target is not None)
+    check_not_over_sources(jobs, overwrite=overwrite)
+    return _settle(jobs, overwrite=overwrite, skip_existing=skip_existing)
+
+
+def _outside(sources: Sequence[Source], dest: str) -> list[Source]:
+    """*sources* without the results of an earlier run into a *dest* inside the tree that was searched."""
+    directory = dest if is_directory(dest) else dest.partition("{")[0].rpartition("/")[0]
+    if not is_directory(directory):
+        return list(sources)
+    output = Path(os.path.realpath(directory))
+    roots = {source.root: Path(os.path.realpath(source.root)) for source in sources}
+    kept = [source for source in sources if not _is_result(source, roots[source.root], output)]
+    if sources and not kept:
+        raise NothingMatchedError(
+            f"every image found lies in the output directory {shown(directory)}; name other sources"
+        )
+    return kept
+
+
+def _is_result(source: Source, root: Path, output: Path) -> bool:
+    return root in output.parents and (root / source.relative).is_relative_to(output)
+
+
+def _settle(jobs: Sequence[Job], *, overwrite: bool, skip_existing: bool) -> Plan:
+    """Refuse the targets that exist, or skip them, or let them be replaced."""
+    existing = [Existing.NOTHING if job.target is None else what_exists(job.target) for job in jobs]
+    both = list(zip(jobs, existing, strict=True))
+    _refuse(both, {Existing.OTHER}, "not a file that can be replaced; remove it or write elsewhere")
+    if overwrite:
+        return Plan(tuple(jobs))
+    if not skip_existing:
+        _refuse(both, set(Existing) - {Existing.NOTHING}, "exists already; give --overwrite or --skip-existing")
+    _refuse(both, {Existing.LINK}, "a link that leads nowhere; remove it or give --overwrite")
+    todo = [replace(job, replace=state is Existing.EMPTY) for job, state in both if state is not Existing.IMAGE]
+    return Plan(tuple(todo), tuple(Outcome(job, Status.SKIPPED) for job, state in both if state is Existing.IMAGE))
+
+
+def _refuse(both: Sequence[tuple[Job, Existing]], states: set[Existing], what: str) -> None:
+    refuse_existing((job.target for job, state in both if state in states and job.target is not None), what)

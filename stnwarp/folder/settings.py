@@ -1,0 +1,87 @@
+"""How every image of a run is warped, and how the cores are shared out."""
+
+import os
+from dataclasses import dataclass, field
+
+from stnwarp.conventions import (
+    DEFAULT_ALIGN_CORNERS,
+    DEFAULT_INTERPOLATION,
+    DEFAULT_MAX_PIXELS,
+    DEFAULT_PADDING_MODE,
+    Interpolation,
+    PaddingMode,
+)
+from stnwarp.errors import ParameterError, SizeLimitError
+from stnwarp.transforms import Recipe, SizeRequest
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What one run does to each of its images.
+
+    *fill* is a colour in words (see `images.parse_fill`), None for the default of each mode. *max_pixels*
+    limits the input and the output alike. *threads* work on bands of rows of one image.
+
+    Raises:
+        SizeLimitError: the size asked for has more than *max_pixels* pixels.  ParameterError: a count below
+            1.
+    """
+
+    recipe: Recipe
+    size: SizeRequest = field(default_factory=SizeRequest)
+    align_corners: bool = DEFAULT_ALIGN_CORNERS
+    interpolation: Interpolation = DEFAULT_INTERPOLATION
+    padding_mode: PaddingMode = DEFAULT_PADDING_MODE
+    fill: str | None = None
+    quality: int | None = None
+    max_pixels: int = DEFAULT_MAX_PIXELS
+    overwrite: bool = False
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        if self.threads < 1 or self.max_pixels < 1:
+            raise ParameterError(f"threads ({self.threads}) and max_pixels ({self.max_pixels}) must be at least 1")
+        too_large = self.size.size and size_error(self.size.size, self.max_pixels)
+        if too_large:
+            raise SizeLimitError(too_large)
+
+
+def size_error(size: tuple[int, int], max_pixels: int) -> str | None:
+    """What is wrong with an output of *size* (height, width), if it has more than *max_pixels* pixels."""
+    height, width = size
+    pixels = height * width
+    if pixels <= max_pixels:
+        return None
+    return (
+        f"an output of {width}x{height} pixels would need about {_in_words(3 * pixels)} as 8-bit RGB; "
+        f"the limit is {max_pixels} pixels (--max-pixels)"
+    )
+
+
+def _in_words(count: int) -> str:
+    """A number of bytes, for people."""
+    amount, units = float(count), iter(("bytes", "kB", "MB", "GB", "TB", "PB"))
+    unit = next(units)
+    while amount >= 1000 and unit != "PB":
+        amount, unit = amount / 1000, next(units)
+    return f"{amount:.3g} {unit}"
+
+
+def share_cores(images: int, workers: int | None = None) -> tuple[int, int]:
+    """(workers, threads of each) for so many *images*: together no more than the cores this process may use.
+
+    One image gets all the cores for its bands of rows, many get one core each. *workers* that were asked for
+    are taken as they are.
+    """
+    cores = usable_cores()
+    count = workers if workers is not None else max(1, min(cores, images))
+    if count < 1:
+        raise ParameterError(f"the number of workers must be at least 1, got {count}")
+    return count, max(1, cores // count)
+
+
+def usable_cores() -> int:
+    """The cores this process may run on, which on shared machines are fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

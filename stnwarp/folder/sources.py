@@ -1,0 +1,124 @@
+"""What was named on the command line, turned into the list of images to read."""
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from stnwarp.errors import NothingMatchedError, ParameterError
+from stnwarp.folder.names import is_directory, is_image_name, shown
+
+STANDARD_STREAM = "-"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One image to read: the file *relative* below *root*.
+
+    *path* is None for standard input. *root* is the directory that was named (or the fixed part of a pattern,
+    or the directory of a named file), and *relative* is what a mirrored tree keeps.
+    """
+
+    path: Path | None
+    root: Path
+    relative: PurePath
+
+
+def find_sources(specs: Sequence[str], recursive: bool = False) -> list[Source]:
+    """The images that *specs* name, in that order, each once.
+
+    A spec is a file (whatever its suffix), a directory (the files in it with the suffix of an image format,
+    sorted, and with *recursive* those of its subdirectories; hidden ones are left out and links to
+    directories not followed), a glob pattern where no such file exists, or "-" for standard input. A file or
+    pattern that matches nothing is still returned, so that it fails by name while the others go on.
+
+    Raises:
+        NothingMatchedError: not one image was found.  ParameterError: a spec that cannot be a file name.
+    """
+    matched = [(spec, list(_expand(spec, recursive))) for spec in specs]
+    if not any(sources for _, sources in matched):
+        raise NothingMatchedError(_nothing_matched(specs, recursive))
+    unique: dict[str, Source] = {}
+    for spec, sources in matched:
+        for source in sources or _missing(spec):
+            unique.setdefault(_identity(source), source)
+    return list(unique.values())
+
+
+def _identity(source: Source) -> str:
+    return STANDARD_STREAM if source.path is None else os.path.abspath(source.path)  # noqa: PTH100 - links are other names
+
+
+def _nothing_matched(specs: Sequence[str], recursive: bool) -> str:
+    names = ", ".join(shown(spec) for spec in specs) or "no name at all"
+    has_directory = any(is_directory(spec) for spec in specs)
+    advice = "use -r to search subdirectories" if has_directory and not recursive else "check the names"
+    return f"no image found in {names}; {advice}"
+
+
+def _missing(spec: str) -> list[Source]:
+    """A directory without images is no fault beside others that have some; a name that leads nowhere is."""
+    return [] if is_directory(spec) else [_named(spec)]
+
+
+def _named(spec: str) -> Source:
+    path = Path(spec)
+    return Source(path, path.parent, PurePath(path.name))
+
+
+def _expand(spec: str, recursive: bool) -> Iterator[Source]:
+    if not spec or "\0" in spec or (Path(spec).name == ".." and not is_directory(spec)):
+        raise ParameterError(f"{shown(spec)} cannot be the name of a source")
+    if spec == STANDARD_STREAM:
+        yield Source(None, Path(), PurePath("stdin"))
+    elif is_directory(spec):
+        yield from _walk(Path(spec), recursive)
+    elif os.path.lexists(spec):  # a link that leads nowhere is there too, and fails when it is read
+        yield _named(spec)
+    elif glob.has_magic(spec):
+        yield from _match(spec)
+
+
+def _walk(root: Path, recursive: bool) -> Iterator[Source]:
+    """The images below *root*, without recursion of our own: trees can be deeper than Python's stack."""
+    pending = [PurePath()]
+    while pending:
+        below = pending.pop()
+        try:
+            entries = _entries(root / below)
+        except OSError:  # it stands in the list as an image that fails, or nobody would hear of it
+            yield Source(root / below, root, below / "unreadable")
+            continue
+        directories = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+        yield from (Source(root / below / entry.name, root, below / entry.name) for entry in entries if _wanted(entry))
+        if recursive:
+            pending.extend(below / name for name in reversed(directories))
+
+
+def _entries(directory: Path) -> list[os.DirEntry[str]]:
+    with os.scandir(directory) as entries:
+        return sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
+
+
+def _wanted(entry: os.DirEntry[str]) -> bool:
+    # A link that loops is an image that fails: the entry's own is_dir would raise.
+    return is_image_name(entry.name) and not is_directory(entry.path)
+
+
+def _match(pattern: str) -> Iterator[Source]:
+    """The files that match *pattern*; its fixed leading part is the root of the tree that is mirrored."""
+    parts = Path(pattern).parts
+    fixed = next(index for index, part in enumerate(parts) if glob.has_magic(part))
+    root, rest = Path(*parts[:fixed]), Path(*parts[fixed:])
+    wants_hidden = any(part.startswith(".") for part in rest.parts)
+    try:
+        matches = sorted(root.glob(os.fspath(rest)))
+    except (ValueError, NotImplementedError) as error:
+        raise ParameterError(f"{shown(pattern)} is not a glob pattern: {error}") from error
+    for path in matches:
+        relative = path.relative_to(root)
+        hidden = any(part.startswith(".") for part in relative.parts)
+        if is_directory(path) or (hidden and not wants_hidden):
+            continue
+        yield _named(os.fspath(path)) if ".." in relative.parts else Source(path, root, relative)
