@@ -1,0 +1,207 @@
+"""`stnwarp apply`: warp images, one or whole folders."""
+
+import sys
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
+
+import click
+
+from stnwarp.cli.console import Console
+from stnwarp.cli.options import (
+    OutputOptions,
+    RunOptions,
+    SamplingOptions,
+    TransformationOptions,
+    output_options,
+    run_options,
+    sampling_options,
+    transformation_options,
+    verbosity_options,
+)
+from stnwarp.cli.outcomes import Tally
+from stnwarp.cli.sections import Command, output
+from stnwarp.cli.transformation import build_recipe, check_transformation, check_units_are_used, size_request
+from stnwarp.errors import ExitCode, ParameterError, SingularTransformError
+from stnwarp.images.formats import format_for_suffix
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from stnwarp.folder import Outcome, Plan, Settings
+
+_STANDARD_OUTPUT = "-"
+_EPILOG = """\
+Exit codes: 0 all done; 1 some images failed, the others are done; 2 the command line or a transform file
+is wrong, nothing was written; 3 no image was found; 4 cannot go on, such as when the disk is full;
+130 interrupted; 143 terminated.
+"""
+
+
+@click.command(cls=Command, options_metavar="-o DEST [OPTIONS]", epilog=_EPILOG)
+@click.argument("sources", metavar="SRC...", nargs=-1, required=True)
+@transformation_options(
+    "Whether --theta (and a file that does not say it) is in normalised coordinates, -1 to 1 across the "
+    "image, or in pixels.  [default: normalized]"
+)
+@sampling_options
+@output(
+    "-o",
+    "--output",
+    "destination",
+    required=True,
+    metavar="DEST",
+    help="Where to write: a folder, a file for one image, - for standard output, or a template of {dir}, "
+    "{stem}, {ext}, {name} and {index}, such as 'out/{stem}_turned{ext}'.",
+)
+@output_options
+@run_options
+@verbosity_options
+@click.pass_obj
+def apply(
+    console: Console,
+    sources: tuple[str, ...],
+    destination: str,
+    transformation_options: TransformationOptions,
+    sampling_options: SamplingOptions,
+    output_options: OutputOptions,
+    run_options: RunOptions,
+) -> ExitCode:
+    """Warp images: one, many, or whole folders.
+
+    SRC is any mix of image files, folders, patterns such as "*.jpg", and - for standard input. The tree of a
+    folder is kept below DEST. No file is replaced unless --overwrite is given, and one image that fails does
+    not stop the others.
+
+    \b
+    Examples:
+      stnwarp apply photo.jpg -o turned.jpg --rotate 15 --size fit
+      stnwarp apply photos/ -r -o warped/ --scale 0.5 --translate 40,-10
+      stnwarp apply page.jpg -o flat.png --size fit \\
+          --corners "112,80 930,64 1010,1340 60,1322"
+      stnwarp apply *.png -o out/ --theta "0.9 0.1 0 -0.1 0.9 0"
+      stnwarp apply - -o - --flip horizontal < in.png > out.png
+    """
+    _check(destination, transformation_options, output_options, run_options)
+    settings = _settings(transformation_options, sampling_options, output_options, run_options)
+    planned = _plan(sources, destination, output_options, run_options)
+    if run_options.dry_run:
+        from stnwarp.cli.dry_run import preview
+
+        return preview(console, planned, settings, as_json=run_options.json)
+    return _run(console, planned, settings, run_options)
+
+
+def _check(
+    destination: str,
+    transformation_options: TransformationOptions,
+    output_options: OutputOptions,
+    run_options: RunOptions,
+) -> None:
+    """Refuse, before anything heavy is loaded, what does not go together."""
+    is_identity_fine = output_options.size != "same" or output_options.format is not None
+    check_transformation(transformation_options, required=not is_identity_fine)
+    check_units_are_used(transformation_options)
+    if output_options.format is not None:
+        format_for_suffix(output_options.format)
+    context = click.get_current_context()
+    if run_options.overwrite and run_options.skip_existing:
+        raise click.UsageError("--overwrite and --skip-existing exclude each other; give one", context)
+    if destination != _STANDARD_OUTPUT or run_options.dry_run:
+        return
+    if run_options.json:
+        raise click.UsageError("--json and '-o -' both want standard output; give -o a file", context)
+    if sys.stdout is not None and sys.stdout.isatty():
+        raise click.UsageError("'-o -' would write an image to the terminal; give a file", context)
+
+
+def _plan(sources: tuple[str, ...], destination: str, output_options: OutputOptions, run_options: RunOptions) -> "Plan":
+    from stnwarp.folder import find_sources, plan
+
+    return plan(
+        find_sources(sources, run_options.recursive),
+        destination,
+        format=output_options.format,
+        overwrite=run_options.overwrite,
+        skip_existing=run_options.skip_existing,
+    )
+
+
+def _settings(
+    transformation_options: TransformationOptions,
+    sampling_options: SamplingOptions,
+    output_options: OutputOptions,
+    run_options: RunOptions,
+) -> "Settings":
+    from stnwarp.folder import Settings
+
+    recipe, align_corners = build_recipe(transformation_options, sampling_options.align_corners)
+    _check_fill(sampling_options.fill)
+    settings = Settings(
+        recipe=recipe,
+        size=size_request(output_options.size),
+        align_corners=align_corners,
+        interpolation=sampling_options.interpolation,
+        padding_mode=sampling_options.padding_mode,
+        fill=sampling_options.fill,
+        quality=output_options.quality,
+        max_pixels=run_options.max_pixels,
+        overwrite=run_options.overwrite,
+    )
+    _try_out(settings)
+    return settings
+
+
+def _check_fill(fill: str | None) -> None:
+    """Refuse a text that is a colour in no mode; what it is in each is found out image by image."""
+    if fill is None:
+        return
+    from stnwarp.images import parse_fill
+
+    errors = []
+    for mode in ("RGB", "RGBA", "I;16", "F", "CMYK"):
+        try:
+            parse_fill(fill, mode)
+            return
+        except ParameterError as error:
+            errors.append(error)
+    raise errors[0]
+
+
+def _try_out(settings: "Settings") -> None:
+    """Place an image of some size, so that what fits no image at all is refused before one is read."""
+    from stnwarp.transforms import CornersRecipe, PixelRecipe
+
+    try:
+        settings.recipe.place((256, 256), settings.size, settings.align_corners)
+    except SingularTransformError:
+        raise
+    except ParameterError:
+        # In pixels, what an image of this size cannot have may be right for another.
+        if not isinstance(settings.recipe, CornersRecipe | PixelRecipe):
+            raise
+
+
+def _run(console: Console, planned: "Plan", settings: "Settings", options: RunOptions) -> ExitCode:
+    from stnwarp.folder import run, share_cores
+
+    workers, threads = share_cores(len(planned.jobs), options.jobs)
+    settings = replace(settings, threads=threads)
+    tally = Tally(console, len(planned.jobs) + len(planned.skipped), as_json=options.json)
+    work = cast("Generator[Outcome]", run(planned.jobs, settings, workers, options.fail_fast))
+    try:
+        for outcome in planned.skipped:
+            tally.add(outcome)
+        with (
+            closing(work) as outcomes,
+            console.progress(len(planned.jobs)) as advance,
+        ):
+            for outcome in outcomes:
+                tally.add(outcome)
+                advance()
+    except KeyboardInterrupt as error:
+        error.args = ("run again with --skip-existing to do the rest",)
+        raise
+    finally:
+        tally.sum_up()
+    return tally.exit_code

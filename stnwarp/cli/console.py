@@ -1,0 +1,100 @@
+"""The two streams of a run.
+
+Standard output carries data only. Warnings, progress, summary and errors go to standard error, one line each.
+"""
+
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TextIO
+
+from stnwarp.errors import OutputError
+
+PROGRAM = "stnwarp"
+QUIET = -1
+TRACEBACKS = 2
+
+
+def printable(text: str) -> str:
+    """*text* on one line: control characters, and bytes of names that are not UTF-8, as backslash escapes."""
+    return "".join(character if character.isprintable() else _escaped(character) for character in text)
+
+
+def _escaped(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def _write_line(stream: TextIO, line: str) -> None:
+    encoding = stream.encoding or "utf-8"
+    stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    stream.flush()
+
+
+class Console:
+    """What is said, and how much of it: `verbosity` is -1 for -q, 1 for -v, 2 for -vv."""
+
+    def __init__(self) -> None:
+        self.verbosity = 0
+        self._bar: Any = None
+
+    def data(self, line: str) -> None:
+        """One line of data to standard output, at once; OutputError if nothing can be written there."""
+        if sys.stdout is None:
+            raise OutputError("standard output is closed; redirect it to a file or to another program")
+        with self._beside_the_bar():
+            try:
+                _write_line(sys.stdout, line)
+            except BrokenPipeError:
+                raise  # the reader has seen enough: the run ends without a word
+            except OSError as error:
+                raise OutputError(f"standard output: {error.strerror}; redirect it to another place") from error
+
+    def say(self, text: str, verbosity: int = 0) -> None:
+        """One line to standard error, if the run is at least so verbose."""
+        if self.verbosity < verbosity or sys.stderr is None:
+            return
+        with self._beside_the_bar():
+            try:
+                _write_line(sys.stderr, f"{PROGRAM}: {printable(text)}")
+            except (OSError, ValueError):
+                return  # there is nobody left to tell
+
+    def warn(self, text: str) -> None:
+        """Something the user should know, although the work goes on."""
+        self.say(f"warning: {text}")
+
+    def error(self, text: str) -> None:
+        """Why the run ends; said however quiet it is."""
+        self.say(f"error: {text}", verbosity=QUIET)
+
+    def traceback(self, error: BaseException | None) -> None:
+        """Where in the code *error* comes from, with -vv."""
+        if error is not None and self.verbosity >= TRACEBACKS and sys.stderr is not None:
+            with suppress(OSError, ValueError):
+                traceback.print_exception(error)
+
+    @contextmanager
+    def progress(self, total: int) -> Iterator[Callable[[], object]]:
+        """A bar of *total* steps where standard error is a terminal; yields what to call after each step."""
+        if self.verbosity == QUIET or total < 2 or sys.stderr is None or not sys.stderr.isatty():
+            yield lambda: None
+            return
+        from tqdm import tqdm
+
+        with tqdm(total=total, unit="image", file=sys.stderr, leave=False, dynamic_ncols=True) as bar:
+            self._bar = bar
+            try:
+                yield bar.update
+            finally:
+                self._bar = None
+
+    @contextmanager
+    def _beside_the_bar(self) -> Iterator[None]:
+        if self._bar is not None:
+            self._bar.clear()
+        yield
+        if self._bar is not None:
+            self._bar.refresh()

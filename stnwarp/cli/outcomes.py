@@ -1,0 +1,80 @@
+"""What became of each image of a run: told as it comes, counted, and summed up at the end."""
+
+import json
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from stnwarp.cli.console import QUIET, Console
+from stnwarp.errors import ExitCode
+
+if TYPE_CHECKING:
+    from stnwarp.folder import Job, Outcome
+
+
+def source_name(job: "Job") -> str:
+    """The source as it was named; "-" is standard input."""
+    return "-" if job.source.path is None else str(job.source.path)
+
+
+def target_name(job: "Job") -> str:
+    """Where the image goes; "-" is standard output."""
+    return "-" if job.target is None else str(job.target)
+
+
+def json_line(outcome: "Outcome", **more: object) -> str:
+    """*outcome* as one line of JSON, all of it ASCII."""
+    record = {
+        "input": source_name(outcome.job),
+        "output": target_name(outcome.job),
+        "status": outcome.status.value,
+        "theta": outcome.theta,
+        "seconds": round(outcome.seconds, 6),
+        "error": outcome.error,
+    }
+    return json.dumps(record | more, allow_nan=False)
+
+
+class Tally:
+    """The outcomes of a run of *total* images."""
+
+    def __init__(self, console: Console, total: int, *, as_json: bool) -> None:
+        self._console = console
+        self._total = total
+        self._as_json = as_json
+        self._counts: Counter[str] = Counter()
+        self._failures: list[Outcome] = []
+        self._started = time.perf_counter()
+
+    def add(self, outcome: "Outcome") -> None:
+        """Count *outcome* and say what has to be said at once."""
+        self._counts[outcome.status] += 1
+        name = source_name(outcome.job)
+        for warning in outcome.warnings:
+            self._console.warn(f"{name}: {warning}")
+        if outcome.error is not None:
+            self._failures.append(outcome)
+        elif self._console.verbosity > 0:
+            self._console.say(f"{outcome.status}: {name} -> {target_name(outcome.job)} ({outcome.seconds:.2f} s)")
+        if self._as_json:
+            self._console.data(json_line(outcome))
+
+    def sum_up(self) -> None:
+        """List the failures, then say how many images came to what end."""
+        for outcome in self._failures:
+            self._console.traceback(outcome.cause)
+            self._console.say(f"failed: {source_name(outcome.job)}: {outcome.error}", QUIET)
+        counts = {
+            "done": self._counts["ok"],
+            "skipped": self._counts["skipped"],
+            "failed": self._counts["failed"],
+            "not done": self._total - self._counts.total(),
+        }
+        told = [f"{count} {word}" for word, count in counts.items() if count]
+        if self._total > 1 or counts["skipped"]:
+            self._console.say(f"{', '.join(told)} in {time.perf_counter() - self._started:.1f} s")
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """0 if nothing failed, else 1."""
+        return ExitCode.SOME_FAILED if self._failures else ExitCode.OK

@@ -1,0 +1,108 @@
+"""From the options of a transformation to a recipe. What needs no NumPy is checked before it is loaded."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from stnwarp.cli.options import MoveValue, TransformationOptions
+from stnwarp.cli.values import Flip
+from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, Units
+from stnwarp.errors import ParameterError
+
+if TYPE_CHECKING:
+    from stnwarp.transforms import Recipe, SizeRequest
+
+_FLIP_AXES = {Flip.HORIZONTAL: (1.0, 0.0), Flip.VERTICAL: (0.0, 1.0), Flip.BOTH: (1.0, 1.0)}
+_HINT = "--theta, --rotate, --scale, --shear, --translate, --flip, --corners or --transform"
+
+
+def check_transformation(options: TransformationOptions, *, required: bool) -> None:
+    """Raise UsageError unless the options name one kind of transformation, or none where that is allowed."""
+    kinds = _kinds(options)
+    if len(kinds) > 1:
+        raise click.UsageError(f"give one kind of transformation, not {' and '.join(kinds)}", _context())
+    if not kinds and required:
+        raise click.UsageError(f"no transformation given; give {_HINT}", _context())
+    if not kinds and options.inverse:
+        raise click.UsageError(f"--inverse has nothing to undo; give {_HINT}", _context())
+
+
+def check_units_are_used(options: TransformationOptions) -> None:
+    """Raise UsageError where --units would be ignored: moves and corners are in pixels and degrees anyway."""
+    if options.units is not None and options.theta is None and options.transform is None:
+        raise click.UsageError("--units says how --theta or --transform is meant; leave it out", _context())
+
+
+def _context() -> click.Context | None:
+    return click.get_current_context(silent=True)
+
+
+def _kinds(options: TransformationOptions) -> list[str]:
+    given = {
+        "--theta": options.theta is not None,
+        **{f"--{name}": True for name, _ in options.moves[:1]},
+        "--corners": options.corners is not None,
+        "--transform": options.transform is not None,
+    }
+    return [name for name, is_given in given.items() if is_given]
+
+
+def build_recipe(options: TransformationOptions, align_corners: bool | None) -> "tuple[Recipe, bool]":
+    """The recipe that was asked for, and its align_corners: the user's, the file's or the default."""
+    if options.transform is not None:
+        return _from_file(options, align_corners)
+    chosen = DEFAULT_ALIGN_CORNERS if align_corners is None else align_corners
+    if options.theta is not None:
+        return _from_theta(options.theta, options.units, options.inverse), chosen
+    if options.corners is not None:
+        return _from_corners(options.corners, options.inverse), chosen
+    return _from_moves(options.moves, options.inverse), chosen
+
+
+def size_request(size: str | tuple[int, int]) -> "SizeRequest":
+    """What --size asks for."""
+    from stnwarp.transforms import SizeMode, SizeRequest
+
+    return SizeRequest(SizeMode(size)) if isinstance(size, str) else SizeRequest(SizeMode.EXACT, size)
+
+
+def _from_theta(numbers: tuple[float, ...], units: Units | None, inverse: bool) -> "Recipe":
+    from stnwarp.transforms import PixelRecipe, ThetaRecipe, theta_from_numbers
+
+    transform = theta_from_numbers(numbers)
+    if units is Units.PIXEL:
+        return PixelRecipe(transform.theta, inverse)
+    return ThetaRecipe(transform, inverse)
+
+
+def _from_corners(numbers: tuple[float, ...], inverse: bool) -> "Recipe":
+    import numpy as np
+
+    from stnwarp.transforms import CornersRecipe
+
+    return CornersRecipe(np.reshape(numbers, (4, 2)), inverse)
+
+
+def _from_moves(moves: tuple[tuple[str, MoveValue], ...], inverse: bool) -> "Recipe":
+    from stnwarp.transforms import Move, MoveKind, MovesRecipe
+
+    return MovesRecipe(
+        tuple(Move(MoveKind(name), _FLIP_AXES[value] if isinstance(value, Flip) else value) for name, value in moves),
+        inverse,
+    )
+
+
+def _from_file(options: TransformationOptions, align_corners: bool | None) -> "tuple[Recipe, bool]":
+    from stnwarp.transform_files import load_transform
+
+    assert options.transform is not None
+    loaded = load_transform(options.transform, units=options.units or Units.NORMALIZED, inverse=options.inverse)
+    if None not in (align_corners, loaded.align_corners) and align_corners != loaded.align_corners:
+        theirs, ours = (_flag(value) for value in (loaded.align_corners, align_corners))
+        raise ParameterError(f"{options.transform}: made with {theirs}, not {ours}; leave {ours} out")
+    known = loaded.align_corners if align_corners is None else align_corners
+    return loaded.recipe, DEFAULT_ALIGN_CORNERS if known is None else known
+
+
+def _flag(align_corners: bool | None) -> str:
+    return "--align-corners" if align_corners else "--no-align-corners"
