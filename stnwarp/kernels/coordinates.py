@@ -176,11 +176,9 @@ def _axis_span(across: Any, start: Any, low: float, high: float, width: int) -> 
         first, last = _crossing(across, start, low, width), _crossing(across, start, high, width)
     elif across < 0.0:
         first, last = _crossing(across, start, high, width), _crossing(across, start, low, width)
-    while first < last and not low <= affine_coordinate(across, start, first) < high:
-        first += 1
-    while first < last and not low <= affine_coordinate(across, start, last - 1) < high:
-        last -= 1
-    return first, last
+    near, far = affine_coordinate(across, start, first), affine_coordinate(across, start, last - 1)
+    inside = first < last and low <= near < high and low <= far < high
+    return first, last if inside else first
 
 
 @inlined
