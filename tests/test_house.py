@@ -56,6 +56,17 @@ def test_imports_only_point_down(path: Path) -> None:
             assert FLOOR[parts[1]] < FLOOR[room], f"{room} imports {module}, which is not below it"
 
 
+def test_files_of_a_room_import_each_other_in_one_direction() -> None:
+    graph: dict[str, set[str]] = {}
+    modules = {".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts): path for path in FILES}
+    for module, path in modules.items():
+        if path.name != "__init__.py":
+            graph[module] = {imported for imported in _imported(path) if imported in modules}
+    while leaves := {module for module, imported in graph.items() if not imported & graph.keys()}:
+        graph = {module: imported for module, imported in graph.items() if module not in leaves}
+    assert not graph, f"these import each other in a circle: {sorted(graph)}"
+
+
 def test_every_room_has_a_floor() -> None:
     assert {_room(path) for path in FILES} - {"__init__", "__main__"} == set(FLOOR)
 

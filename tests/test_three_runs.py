@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[1]
 
 # Overflow to infinity warns in plain Python, where numbers are NumPy scalars; compiled code is silent, and both go on.
 PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore::RuntimeWarning", "-m", "kernels and not slow"]
+COMPILER_ONLY = ["arithmetic", "compiling", "jit", "machine", "memory", "native", "object_cache"]
 TESTS = ["sampler", "warp", "recipes", "folder_work"]
 
 inner_run = pytest.mark.skipif(
@@ -26,7 +27,10 @@ def _run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str
 
 @inner_run
 def test_kernels_pass_in_plain_python_and_every_line_of_them_runs(tmp_path: Path) -> None:
-    compiler_only = [f"*/kernels/{name}.py" for name in ("jit", "native", "compiling", "memory", "arithmetic")]
+    compiler_only = [
+        f"*/kernels/{name}.py"
+        for name in ("jit", "native", "compiling", "machine", "object_cache", "memory", "arithmetic")
+    ]
     settings = tmp_path / "coveragerc"
     settings.write_text("[run]\nbranch = true\n[report]\nomit =\n" + "".join(f"    {path}\n" for path in compiler_only))
     coverage = ["--cov=stnwarp.kernels", f"--cov-config={settings}", "--cov-report=term-missing"]

@@ -8,7 +8,7 @@ import numba
 import numpy as np
 from numba import types
 
-from stnwarp.kernels.native import target_machine
+from stnwarp.kernels.machine import target_machine
 
 # What the machine code may call: the C library, which every process has. Anything else would have to come from Numba,
 # and a process without Numba would end when the code is loaded.

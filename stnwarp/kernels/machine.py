@@ -1,0 +1,25 @@
+"""The processor that kernels are compiled for, as LLVM knows it."""
+
+import os
+from typing import Any
+
+
+def target_machine() -> Any:
+    """LLVM's description of this processor, set up as Numba does it."""
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    cpu, features = processor()
+    target = llvm.Target.from_triple(llvm.get_process_triple())
+    return target.create_target_machine(
+        cpu=cpu, features=features, opt=3, reloc="default", codemodel="jitdefault", jit=True
+    )
+
+
+def processor() -> tuple[str, str]:
+    """Name and features of this processor, or what NUMBA_CPU_NAME and NUMBA_CPU_FEATURES say."""
+    import llvmlite.binding as llvm
+
+    cpu = os.environ.get("NUMBA_CPU_NAME") or llvm.get_host_cpu_name()
+    return cpu, os.environ.get("NUMBA_CPU_FEATURES") or llvm.get_host_cpu_features().flatten()
