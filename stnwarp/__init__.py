@@ -1,4 +1,4 @@
-"""Warp images with spatial transformers: grid generator, sampler and localisation network, in NumPy and on the CLI.
+"""Warp images with spatial transformers: grid generator and sampler, in NumPy and on the command line.
 
 Convention: theta maps normalised output coordinates (x, y) to normalised input coordinates, x to the right, y down;
 `align_corners` is passed once and governs the grid generator and the sampler alike.

@@ -99,8 +99,8 @@ COMPILES = """if True:
     from stnwarp.kernels import native
     from stnwarp.warp import warp
     names = []
-    native.on_compile(names.append)
-    assert warp(np.full((4, 4), 7, np.uint8), np.eye(2, 3)).min() == 7
+    with native.told_of_compiling(names.append):
+        assert warp(np.full((4, 4), 7, np.uint8), np.eye(2, 3)).min() == 7
     print(*names)
 """
 

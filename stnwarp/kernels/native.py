@@ -7,7 +7,8 @@ import ctypes
 import importlib
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -27,9 +28,17 @@ _cells = (ctypes.c_void_p * 2)()
 _RESULT, _ERROR = ctypes.addressof(_cells), ctypes.addressof(_cells) + ctypes.sizeof(ctypes.c_void_p)
 
 
-def on_compile(listener: Callable[[str], None]) -> None:
-    """Call *listener* with a kernel's name each time one has to be compiled, before it is."""
+@contextmanager
+def told_of_compiling(listener: Callable[[str], None]) -> Iterator[None]:
+    """Meanwhile, call *listener* with a kernel's name each time one has to be compiled, before it is.
+
+    It is called in the thread that compiles.
+    """
     _compile_listeners.append(listener)
+    try:
+        yield
+    finally:
+        _compile_listeners.remove(listener)
 
 
 class Native:
