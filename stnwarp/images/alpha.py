@@ -58,16 +58,3 @@ def _unpremultiply_band(band: NDArray[np.float32], straight: NDArray[np.generic]
         if straight.dtype.kind == "u":
             np.rint(values, out=values)
         straight[..., channel] = np.clip(values, 0, full, out=values)
-
-
-def flattened(array: NDArray[np.uint8], ground: tuple[float, ...]) -> NDArray[np.uint8]:
-    """*array*, (H, W, C) with straight alpha last, laid on the colour *ground*: (H, W) or (H, W, C - 1)."""
-    colours = array.shape[-1] - 1
-    flat = np.empty((*array.shape[:2], colours), np.uint8)
-    for top in range(0, len(array), _BAND):
-        band, target = array[top : top + _BAND], flat[top : top + _BAND]
-        opacity = band[..., -1] * (1 / _full(array.dtype))
-        for channel in range(colours):
-            below = np.float32(ground[channel])
-            target[..., channel] = np.rint(below + (band[..., channel] - below) * opacity)
-    return flat[..., 0] if colours == 1 else flat

@@ -15,10 +15,10 @@ import secrets
 import stat
 from pathlib import Path
 
-from stnwarp.errors import ImageError, OutputClashError, OutputError
+from stnwarp.errors import ImageError, OutputClashError, OutputError, StnwarpError
 
 _NAME_LIMIT = 255  # bytes in one file name, on every file system in common use
-_SUFFIX = re.compile(r"\.([0-9a-f]{6})-(\d+)-[0-9a-f]{8}\.stnwarp$")
+_TEMPORARY = re.compile(r"\.([0-9a-f]{6})-(\d+)-[0-9a-f]{8}\.stnwarp$")
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS, errno.EACCES}
 _ADVICE = {
     errno.ENOSPC: "free some space, then run again with --skip-existing",
@@ -51,9 +51,12 @@ def write_atomically(target: Path, data: bytes, *, overwrite: bool) -> None:
     try:
         _live.add(str(temporary))
         _write(temporary, data, _mode_to_keep(target) if overwrite else None)
-        (_replace if overwrite else _link)(temporary, target)
+        if overwrite:
+            temporary.replace(target)
+        else:
+            _link(temporary, target)
     except OSError as error:
-        raise _told(error, target) from error
+        raise _in_words(error, target) from error
     finally:
         # Also when interrupted; after the replacement there is nothing left under this name.
         with contextlib.suppress(OSError):
@@ -67,7 +70,7 @@ def sweep_temporaries(directory: Path) -> None:
         return
     with contextlib.suppress(OSError), os.scandir(directory) as entries:
         for entry in entries:
-            found = _SUFFIX.search(entry.name) if entry.name.startswith(".") else None
+            found = _TEMPORARY.search(entry.name) if entry.name.startswith(".") else None
             if found and found[1] == _machine() and not _is_alive(int(found[2])):
                 with contextlib.suppress(OSError):
                     Path(entry.path).unlink()
@@ -82,14 +85,15 @@ def remove_own_temporaries() -> None:
 
 def is_temporary(name: str) -> bool:
     """Whether a file called *name* is a temporary of this or of another run."""
-    return name.startswith(".") and _SUFFIX.search(name) is not None
+    return name.startswith(".") and _TEMPORARY.search(name) is not None
 
 
 def _temporary_name(name: str) -> str:
     """A hidden name derived from *name*, unlike any other, no longer than a name can be."""
     suffix = f".{_machine()}-{os.getpid()}-{secrets.token_hex(4)}.stnwarp"
-    stem = os.fsencode(name)[: _NAME_LIMIT - 1 - len(suffix)].decode("utf-8", "ignore")  # never half a letter
-    return f".{stem}{suffix}"
+    stem = os.fsencode(name)[: _NAME_LIMIT - 1 - len(suffix)]
+    stem = stem.decode("utf-8", "ignore").encode()  # never half a letter: some file systems take UTF-8 only
+    return f".{os.fsdecode(stem)}{suffix}"  # whatever the encoding that Python takes file names to be in
 
 
 def _machine() -> str:
@@ -102,8 +106,8 @@ def _is_alive(process: int) -> bool:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
         return False
-    except PermissionError:
-        return True
+    except PermissionError:  # another user's
+        pass
     return True
 
 
@@ -131,10 +135,6 @@ def _write(temporary: Path, data: bytes, mode: int | None) -> None:
         os.close(descriptor)
 
 
-def _replace(temporary: Path, target: Path) -> None:
-    temporary.replace(target)
-
-
 def _link(temporary: Path, target: Path) -> None:
     """Give *temporary* the name *target* unless that is taken, in one step."""
     if os.name == "nt":
@@ -158,8 +158,8 @@ def _claim(temporary: Path, target: Path) -> None:
         raise
 
 
-def _told(error: OSError, target: Path) -> Exception:
-    """*error* as one of ours, in one line."""
+def _in_words(error: OSError, target: Path) -> StnwarpError:
+    """*error* as one of our own, in one line."""
     name = str(target)
     if isinstance(error, FileExistsError):
         return OutputClashError(f"{name}: exists already; use --overwrite to replace it or --skip-existing to keep it")

@@ -9,15 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from stnwarp.errors import ImageError
 from stnwarp.images.formats import SUFFIXES
-from stnwarp.images.headers import png_chunks
+from stnwarp.images.headers import is_lossless_webp, png_chunks
 from stnwarp.images.metadata import Collected, collect
-from stnwarp.images.picture import CHANNELS, DTYPES, Coding, Picture
+from stnwarp.images.picture import DTYPES, Coding, Picture
 from stnwarp.images.plugins import guarded
-from stnwarp.images.pnm import scaled_pixels
 from stnwarp.images.probe import ImageHeader, OpenedImage, opened_image
 
+# As in ImageOps.exif_transpose, which writes the EXIF anew besides, and fails on tags of an unusual type.
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -27,9 +26,6 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# What Pillow's bytes are, where they are not single bytes. Mode "I" holds the 16-bit gray of PNM.
-_RAW_DTYPES = {"I;16": "<u2", "I;16L": "<u2", "I;16B": ">u2", "I;16N": "=u2", "I": "=i4", "F": "=f4"}
-_BAND_BYTES = 1 << 18
 _FULL_SCALE = {2: 85, 4: 17}  # 255 over the largest sample of so many bits
 
 
@@ -65,23 +61,21 @@ def read_picture(
 
 def _decoded(opened: OpenedImage, keep_palette: bool) -> Picture:
     image, header = opened.image, opened.header
-    if header.format == "PPM" and (pixels := scaled_pixels(image, opened.stream)) is not None:
-        return Picture(pixels, header.mode, format=header.format)
     chunks = png_chunks(opened.stream) if header.format == "PNG" else ()
-    if chunks is None:
-        raise ImageError("broken PNG file: the checksum of its pixels is wrong")
     image.load()
     # In a PNG metadata may follow the pixels.
     found = collect(image.info) if header.format == "PNG" else opened.found
     upright = _upright(image, header, found)
-    coding = Coding(_subsampling(image, header), image.info.get("compression"), opened.is_lossless)
-    if header.format != "TIFF":
-        coding = replace(coding, compression=None)
     mode = image.mode if keep_palette and _is_exact(image) else header.mode
-    palette = _palette(upright) if mode == "P" else None
-    array = _array(upright, mode, header.bits)
-    metadata = replace(found.metadata, chunks=chunks)
-    return Picture(array, mode, metadata, header.format, found.warnings, palette, coding)
+    return Picture(
+        _array(upright, mode, header.bits),
+        mode,
+        replace(found.metadata, chunks=chunks),
+        header.format,
+        found.warnings,
+        _palette(upright) if mode == "P" else None,
+        _coding(opened),
+    )
 
 
 def _upright(image: Image.Image, header: ImageHeader, found: Collected) -> Image.Image:
@@ -96,7 +90,10 @@ def _is_exact(image: Image.Image) -> bool:
 
 
 def _palette(image: Image.Image) -> bytes:
-    """The entries as RGBA, made longer if one is declared clear that does not exist, as happens in GIF."""
+    """The entries as RGBA.
+
+    `Image.apply_transparency` fails where an entry is declared clear that does not exist, as happens in GIF.
+    """
     table = bytearray(image.getpalette("RGBA") or ())
     transparent = image.info.get("transparency", b"")
     alphas = dict(enumerate(transparent)) if isinstance(transparent, bytes) else {int(transparent): 0}
@@ -108,40 +105,26 @@ def _palette(image: Image.Image) -> bytes:
 
 def _array(image: Image.Image, mode: str, bits: int) -> NDArray[np.generic]:
     """The pixels of *image* in *mode*, as an array of their own."""
-    if mode in {"I;16", "F"}:
-        return _pixels(image, mode)
     transparent = image.info.get("transparency")
     if image.mode == "L" and isinstance(transparent, int):  # told in samples that Pillow has since scaled
         image.info["transparency"] = transparent * _FULL_SCALE.get(bits, 1)
-    if image.mode != mode or mode == "1":
-        image = image.convert("L" if mode == "1" else mode)
-    return _pixels(image, mode)
+    if mode == "1":
+        image = image.convert("L")
+    elif mode not in {image.mode, "I;16"}:  # from big-endian to little-endian samples Pillow would cut at 255
+        image = image.convert(mode)
+    return np.array(image, DTYPES.get(mode, np.uint8))
 
 
-def _pixels(image: Image.Image, mode: str) -> NDArray[np.generic]:
-    """A copy of the pixels, band by band: for the whole at once Pillow would need their memory twice more.
+def _coding(opened: OpenedImage) -> Coding:
+    name = opened.header.format
+    if name == "JPEG":
+        from PIL.JpegImagePlugin import get_sampling
 
-    Memory that is new to the process is cleared by the system first, which can take longer than decoding.
-    """
-    channels = CHANNELS[mode]
-    shape = (image.height, image.width, channels) if channels > 1 else (image.height, image.width)
-    pixels: NDArray[np.generic] = np.empty(shape, DTYPES.get(mode, np.uint8))
-    dtype = _RAW_DTYPES.get(image.mode, "u1")
-    rows = max(1, _BAND_BYTES // pixels[0].nbytes)
-    for top in range(0, image.height, rows):
-        band = pixels[top : top + rows]
-        raw = image.crop((0, top, image.width, top + len(band))).tobytes()
-        band[...] = np.frombuffer(raw, dtype).reshape(band.shape)
-    return pixels
-
-
-def _subsampling(image: Image.Image, header: ImageHeader) -> int | None:
-    if header.format != "JPEG":
-        return None
-    from PIL.JpegImagePlugin import get_sampling
-
-    sampling = get_sampling(image)
-    return sampling if sampling >= 0 else None
+        sampling = get_sampling(opened.image)
+        return Coding(subsampling=sampling if sampling >= 0 else None)
+    if name == "TIFF":
+        return Coding(compression=opened.image.info.get("compression"))
+    return Coding(lossless=name == "WEBP" and is_lossless_webp(opened.stream))
 
 
 def _with_suffix_warning(picture: Picture, suffix: str) -> Picture:

@@ -1,7 +1,8 @@
 """Tags of TIFF directories taken out of one file and put into another, types and bytes as they were.
 
-A TIFF file keeps EXIF among its own tags, all other formats as a block that is a small TIFF file itself. The
-way from one to the other that Pillow has loses types and unknown tags, and fails in compressed files.
+A TIFF file keeps EXIF among its own tags, all other formats as a block that is a small TIFF file itself. Pillow's way
+from one to the other writes a question mark for every letter outside ASCII, makes undefined bytes (comments, makers'
+notes) plain ones, and raises where a compressed file is to hold an Exif directory.
 
 Source: TIFF 6.0, section 2; Exif 2.32, section 4.6.
 """

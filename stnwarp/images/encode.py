@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import IO, Any
 
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from stnwarp.errors import ImageError
 from stnwarp.images.directory import Tag, grafted, read_tags
@@ -15,7 +16,6 @@ from stnwarp.images.metadata import DESCRIPTIVE_TAGS
 from stnwarp.images.modes import WRITTEN_MODES, as_image
 from stnwarp.images.picture import Metadata, Picture
 from stnwarp.images.plugins import guarded, load_plugin
-from stnwarp.images.png import png_file
 
 DEFAULT_QUALITY = 95
 
@@ -24,14 +24,12 @@ _LOSSLESS_TIFF = {"raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "lzma", "
 _FACSIMILE = {"group3", "group4"}  # for bilevel pictures only
 _CLASSIC_TIFF_LIMIT = 4_000_000_000  # bytes that 32-bit offsets reach
 
-# What the writers take; DPI, where it is missing here, is no loss to speak of.
-_TAKES_EXIF = {"JPEG", "PNG", "WEBP", "TIFF", "AVIF"}
+_TAKES_QUALITY = {"JPEG", "WEBP", "AVIF"}
+_TAKES_EXIF = {*_TAKES_QUALITY, "PNG", "TIFF"}  # and ICC profile and XMP; a lost DPI is no loss to speak of
+# The modes of pictures that a profile of each colour space is for.
 _ICC_SPACES = {b"GRAY": {"1", "L", "LA", "I;16", "F"}, b"RGB ": {"RGB", "RGBA", "P"}, b"CMYK": {"CMYK"}}
 _SRGB_GAMMA = (45455).to_bytes(4, "big")  # 1/2.2 in hundred thousandths
 _XMP_TAG, _BYTES = 700, 1
-
-# These write through the file descriptor, without the interpreter's lock, if there is one.
-_WRITE_TO_DESCRIPTOR = {"JPEG", "BMP", "PPM"}
 
 
 def check_target(format: str, mode: str, bits: int = 8) -> None:
@@ -62,9 +60,6 @@ def encode_picture(
     """
     check_target(format, picture.mode, 16 if picture.mode == "I;16" else 8)
     with guarded(f"cannot be written as {format}"):
-        if format == "PNG":
-            metadata, left_out = _fitting(picture, format, picture.mode)
-            return png_file(picture, metadata), left_out
         load_plugin(format)
         image, lost = as_image(picture, format, fill)
         metadata, left_out = _fitting(picture, format, image.mode)
@@ -74,17 +69,17 @@ def encode_picture(
 
 def _options(picture: Picture, format: str, mode: str, quality: int | None) -> dict[str, Any]:
     """How the pixels are to be coded."""
-    told = DEFAULT_QUALITY if quality is None else quality
-    coding = picture.coding
-    if format == "JPEG":
-        subsampling = _CHROMA_HALVED if coding.subsampling is None else coding.subsampling
-        return {"quality": told, "subsampling": subsampling} if mode == "RGB" else {"quality": told}
-    if format == "WEBP":
-        # Colours under clear pixels are part of a picture without loss.
-        return {"lossless": True, "exact": True} if coding.lossless and quality is None else {"quality": told}
     if format == "TIFF":
         return _tiff_options(picture, mode)
-    return {"quality": told} if format == "AVIF" else {}
+    if format not in _TAKES_QUALITY:
+        return {}
+    coding = picture.coding
+    if format == "WEBP" and coding.lossless and quality is None:
+        return {"lossless": True, "exact": True}  # the colours under clear pixels too
+    options = {"quality": DEFAULT_QUALITY if quality is None else quality}
+    if format == "JPEG" and mode == "RGB":
+        options["subsampling"] = _CHROMA_HALVED if coding.subsampling is None else coding.subsampling
+    return options
 
 
 def _tiff_options(picture: Picture, mode: str) -> dict[str, Any]:
@@ -100,8 +95,8 @@ def _fitting(picture: Picture, format: str, mode: str) -> tuple[Metadata, tuple[
     """The metadata *format* can hold beside pixels of *mode*, brought up to date; and what stays behind."""
     metadata, warnings = picture.metadata, []
     if format not in _TAKES_EXIF:
-        told = {"EXIF": metadata.exif, "ICC profile": metadata.icc, "XMP": metadata.xmp}
-        lost = [name for name, value in told.items() if value]
+        not_held = {"EXIF": metadata.exif, "ICC profile": metadata.icc, "XMP": metadata.xmp}
+        lost = [name for name, value in not_held.items() if value]
         metadata = Metadata(dpi=metadata.dpi, comment=metadata.comment)
         warnings += [f"{format} cannot hold {', '.join(lost)}: dropped"] if lost else []
     if format != "PNG" and not metadata.icc and _has_own_colours(metadata.chunks):
@@ -159,17 +154,32 @@ def _ever_less(metadata: Metadata) -> Iterator[tuple[Metadata, str]]:
 
 
 def _written(image: Image.Image, format: str, options: dict[str, Any], metadata: Metadata) -> bytes:
-    handed: dict[str, Any] = {"icc_profile": metadata.icc, "dpi": metadata.dpi}
+    with _buffer(format) as stream:
+        image.save(stream, format, **options, **_handed(metadata, format))
+        stream.seek(0)
+        data = stream.read()
+    return grafted(data, _tiff_tags(metadata)) if format == "TIFF" else data
+
+
+def _handed(metadata: Metadata, format: str) -> dict[str, Any]:
+    """*metadata* as the options of Pillow's writer of *format*; that of TIFF gets no EXIF and XMP, see `grafted`."""
+    handed: dict[str, Any] = {"icc_profile": metadata.icc, "dpi": metadata.dpi, "comment": metadata.comment}
     if format == "BMP":
         handed["dpi"] = metadata.dpi or (0, 0)  # left out, Pillow would say 96
     elif format != "TIFF":
         handed |= {"exif": metadata.exif and PREFIX + metadata.exif, "xmp": metadata.xmp}
-        handed["comment"] = metadata.comment
-    with _buffer(format) as stream:
-        image.save(stream, format, **options, **{name: value for name, value in handed.items() if value})
-        stream.seek(0)
-        data = stream.read()
-    return grafted(data, _tiff_tags(metadata)) if format == "TIFF" else data
+    if format == "PNG":
+        handed["pnginfo"] = _png_info(metadata)
+    return {name: value for name, value in handed.items() if value}
+
+
+def _png_info(metadata: Metadata) -> PngInfo:
+    info = PngInfo()
+    for name, data in metadata.chunks:
+        info.add(name, data)
+    if metadata.xmp:
+        info.add_itxt("XML:com.adobe.xmp", metadata.xmp)
+    return info
 
 
 def _tiff_tags(metadata: Metadata) -> dict[int, Tag]:
@@ -179,7 +189,7 @@ def _tiff_tags(metadata: Metadata) -> dict[int, Tag]:
 
 
 def _buffer(format: str) -> IO[bytes]:
-    """Where to write to: a file in memory if that frees other threads."""
-    if format in _WRITE_TO_DESCRIPTOR and hasattr(os, "memfd_create"):
+    """Where to write to: Pillow lets other threads run while it writes a JPEG to a real file, be it in memory."""
+    if format == "JPEG" and hasattr(os, "memfd_create"):
         return os.fdopen(os.memfd_create("stnwarp", os.MFD_CLOEXEC), "w+b")
     return io.BytesIO()

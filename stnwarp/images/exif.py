@@ -1,7 +1,8 @@
 """EXIF edited in place: orientation reset, sizes brought up to date, no thumbnail, all else byte for byte.
 
-Writing the structure anew would move the makers' notes, whose offsets count from its beginning, and fails on
-tags that cameras write against the standard. A block is a small TIFF file (TIFF 6.0, section 2; Exif 2.32).
+`Image.Exif` writes the structure anew: it moves the makers' notes, whose offsets count from its beginning, writes a
+question mark for every letter outside ASCII, and raises on tags of an unusual type. A block is a small TIFF file
+(TIFF 6.0, section 2; Exif 2.32).
 """
 
 import struct

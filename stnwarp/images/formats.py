@@ -1,4 +1,4 @@
-"""The image formats stnwarp opens and writes: an allowlist, with suffixes and signatures.
+"""The image formats stnwarp opens and writes: an allowlist, with suffixes.
 
 Loads nothing but the standard library, so that the command line can describe its options without Pillow.
 """
@@ -20,23 +20,6 @@ _SUFFIXES: dict[str, tuple[str, ...]] = {
 
 FORMATS: tuple[str, ...] = tuple(_SUFFIXES)
 SUFFIXES: dict[str, str] = {suffix: name for name, suffixes in _SUFFIXES.items() for suffix in suffixes}
-
-# How many leading bytes `format_of_content` and `foreign_format` look at.
-SIGNATURE_LENGTH = 32
-
-_SIGNATURES: dict[bytes, str] = {
-    b"\x89PNG\r\n\x1a\n": "PNG",
-    b"\xff\xd8\xff": "JPEG",
-    b"GIF87a": "GIF",
-    b"GIF89a": "GIF",
-    b"II\x2a\x00": "TIFF",
-    b"MM\x00\x2a": "TIFF",
-    b"II\x2b\x00": "TIFF",  # BigTIFF
-    b"MM\x00\x2b": "TIFF",
-    b"BM": "BMP",
-}
-_PNM_MAGIC = (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6", b"Pf")
-_AVIF_BRANDS = (b"avif", b"avis", b"mif1", b"msf1")
 
 # What is not opened, but deserves its name in the message.
 _FOREIGN: dict[bytes, str] = {
@@ -76,20 +59,8 @@ def suffix_for_format(name: str) -> str:
     return _SUFFIXES[name][0]
 
 
-def format_of_content(head: bytes) -> str | None:
-    """The allowed format whose signature *head*, the first bytes of a file, begins with; else None."""
-    for signature, name in _SIGNATURES.items():
-        if head.startswith(signature):
-            return name
-    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return "WEBP"
-    if head[4:8] == b"ftyp" and head[8:12] in _AVIF_BRANDS:
-        return "AVIF"
-    return "PPM" if head.startswith(_PNM_MAGIC) else None
-
-
 def foreign_format(head: bytes) -> str | None:
-    """The name of a known format that stnwarp does not open, for the message; else None."""
+    """What *head*, the first bytes of a file that stnwarp does not open, is known to begin; else None."""
     if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
         return "HEIC"
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()

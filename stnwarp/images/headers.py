@@ -1,14 +1,13 @@
-"""What stands in a file's header and Pillow does not tell, or tells too late."""
+"""What stands in a file and Pillow does not tell."""
 
-import os
-import zlib
 from typing import BinaryIO
 
 from PIL import Image, ImageFile
+from PIL.PngImagePlugin import ChunkStream
 
-_PIECE = 1 << 20  # bytes that are read at a time
+_PNG_SIGNATURE_LENGTH = 8
 _KEPT_CHUNKS = {b"cICP", b"sRGB", b"gAMA", b"cHRM", b"tEXt", b"zTXt", b"iTXt"}
-_LARGEST_TEXT, _MOST_CHUNKS = 1 << 20, 100
+_DISGUISES = (b"XML:com.adobe.xmp\x00", b"Raw profile type ")  # texts that are metadata, which is handed on by itself
 _LARGEST_BOX = 1 << 16  # bytes at the beginning of an AVIF in which its configuration stands
 
 
@@ -30,40 +29,31 @@ def _png_bits(image: ImageFile.ImageFile) -> int:
     return int(digits) if digits else 1 if layout == "1" else 8
 
 
-def png_chunks(stream: BinaryIO) -> tuple[tuple[bytes, bytes], ...] | None:
+class _Reader(ChunkStream):
+    """Reads a PNG through, comparing every checksum, and keeps what goes along into another PNG."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        super().__init__(stream)
+        self.kept: list[tuple[bytes, bytes]] = []
+
+    def crc(self, cid: bytes, data: bytes) -> None:
+        super().crc(cid, data)
+        if cid in _KEPT_CHUNKS and not data.startswith(_DISGUISES):
+            self.kept.append((cid, data))
+
+
+def png_chunks(stream: BinaryIO) -> tuple[tuple[bytes, bytes], ...]:
     """The chunks of a PNG that go along into another: what its numbers mean as colours, and its texts.
 
-    None if a checksum of the pixels is wrong: Pillow looks only at those of the header. The position of
-    *stream* stays as it is.
+    `Image.load` does not look at the checksums of the pixels, and `Image.info` lacks cICP and all but the last text
+    of a name. Raises SyntaxError or OSError for a wrong checksum or a missing end. The position of *stream* stays.
     """
     position = stream.tell()
-    stream.seek(8)
-    is_sound, kept = True, []
-    while is_sound and len(head := stream.read(8)) == 8 and head[4:] != b"IEND":
-        length, name = int.from_bytes(head[:4], "big"), head[4:]
-        if name == b"IDAT":
-            is_sound = _checksum(stream, length).to_bytes(4, "big") == stream.read(4)
-        elif name in _KEPT_CHUNKS and length <= _LARGEST_TEXT:
-            data, checksum = stream.read(length), stream.read(4)
-            if zlib.crc32(data, zlib.crc32(name)).to_bytes(4, "big") == checksum and not _is_metadata(data):
-                kept.append((name, data))
-        else:
-            stream.seek(length + 4, os.SEEK_CUR)
+    stream.seek(_PNG_SIGNATURE_LENGTH)
+    reader = _Reader(stream)
+    reader.verify()
     stream.seek(position)
-    return tuple(kept[:_MOST_CHUNKS]) if is_sound else None
-
-
-def _is_metadata(text: bytes) -> bool:
-    """Whether a chunk of text is a disguise of EXIF or XMP, which are handed on by themselves."""
-    return text.startswith((b"XML:com.adobe.xmp\x00", b"Raw profile type "))
-
-
-def _checksum(stream: BinaryIO, length: int) -> int:
-    checksum = zlib.crc32(b"IDAT")
-    while length > 0 and (data := stream.read(min(length, _PIECE))):
-        checksum = zlib.crc32(data, checksum)
-        length -= len(data)
-    return checksum
+    return tuple(reader.kept)
 
 
 def _tiff_bits(image: Image.Image) -> int:
@@ -91,22 +81,6 @@ def _avif_bits(stream: BinaryIO) -> int:
         return 8
     flags = head[at + 6]
     return (12 if flags & 0x20 else 10) if flags & 0x40 else 8
-
-
-def webp_size(head: bytes) -> tuple[int, int] | None:
-    """(height, width) of the canvas, for which the decoder takes memory at once; None where it is not told.
-
-    Source: WebP container specification, and RFC 6386, section 9.1.
-    """
-    kind = head[12:16]
-    if kind == b"VP8X" and len(head) >= 30:
-        return int.from_bytes(head[27:30], "little") + 1, int.from_bytes(head[24:27], "little") + 1
-    if kind == b"VP8L" and len(head) >= 25:
-        packed = int.from_bytes(head[21:25], "little")
-        return (packed >> 14 & 0x3FFF) + 1, (packed & 0x3FFF) + 1
-    if kind == b"VP8 " and len(head) >= 30:
-        return int.from_bytes(head[28:30], "little") & 0x3FFF, int.from_bytes(head[26:28], "little") & 0x3FFF
-    return None
 
 
 def is_lossless_webp(stream: BinaryIO) -> bool:

@@ -2,18 +2,19 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 from xml.parsers import expat
 
-from stnwarp.images.directory import EXIF, GPS, block, read_tags
+from stnwarp.images.directory import EXIF, GPS, DirectoryError, Tag, block, read_tags
 from stnwarp.images.exif import ExifBlock
 from stnwarp.images.picture import Metadata
 
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:\s*=\s*[\"']|>)\s*)([1-8])")
 
-_IPTC = 0x0404  # among the resources of Photoshop in a JPEG
+# Where IPTC lies: among the resources of Photoshop in a JPEG, in a tag of a TIFF, in a text of a PNG.
+_IPTC_RESOURCE, _IPTC_TAG, _IPTC_TEXT = 0x0404, 0x83BB, "Raw profile type iptc"
 _LONGEST_COMMENT = 65_533  # that fits into a JPEG
 
 # The tags of a TIFF's first directory that describe the picture rather than how its bytes lie.
@@ -57,7 +58,7 @@ def collect(info: Mapping[Any, Any], tiff: BinaryIO | None = None) -> Collected:
     exif, orientation = _exif(info, tiff, warnings)
     xmp, xmp_orientation = _xmp(info, warnings)
     dpi, icc = _dpi(info, tiff is not None), _icc(info, warnings)
-    if _IPTC in info.get("photoshop", ()):
+    if _has_iptc(info, tiff):
         warnings.append("its IPTC was dropped, as only EXIF, ICC profile, XMP and DPI are kept")
     metadata = Metadata(exif, icc, xmp, dpi, _comment(info))
     return Collected(metadata, xmp_orientation if orientation is None else orientation, tuple(warnings))
@@ -89,12 +90,27 @@ def _exif_bytes(info: Mapping[Any, Any]) -> bytes | None:
 
 def _tiff_description(stream: BinaryIO) -> bytes | None:
     """The describing tags of a TIFF file as an EXIF block."""
+    tags = _tags(stream, DESCRIPTIVE_TAGS)
+    return block(tags) if tags else None
+
+
+def _tags(stream: BinaryIO, chosen: Collection[int]) -> dict[int, Tag]:
+    """`read_tags`; the position of *stream* stays."""
     position = stream.tell()
     try:
-        tags = read_tags(stream, DESCRIPTIVE_TAGS)
+        return read_tags(stream, chosen)
     finally:
         stream.seek(position)
-    return block(tags) if tags else None
+
+
+def _has_iptc(info: Mapping[Any, Any], tiff: BinaryIO | None) -> bool:
+    resources = info.get("photoshop")  # of a PNG it may be any text
+    if _IPTC_TEXT in info or (isinstance(resources, dict) and _IPTC_RESOURCE in resources):
+        return True
+    try:
+        return tiff is not None and bool(_tags(tiff, {_IPTC_TAG}))
+    except DirectoryError:
+        return False
 
 
 def _xmp(info: Mapping[Any, Any], warnings: list[str]) -> tuple[bytes | None, int]:

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stnwarp.images import palette
-from stnwarp.images.alpha import flattened, is_opaque
+from stnwarp.images.alpha import is_opaque
 from stnwarp.images.picture import Picture
 
 FLATTENED = "transparency was laid on the fill colour, as the format has none"
@@ -44,11 +44,16 @@ def as_image(picture: Picture, format: str, fill: tuple[float, ...] | None) -> t
         colours = _from_array(array, own).convert("RGBA" if own in _ALPHA_MODES else "RGB")
         return palette.reduced(np.asarray(colours))
     if own in _ALPHA_MODES and mode not in _ALPHA_MODES:
-        ground = fill or (0,) * array.shape[-1]
-        flat = flattened(array.astype(np.uint8, copy=False), ground)
-        return _from_array(flat, mode), () if is_opaque(array) else (FLATTENED,)
+        return _flattened(_from_array(array, own), mode, fill), () if is_opaque(array) else (FLATTENED,)
     image = _from_array(array, own)
     return image if image.mode == mode else image.convert(mode, dither=Image.Dither.NONE), ()
+
+
+def _flattened(image: Image.Image, mode: str, fill: tuple[float, ...] | None) -> Image.Image:
+    """*image*, which has alpha, laid on the colour *fill* or on black."""
+    ground = Image.new(mode, image.size, tuple(int(value) for value in fill[:-1]) if fill else 0)
+    ground.paste(image.convert(mode), mask=image.getchannel("A"))
+    return ground
 
 
 def _from_array(array: NDArray[np.generic], mode: str) -> Image.Image:

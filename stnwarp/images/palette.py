@@ -65,18 +65,7 @@ def reduced(array: NDArray[np.uint8]) -> tuple[Image.Image, tuple[str, ...]]:
 
 
 def _palette_of(colours: NDArray[np.uint8], count: int) -> tuple[Image.Image, tuple[str, ...]]:
+    """*colours*, (H, W, 3), in a palette of *count*: exact if there are no more of them."""
     image = Image.fromarray(np.ascontiguousarray(colours))
-    if image.getcolors(count) is None:
-        return _padded(image.quantize(count, Image.Quantize.MEDIANCUT)), (REDUCED,)
-    flat = colours.reshape(-1, 3).astype(np.uint32)
-    codes, indices = np.unique(flat[:, 0] << 16 | flat[:, 1] << 8 | flat[:, 2], return_inverse=True)
-    exact = Image.fromarray(indices.reshape(colours.shape[:2]).astype(np.uint8))
-    exact.putpalette(np.stack([codes >> 16, codes >> 8 & 255, codes & 255], 1).astype(np.uint8).tobytes())
-    return _padded(exact), ()
-
-
-def _padded(image: Image.Image) -> Image.Image:
-    """*image* with a palette of all 256 entries, so that every index is one of them."""
-    palette = bytes(image.getpalette() or ())
-    image.putpalette(palette.ljust(768, b"\x00"))
-    return image
+    warnings = (REDUCED,) if image.getcolors(count) is None else ()
+    return image.quantize(count, Image.Quantize.MEDIANCUT), warnings

@@ -30,10 +30,20 @@ def load_plugin(name: str) -> None:
     import_module(f"PIL.{_PLUGINS[name]}")
 
 
+def format_of_content(head: bytes) -> str | None:
+    """The allowed format that a file beginning with *head* is of; else None."""
+    for name in _PLUGINS:
+        load_plugin(name)
+        _, accept = Image.OPEN[name]
+        if accept is not None and accept(head):
+            return name
+    return None
+
+
 def open_as(name: str, stream: IO[bytes]) -> ImageFile.ImageFile:
     """Read the header of *stream* as the format called *name*.
 
-    `Image.open` would load plugins that are not wanted, and judge the size by a limit that is not ours.
+    Of a broken file `Image.open` would say only that it is no image, and it would judge the size by its own limit.
     """
     load_plugin(name)
     factory = Image.OPEN[name][0]
@@ -55,6 +65,8 @@ def guarded(what: str, *, any_size: bool = False) -> Iterator[None]:
         raise
     except MemoryError as error:
         raise ImageError(f"{what}: not enough memory") from error
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"{in_words(error)} If it is none, raise --max-pixels") from error
     except Exception as error:
         raise ImageError(f"{what}: {in_words(error)}") from error
 

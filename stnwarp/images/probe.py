@@ -11,15 +11,17 @@ from PIL import ImageFile
 
 from stnwarp.conventions import DEFAULT_MAX_PIXELS
 from stnwarp.errors import ImageError
-from stnwarp.images.formats import FORMATS, SIGNATURE_LENGTH, foreign_format, format_of_content
-from stnwarp.images.headers import bits, is_lossless_webp, webp_size
+from stnwarp.images.formats import FORMATS, foreign_format
+from stnwarp.images.headers import bits
 from stnwarp.images.metadata import Collected, collect
-from stnwarp.images.plugins import guarded, open_as
+from stnwarp.images.plugins import format_of_content, guarded, open_as
 from stnwarp.images.source import opened_source
 
 # Above this Pillow warns of a decompression bomb. It holds unless another limit is asked for.
 _BOMB_WARNING = 89_478_485
 _PILLOW_ERROR = 2 * _BOMB_WARNING
+
+_HEAD_LENGTH = 32  # bytes by which a format is told
 
 # More than any image of that many pixels takes in a file; for a pipe, whose end cannot be known.
 _BYTES_PER_PIXEL_IN_A_PIPE = 16
@@ -47,7 +49,7 @@ WORKING_MODES: dict[str, str] = {
 }
 _WITH_ALPHA = {"L": "LA", "RGB": "RGBA"}
 # Bytes that Pillow's copy, its way out, and ours take together.
-_MEMORY_PER_PIXEL = {"L": 3, "LA": 8, "RGB": 10, "RGBA": 12, "CMYK": 12, "I;16": 10, "F": 12}
+_MEMORY_PER_PIXEL = {"L": 3, "LA": 8, "RGB": 10, "RGBA": 12, "CMYK": 12, "I;16": 12, "F": 12}
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,6 @@ class OpenedImage:
     stream: BinaryIO
     header: ImageHeader
     found: Collected
-    is_lossless: bool  # a WebP without loss
 
     @property
     def is_large(self) -> bool:
@@ -100,7 +101,7 @@ def opened_image(source: Path | BinaryIO, *, max_pixels: int) -> Iterator[Opened
     """*source* opened but not decoded, with its header; closed at the end."""
     capacity = _BYTES_PER_PIXEL_IN_A_PIPE * max_pixels + _HEADROOM_IN_A_PIPE
     with opened_source(source, capacity) as stream:
-        name, is_lossless = _identify(stream, max_pixels)
+        name = _identify(stream)
         what = f"broken or unsupported {name} file"
         with guarded(what, any_size=max_pixels > _PILLOW_ERROR):
             image = open_as(name, stream)
@@ -109,7 +110,7 @@ def opened_image(source: Path | BinaryIO, *, max_pixels: int) -> Iterator[Opened
                 found = collect(image.info, stream if name == "TIFF" else None)
                 header = _header(image, name, stream, found.orientation)
             _check(header, max_pixels)
-            yield OpenedImage(image, stream, header, found, is_lossless)
+            yield OpenedImage(image, stream, header, found)
 
 
 def pixel_limit(max_pixels: int) -> int:
@@ -117,13 +118,10 @@ def pixel_limit(max_pixels: int) -> int:
     return _BOMB_WARNING if max_pixels == DEFAULT_MAX_PIXELS else max_pixels
 
 
-def _identify(stream: BinaryIO, max_pixels: int) -> tuple[str, bool]:
-    """The format of *stream* by its first bytes, and whether it is a WebP without loss.
-
-    Raises ImageError when the format is none that is allowed.
-    """
+def _identify(stream: BinaryIO) -> str:
+    """The format of *stream* by its first bytes. Raises ImageError when it is none that is allowed."""
     with guarded("cannot be read"):
-        head = stream.read(SIGNATURE_LENGTH)
+        head = stream.read(_HEAD_LENGTH)
     if not head:
         raise ImageError("empty file")
     name = format_of_content(head)
@@ -131,10 +129,7 @@ def _identify(stream: BinaryIO, max_pixels: int) -> tuple[str, bool]:
         foreign = foreign_format(head)
         what = f"{foreign} is not supported" if foreign else "not an image"
         raise ImageError(f"{what}; the formats are {', '.join(FORMATS)}")
-    if name != "WEBP":
-        return name, False
-    _check_size(webp_size(head) or (0, 0), max_pixels)
-    return name, is_lossless_webp(stream)
+    return name
 
 
 def _header(image: ImageFile.ImageFile, name: str, stream: BinaryIO, orientation: int) -> ImageHeader:
