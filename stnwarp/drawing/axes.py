@@ -10,8 +10,9 @@ from stnwarp.drawing.lettering import text_width
 from stnwarp.drawing.scene import Anchor, Item, Label, Path, Point
 from stnwarp.drawing.view import View
 
-_STEPS = (0.5, 1.0, 2.0, 5.0, 10.0)
+_STEPS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0)  # beyond, only the zero is marked
 _ROOM = (2.6 * 1.6, 2.4)  # letter sizes from one tick to the next: sideways, downwards
+_OVERHANG = 1.0  # letter sizes that a number may stand out of the panel at its sides: the margin holds no more
 
 
 def axes(view: View, matrix: NDArray[np.float64], letter: float, line: float) -> Iterator[Item]:
@@ -22,7 +23,9 @@ def axes(view: View, matrix: NDArray[np.float64], letter: float, line: float) ->
     box = view.box
     for tick, x in _ticks(view, matrix, 0, letter):
         yield Path(((x, box.y), (x, box.bottom)), palette.RULE, line)
-        yield _number(tick, (x, box.bottom + 1.25 * letter), letter, Anchor.MIDDLE)
+        number = _number(tick, (x, box.bottom + 1.25 * letter), letter, Anchor.MIDDLE)
+        if max(box.x - number.box.x, number.box.right - box.right) <= _OVERHANG * letter:
+            yield number
     for tick, y in _ticks(view, matrix, 1, letter):
         yield Path(((box.x, y), (box.right, y)), palette.RULE, line)
         yield _number(tick, (box.x - 0.4 * letter, y + 0.35 * letter), letter, Anchor.END)
@@ -40,6 +43,8 @@ def _ticks(view: View, matrix: NDArray[np.float64], axis: int, letter: float) ->
         return [(0.0, float(view.place(matrix[:2, 2])[axis]))]
     start, length = ((view.box.x, view.box.width), (view.box.y, view.box.height))[axis]
     zero = float(view.place(matrix[:2, 2])[axis])
-    step = next((step for step in _STEPS if step * unit >= _ROOM[axis] * letter), _STEPS[-1])
+    step = next((step for step in _STEPS if step * unit >= _ROOM[axis] * letter), None)
+    if step is None:  # an axis of a few pixels beside one of thousands: numbers would tell nothing
+        return [(0.0, zero)]
     first, last = np.ceil((start - zero) / unit / step), np.floor((start + length - zero) / unit / step)
     return [(float(n * step) + 0.0, float(zero + n * step * unit)) for n in np.arange(first, last + 1)]

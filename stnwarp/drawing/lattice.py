@@ -1,5 +1,6 @@
 """The geometry of a sampling grid for the eye: the points to draw, the lines between them, the frame."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from stnwarp.drawing.scene import Box, Point
 Positions = NDArray[np.float64]
 
 _FEWEST = 3  # points along a side that has at least as many
+_UNEVEN = 3.0  # how much worse uneven steps look than as many points too few
+_THINNING = (0.6, 1.5)  # the least and the most points along a side, as shares of the number asked for
 _SUBSTEPS = 8  # how many pieces a curved line between two drawn points may have
 _FRAME_STEPS = 96  # and a side of the frame
 _STRAIGHT = 0.05  # canvas units that a line may bend before its inner points are kept
@@ -27,16 +30,30 @@ class Lattice:
 
 def thinned(size: tuple[int, int], along: int) -> Lattice:
     """About *along* points on the longer side of *size* (height, width), as far apart on the other one."""
-    step = -(-max(size) // along)
-    return Lattice(_every(size[0], step), _every(size[1], step))
+    longer = _drawn(max(size), along)
+    steps = (longer - 1) / max(1, max(size) - 1)
+    rows, cols = (longer if count == max(size) else _drawn(count, 1 + steps * (count - 1)) for count in size)
+    return Lattice(_spread(size[0], rows), _spread(size[1], cols))
 
 
-def _every(count: int, step: int) -> NDArray[np.intp]:
-    """Equally spaced indices, centred, so that the thinned points look as regular as the grid is."""
-    fitting = min(step, max(1, count // _FEWEST))
-    drawn = round(count / fitting)  # about half a step stays free at both ends
-    start = (count - 1 - fitting * (drawn - 1)) // 2
-    return start + fitting * np.arange(drawn)
+def _drawn(count: int, wanted: float) -> int:
+    """How many of *count* indices to draw: about *wanted*, rather fewer or more than unevenly spaced."""
+    least, most = (min(count, max(_FEWEST, round(share * wanted))) for share in _THINNING)
+
+    def flaw(number: int) -> float:
+        step, longer = (count - 1) / (number - 1), (count - 1) % (number - 1) / (number - 1)
+        deviation = math.sqrt(longer * (1 - longer)) / step  # of the steps, which differ by one pixel at most
+        return _UNEVEN * deviation + max(wanted - number, (number - wanted) / 2) / wanted
+
+    return min(range(least, most + 1), key=flaw) if count > 1 else 1
+
+
+def _spread(count: int, number: int) -> NDArray[np.intp]:
+    """*number* of *count* indices: the first, the last, symmetric, and as far apart as one pixel allows."""
+    spaced = np.floor(np.linspace(0, count - 1, number) + 0.5).astype(np.intp)
+    half = number // 2
+    spaced[number - half :] = count - 1 - spaced[:half][::-1]
+    return spaced
 
 
 def in_pixels(normalised: NDArray[np.floating], matrix: NDArray[np.float64]) -> Positions:
@@ -118,9 +135,12 @@ def grid_lines(grid: NDArray[np.floating], lattice: Lattice) -> Iterator[tuple[N
 
 
 def _between(drawn: NDArray[np.intp]) -> tuple[NDArray[np.intp], int]:
-    step = int(drawn[1] - drawn[0]) if len(drawn) > 1 else 1
-    pieces = next(count for count in range(min(step, _SUBSTEPS), 0, -1) if step % count == 0)
-    return np.arange(drawn[0], drawn[-1] + 1, step // pieces), pieces
+    """The indices from the first to the last of *drawn*, as many between any two neighbours."""
+    if len(drawn) == 1:
+        return drawn, 1
+    pieces = min(int(np.diff(drawn).min()), _SUBSTEPS)
+    between = drawn[:-1, None] + np.diff(drawn)[:, None] * np.arange(pieces) // pieces
+    return np.append(between.ravel(), drawn[-1]), pieces
 
 
 def torn(line: Positions) -> NDArray[np.bool_]:

@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stnwarp.drawing import palette
-from stnwarp.drawing.lattice import Lattice, frame, grid_lines, in_pixels, thinned
+from stnwarp.drawing.afar import Afar, afar_items, whereabouts
+from stnwarp.drawing.lattice import Lattice, frame, grid_lines, in_pixels, thinned, torn
 from stnwarp.drawing.lettering import fitted, text_width
-from stnwarp.drawing.panel import Ground, Net, ground_items, net_items, visible_points
+from stnwarp.drawing.panel import Ground, Net, frame_visible, ground_items, net_items, visible_points
 from stnwarp.drawing.pictures import Range, checked, value_range
-from stnwarp.drawing.pointer import pointer
-from stnwarp.drawing.scene import Anchor, Box, Item, Scene
+from stnwarp.drawing.pointer import covered, pointer
+from stnwarp.drawing.scene import Anchor, Box, Item, Label, Scene
 from stnwarp.drawing.style import Style
 from stnwarp.drawing.view import View, aspect, image_bounds, view_of, widened
 from stnwarp.errors import ParameterError, ShapeError
@@ -66,16 +67,20 @@ def draw_grid(
     drawn = regular.points.size // 2
     hidden = drawn - sum(1 for _ in visible_points(read, left))
     image_box = left.place_bounds(image_bounds(source.size))
+    grounds = [*ground_items(source, left, style), *ground_items(output, right, style)]
+    numbers = [item.box for item in grounds if isinstance(item, Label)]
+    arrow = list(pointer((read, left), (regular, right), image_box, numbers, style))
+    afar = whereabouts(grid, source.matrix, source.size) if _unseen(read, left, hidden == drawn) else None
     items = (
         *_titles(style, left, right, source.size, output.size),
-        *ground_items(source, left, style),
-        *ground_items(output, right, style),
+        *(item for item in grounds if not (isinstance(item, Label) and covered(arrow, item.box, style))),
         *net_items(read, left, style),
         *net_items(regular, right, style),
-        *pointer((read, left), (regular, right), image_box, style),
+        *arrow,
+        *(afar_items(afar, left.box, style) if afar else ()),
         *_caption(style, height, hidden, drawn),
     )
-    return Scene(width, height, palette.PAPER, "Sampling grid", _description(source, output), items)
+    return Scene(width, height, palette.PAPER, "Sampling grid", _description(source, output, afar), items)
 
 
 def _checked_grid(grid: NDArray[Any]) -> NDArray[Any]:
@@ -131,10 +136,11 @@ def _regular(lattice: Lattice, colours: tuple[tuple[str, ...], ...], size: tuple
 def _views(source: Ground, output: Ground, read: Net, style: Style) -> tuple[View, View, int]:
     """Both panels and the height of the whole drawing."""
     seen = np.concatenate([*read.frame, read.points.reshape(-1, 2)])
-    bounds = widened(image_bounds(source.size), seen), image_bounds(output.size)
     numbered = source.image is None or output.image is None
     indent = 0.4 * style.number + text_width("-0.5", style.number) if numbered else 0.0
     panel_width = (style.width - 2 * style.margin - style.gap - 2 * indent) / 2
+    finite = not any(torn(side).any() for side in read.frame)
+    bounds = widened(image_bounds(source.size), seen, finite, panel_width), image_bounds(output.size)
     shape = math.sqrt(aspect(bounds[0]) * aspect(bounds[1]))
     panel_height = panel_width / min(max(shape, _ASPECTS[0]), _ASPECTS[1])
     top = style.margin + 1.5 * style.letter
@@ -142,6 +148,12 @@ def _views(source: Ground, output: Ground, read: Net, style: Style) -> tuple[Vie
     right = Box(style.width - style.margin - panel_width, top, panel_width, panel_height)
     below = (1.5 * style.number if numbered else 0.0) + 2.0 * style.letter + style.margin
     return view_of(bounds[0], left), view_of(bounds[1], right), math.ceil(left.bottom + below)
+
+
+def _unseen(read: Net, view: View, points_hidden: bool) -> bool:
+    """Whether the panel shows nothing of the frame: a frame with gaps shows at least points, if any."""
+    torn_apart = any(torn(side).any() for side in read.frame)
+    return not frame_visible(read, view) and (points_hidden or not torn_apart)
 
 
 def _titles(style: Style, left: View, right: View, source: tuple[int, int], output: tuple[int, int]) -> Iterator[Item]:
@@ -165,9 +177,10 @@ def _caption(style: Style, height: int, hidden: int, drawn: int) -> Iterator[Ite
     yield from fitted(texts, style.width - 2 * style.margin, style.letter, at, palette.MUTED, Anchor.MIDDLE)
 
 
-def _description(source: Ground, output: Ground) -> str:
+def _description(source: Ground, output: Ground, afar: Afar | None) -> str:
     sizes = [f"{ground.size[1]}x{ground.size[0]}" for ground in (source, output)]
     return (
         f"Left: the input, {sizes[0]}, with the points it is read at and the outline of the target's frame. "
         f"Right: the output, {sizes[1]}, with its regular grid. Points of the same colour belong together."
+        + (f" Out of sight: {afar.words[0]}." if afar else "")
     )

@@ -12,7 +12,7 @@ from stnwarp.drawing import palette
 from stnwarp.drawing.axes import axes
 from stnwarp.drawing.lattice import Lattice, Positions, pieces_inside, torn
 from stnwarp.drawing.pictures import Range, picture
-from stnwarp.drawing.scene import Block, Dot, Item, Path, Point
+from stnwarp.drawing.scene import Block, Box, Dot, Item, Path, Point
 from stnwarp.drawing.style import Style
 from stnwarp.drawing.view import View, image_bounds
 
@@ -51,16 +51,37 @@ def ground_items(ground: Ground, view: View, style: Style) -> Iterator[Item]:
     else:
         yield Block(sheet, palette.SHEET)
         yield from axes(view, ground.matrix, style.number, style.rule)
-    yield Path(sheet.outline, palette.EDGE, style.rule)
+    edge = _visible(sheet, 4 * style.edge).outline
+    yield Path(edge, palette.HALO, style.edge + style.seam)
+    yield Path(edge, palette.EDGE, style.edge)
+
+
+def _visible(box: Box, least: float) -> Box:
+    """*box*, made at least so large about its middle: far from its frame an image is a dot."""
+    width, height = max(box.width, least), max(box.height, least)
+    return Box(box.x - (width - box.width) / 2, box.y - (height - box.height) / 2, width, height)
 
 
 def net_items(net: Net, view: View, style: Style) -> Iterator[Item]:
     """The lines, the frame, then the points that *view* shows."""
     yield from _line_items(net, view, style)
     yield from _frame_items(net, view, style)
-    radius = style.radius(spacing(net, view))
+    radius = style.radius(spacing(net, view), max(_steps(net), default=math.inf) * view.scale)
+    ring = style.ring * radius
+    rim = _on_the_frame(net, view, radius)
     for colour, centre in visible_points(net, view):
-        yield Dot(centre, radius, style.ring * radius, colour, palette.HALO)
+        if colour in rim:  # a ring would break the frame's line
+            yield Dot(centre, radius - ring, 0.0, colour, palette.HALO)
+        else:
+            yield Dot(centre, radius, ring, colour, palette.HALO)
+
+
+def _on_the_frame(net: Net, view: View, radius: float) -> set[str]:
+    """The colours of the outermost points where these, half an output pixel within the frame, touch it."""
+    dense = max(float(np.diff(drawn).max(initial=1)) for drawn in (net.lattice.rows, net.lattice.cols))
+    if spacing(net, view) / dense / 2 > radius:
+        return set()
+    return {*net.colours[0], *net.colours[-1], *(row[0] for row in net.colours), *(row[-1] for row in net.colours)}
 
 
 def visible_points(net: Net, view: View) -> Iterator[tuple[str, Point]]:
@@ -71,11 +92,20 @@ def visible_points(net: Net, view: View) -> Iterator[tuple[str, Point]]:
                 yield colour, (x, y)
 
 
+def frame_visible(net: Net, view: View) -> bool:
+    """Whether the panel shows any of the outline."""
+    return any(pieces_inside(view.place(side), torn(side), view.box) for side in net.frame)
+
+
 def spacing(net: Net, view: View) -> float:
     """The typical distance of neighbouring points on the canvas; infinite where there are none."""
+    return min(_steps(net), default=math.inf) * view.scale
+
+
+def _steps(net: Net) -> list[float]:
+    """The median distances of neighbouring points, along columns and along rows, in pixels."""
     steps = [np.hypot(*np.moveaxis(np.diff(net.points, axis=axis), -1, 0)).ravel() for axis in (0, 1)]
-    medians = [float(np.median(step[np.isfinite(step)])) for step in steps if np.isfinite(step).any()]
-    return min(medians, default=math.inf) * view.scale
+    return [float(np.median(step[np.isfinite(step)])) for step in steps if np.isfinite(step).any()]
 
 
 def _line_items(net: Net, view: View, style: Style) -> Iterator[Item]:

@@ -1,23 +1,28 @@
 """The arrow from one output pixel to the point of the input it is read at."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
 
 from stnwarp.drawing import palette
+from stnwarp.drawing.lattice import pieces_inside
 from stnwarp.drawing.panel import Net, spacing, visible_points
 from stnwarp.drawing.scene import Box, Dot, Item, Path, Point
 from stnwarp.drawing.style import Style
 from stnwarp.drawing.view import View
 
-_BOW = 0.09  # how far the arrow bends, as a share of its length
+_BOWS = (0.09, 0.06, 0.12, 0.03, 0.15, 0.0)  # how far the arrow may bend, as shares of its length
 _STEPS = 64
 _HEAD = 5.5  # the arrow head's length in line widths
 
 
-def pointer(source: tuple[Net, View], target: tuple[Net, View], image: Box, style: Style) -> Iterator[Item]:
+def pointer(
+    source: tuple[Net, View], target: tuple[Net, View], image: Box, numbers: Sequence[Box], style: Style
+) -> Iterator[Item]:
     """Both points emphasised and a bent arrow from right to left; nothing where no point is visible.
 
-    *image* is where the input lies on the canvas.
+    *image* is where the input lies on the canvas; the arrow bends around *numbers* where it can.
     """
     ends = _chosen(source, target, image)
     if ends is None:
@@ -25,10 +30,29 @@ def pointer(source: tuple[Net, View], target: tuple[Net, View], image: Box, styl
     colour, tail, tip = ends
     radii = [1.6 * style.radius(1.5 * spacing(net, view)) for net, view in (target, source)]
     clear = [1.2 * radius + 1.2 * style.frame for radius in radii]
-    yield from _arrow(_curve(tail, tip, clear, upward=_middle(source[1].box, tail, tip) <= 0), style)
+    upward = _middle(source[1].box, tail, tip) <= 0
+    bows = [bow if upward else -bow for bow in _BOWS] + [-bow if upward else bow for bow in _BOWS]
+    curves = [_curve(tail, tip, clear, bow) for bow in bows]
+    kept = [box.grown(_breadth(style)) for box in numbers]
+    yield from arrow(min(curves, key=lambda curve: sum(_meets(curve, box) for box in kept)), style)
     for centre, radius in zip((tail, tip), radii, strict=True):
         yield Dot(centre, radius + style.seam / 2, style.seam / 2, palette.INK, palette.HALO)
         yield Dot(centre, radius, 0.4 * radius, colour, palette.INK)
+
+
+def covered(arrows: Iterable[Item], box: Box, style: Style) -> bool:
+    """Whether any of the lines of *arrows* runs through *box*."""
+    kept = box.grown(_breadth(style))
+    return any(isinstance(item, Path) and _meets(item.points, kept) for item in arrows)
+
+
+def _breadth(style: Style) -> float:
+    """Half of an arrow's shaft with its seam, and a little air."""
+    return 0.6 * style.frame + 0.5 * style.seam
+
+
+def _meets(line: Sequence[Point], box: Box) -> bool:
+    return bool(pieces_inside(np.array(line), np.zeros(len(line) - 1, np.bool_), box))
 
 
 def _chosen(source: tuple[Net, View], target: tuple[Net, View], image: Box) -> tuple[str, Point, Point] | None:
@@ -59,10 +83,10 @@ def _middle(panel: Box, tail: Point, tip: Point) -> float:
     return panel.y + panel.height / 2 - (tail[1] + tip[1]) / 2
 
 
-def _curve(start: Point, end: Point, clear: list[float], upward: bool) -> tuple[Point, ...]:
-    """A line from right to left, bent up or down, that stays *clear* of its two ends."""
+def _curve(start: Point, end: Point, clear: list[float], bend: float) -> tuple[Point, ...]:
+    """A line from right to left, *bend* times its length bent up (or down), that stays *clear* of its two ends."""
     length = math.dist(start, end)
-    bow = 2 * _BOW * (length if upward else -length)
+    bow = 2 * bend * length
     across = (-(end[1] - start[1]) / length, (end[0] - start[0]) / length)
     middle = ((start[0] + end[0]) / 2 + bow * across[0], (start[1] + end[1]) / 2 + bow * across[1])
     first, last = clear[0] / length, 1 - clear[1] / length
@@ -77,7 +101,7 @@ def _on_curve(start: Point, middle: Point, end: Point, t: float) -> Point:
     return x, y
 
 
-def _arrow(curve: tuple[Point, ...], style: Style) -> Iterator[Item]:
+def arrow(curve: tuple[Point, ...], style: Style) -> Iterator[Item]:
     """The shaft as far as the head's base, the head, and the light seam beneath both."""
     width = 0.8 * style.frame
     shaft = tuple(point for point in curve if math.dist(point, curve[-1]) >= 0.8 * _HEAD * width)

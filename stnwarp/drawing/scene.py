@@ -35,6 +35,10 @@ class Box:
         start = (self.x, self.y)
         return start, (self.right, self.y), (self.right, self.bottom), (self.x, self.bottom), start
 
+    def grown(self, by: float) -> "Box":
+        """This rectangle with its sides moved outward."""
+        return Box(self.x - by, self.y - by, self.width + 2 * by, self.height + 2 * by)
+
     def contains(self, point: Point) -> bool:
         """Whether *point* lies inside or on the border."""
         return self.x <= point[0] <= self.right and self.y <= point[1] <= self.bottom
@@ -99,6 +103,12 @@ class Label:
     colour: str
     anchor: Anchor
     width: float
+
+    @property
+    def box(self) -> Box:
+        """What the text covers, with its ascenders and descenders."""
+        before = {Anchor.START: 0.0, Anchor.MIDDLE: 0.5, Anchor.END: 1.0}[self.anchor] * self.width
+        return Box(self.at[0] - before, self.at[1] - 0.75 * self.size, self.width, self.size)
 
 
 Item = Block | Picture | Path | Dot | Label

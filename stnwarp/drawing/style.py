@@ -1,5 +1,6 @@
 """The sizes of everything, which grow with the picture but never below what can be seen."""
 
+import math
 from dataclasses import dataclass
 
 
@@ -34,8 +35,13 @@ class Style:
 
     @property
     def rule(self) -> float:
-        """The width of the thinnest lines: axes and image edges."""
+        """The width of the thinnest lines, the axes."""
         return self._scaled(1.2, 0.7)
+
+    @property
+    def edge(self) -> float:
+        """The width of an image's own outline."""
+        return self._scaled(1.7, 0.9)
 
     @property
     def line(self) -> float:
@@ -57,9 +63,10 @@ class Style:
         """The light ring of a point, as a share of its radius."""
         return 0.26
 
-    def radius(self, spacing: float) -> float:
-        """A point's radius where neighbours are *spacing* apart."""
-        return max(self._scaled(1.8, 1.0), min(self._scaled(5.2, 2.2), 0.24 * spacing))
+    def radius(self, spacing: float, widest: float = math.inf) -> float:
+        """A point's radius where neighbours are *spacing* apart one way and *widest* the other."""
+        least = max(0.4, min(self._scaled(1.8, 1.0), 0.4 * widest))
+        return max(least, min(self._scaled(5.2, 2.2), 0.24 * spacing))
 
     @property
     def points_along(self) -> int:
