@@ -58,9 +58,29 @@ def test_two_sources_for_one_target_are_refused_with_both_names(one: str, other:
 
 def test_many_clashes_are_counted_rather_than_listed(tmp_path: Path) -> None:
     sources = [source(f"{n}.{suffix}") for n in range(500) for suffix in ("png", "jpg")]
-    with pytest.raises(OutputClashError, match="and 480 more") as raised:
+    with pytest.raises(OutputClashError, match="; and 495 more: one target") as raised:
         plan(sources, str(tmp_path / "out"), format="png")
-    assert len(str(raised.value)) < 2500
+    assert len(str(raised.value)) < 1000
+
+
+def test_clashes_are_grouped_by_their_target(tmp_path: Path) -> None:
+    with pytest.raises(OutputClashError) as raised:
+        plan([source(f"digit_{n}.png") for n in range(3)], f"{tmp_path}/x{{ext}}")
+    names = ", ".join(repr(f"photos/digit_{n}.png") for n in range(2))
+    message = str(raised.value)
+    assert message.startswith(f"{names} and 'photos/digit_2.png' -> {str(tmp_path / 'x.png')!r}: one target")
+    with pytest.raises(OutputClashError, match=r"digit_4\.png' and 95 more -> ") as raised:
+        plan([source(f"digit_{n}.png") for n in range(100)], f"{tmp_path}/x{{ext}}")
+    assert "digit_5.png" not in str(raised.value)
+
+
+def test_a_new_directory_beside_sources_does_not_make_them_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_image(tmp_path / "photos/a.png")
+    planned = plan(find_sources(["."], recursive=True), "photos/new")
+    assert [job.target for job in planned.jobs] == [Path("photos/new/photos/a.png")]
 
 
 def test_a_target_that_another_target_needs_as_a_directory_is_refused(tmp_path: Path) -> None:
@@ -71,7 +91,7 @@ def test_a_target_that_another_target_needs_as_a_directory_is_refused(tmp_path: 
 def test_one_directory_under_two_names_is_one(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "same").symlink_to(photos)
     sources = find_sources([str(photos / "a.png"), str(tmp_path / "same/a.png")])
-    with pytest.raises(OutputClashError, match="one target for two images"):
+    with pytest.raises(OutputClashError, match="one target for several images"):
         plan(sources, "{dir}/{stem}_w{ext}")
 
 

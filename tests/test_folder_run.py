@@ -180,7 +180,50 @@ def test_fail_fast_begins_no_further_job(stand_in: Callable[[Process], None], wo
     stand_in(fail_fifth)
     outcomes = list(run(_jobs(1000), TILTED, workers, fail_fast=True))
     assert [outcome.error for outcome in outcomes if outcome.status is Status.FAILED] == ["bad"]
-    assert len(outcomes) <= 6 + 2 * workers
+    assert 6 <= len(outcomes) <= 5 + workers
+
+
+def test_fail_fast_leaves_nothing_written_after_the_image_that_failed(tmp_path: Path) -> None:
+    for n in range(6):
+        save_image(tmp_path / f"photos/{n}.png", seed=n)
+    (tmp_path / "photos/2.png").write_text("no image")
+    outcomes = list(run(_jobs_of(tmp_path / "photos", tmp_path / "out"), TILTED, 1, fail_fast=True))
+    assert [outcome.status for outcome in outcomes] == [Status.OK, Status.OK, Status.FAILED]
+    assert set(files_below(tmp_path / "out")) == {"0.png", "1.png"}
+
+
+def test_fail_fast_with_many_workers_finishes_only_what_is_under_way(stand_in: Callable[[Process], None]) -> None:
+    begun: list[str] = []
+    both, seen = threading.Barrier(2), threading.Event()
+
+    def fail_first(job: Job, *_: object, **__: object) -> Outcome:
+        begun.append(job.source.relative.stem)
+        if len(begun) <= 2:
+            both.wait(60)
+        if job.source.relative.stem == "0":
+            return Outcome(job, Status.FAILED, error="bad")
+        seen.wait(60)
+        return _done(job)
+
+    stand_in(fail_first)
+    outcomes = run(_jobs(10), TILTED, 2, fail_fast=True)
+    assert next(outcomes).status is Status.FAILED
+    seen.set()
+    assert [outcome.job.source.relative.stem for outcome in outcomes] == ["1"]
+    assert sorted(begun) == ["0", "1"]
+
+
+def test_nothing_is_begun_after_the_output_took_no_more(stand_in: Callable[[Process], None]) -> None:
+    begun: list[Job] = []
+
+    def fill_up(job: Job, *_: object, **__: object) -> Outcome:
+        begun.append(job)
+        raise OutputError("disk full")
+
+    stand_in(fill_up)
+    with pytest.raises(OutputError, match="disk full"):
+        list(run(_jobs(10), TILTED, 1))
+    assert len(begun) == 1
 
 
 @WORKERS

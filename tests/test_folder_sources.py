@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 import pytest
 
 from stnwarp.errors import NothingMatchedError, ParameterError
-from stnwarp.folder import find_sources
+from stnwarp.folder import find_sources, left_out, sources
 from stnwarp.folder.names import is_image_name, same_name_key, shorten, shown, split_name
 
 STRANGE_NAMES = [
@@ -188,6 +188,38 @@ def test_images_in_subdirectories_alone_give_the_hint_to_recurse(tmp_path: Path)
     _touch(tmp_path / "s/a.png")
     with pytest.raises(NothingMatchedError, match="use -r"):
         find_sources([str(tmp_path)])
+
+
+def test_there_is_no_hint_to_recurse_where_that_would_find_nothing(tmp_path: Path) -> None:
+    (tmp_path / "plain").mkdir()
+    _touch(tmp_path / "texts/s/a.txt", tmp_path / "texts/.hidden/a.png")
+    for name in ("plain", "texts"):
+        with pytest.raises(NothingMatchedError, match=r"; check the names$"):
+            find_sources([str(tmp_path / name)])
+
+
+def test_subdirectories_with_images_that_are_passed_by_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    _touch(Path("p/a.png"), Path("p/one/x.png"), Path("p/texts/a.txt"), Path("p/.hidden/a.png"), Path("p/out/a.png"))
+    assert left_out(["p"], "elsewhere") == "2 sub-folders with images were left out; use -r"
+    assert left_out(["p"], "p/out") == "1 sub-folder with images was left out; use -r"
+    assert left_out(["p"], "p/out/{stem}{ext}") == "1 sub-folder with images was left out; use -r"
+    _touch(Path("p/two/deep/deeper/x.png"))
+    (Path("p") / "again").symlink_to("..")
+    assert left_out(["p", "p"], "p/out") == "2 sub-folders with images were left out; use -r"
+    for specs in (["p/one"], ["p/a.png"], ["p/*.png"], ["-"], ["missing"], []):
+        assert left_out(specs, "elsewhere") is None
+    monkeypatch.setattr(sources, "_MOST_LOOKED_INTO", 2)
+    assert left_out(["p"], "elsewhere") == "at least 2 sub-folders with images were left out; use -r"
+
+
+def test_files_that_were_named_are_told_from_those_that_were_found(tmp_path: Path) -> None:
+    _touch(tmp_path / "p/a.png", tmp_path / "b.png")
+    found = find_sources([str(tmp_path / "p"), str(tmp_path / "*.png"), "-"])
+    assert [source.named for source in found] == [False, False, True]
+    assert find_sources([str(tmp_path / "b.png")])[0].named
 
 
 @pytest.mark.parametrize("name", ["", "a\0b.png", "no/such/.."])

@@ -1,6 +1,8 @@
 """Where each image goes: directory, file, standard output, template."""
 
 import os
+import re
+from dataclasses import replace
 from pathlib import Path, PurePath
 
 import pytest
@@ -41,6 +43,38 @@ def test_a_slash_or_an_existing_directory_makes_it_a_directory(tmp_path: Path) -
     assert _names(str(tmp_path / "{stem}"), "a.jpg") == [str(tmp_path / "{stem}/a.jpg")]
 
 
+NAMED = Source(Path("lake.jpg"), Path(), PurePath("lake.jpg"), named=True)
+
+
+@pytest.mark.parametrize(
+    ("dest", "words"),
+    [
+        (
+            "lake.jpge",
+            "'lake.jpge': '.jpge' is no image format (did you mean '.jpg'?); for a folder write 'lake.jpge/'",
+        ),
+        ("a.pdf", "'a.pdf': '.pdf' is no image format; for a folder write 'a.pdf/'"),
+        ("x/a.svg", "'x/a.svg': '.svg' is no image format; for a folder write 'x/a.svg/'"),
+        ("lake.jp2", "'lake.jp2': '.jp2' is no image format (did you mean '.jpg'?); for a folder write 'lake.jp2/'"),
+    ],
+)
+@pytest.mark.parametrize("one", [NAMED, replace(STDIN, named=True)])
+def test_a_mistyped_suffix_makes_no_directory(dest: str, words: str, one: Source) -> None:
+    with pytest.raises(ParameterError, match=f"^{re.escape(words)}$"):
+        name_targets([one], dest)
+    assert name_targets([NAMED], f"{dest}/") == [Path(dest) / "lake.jpg"]
+
+
+def test_a_directory_may_have_a_dot_in_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("there.pdf").mkdir()
+    for dest in ("there.pdf", "out", ".hidden", "v1.2 final", "a.reallylong"):
+        assert name_targets([NAMED], dest) == [Path(dest) / "lake.jpg"]
+    found = replace(NAMED, named=False)  # the one image of a directory, which may be more another time
+    assert name_targets([found], "run.v2") == [Path("run.v2/lake.jpg")]
+    assert name_targets([NAMED, source("b.png")], "run.v2")[1] == Path("run.v2/b.png")
+
+
 def test_one_file_for_two_images_is_refused() -> None:
     with pytest.raises(ParameterError, match="one file for 2 images; give a directory"):
         _names("out.png", "a.jpg", "b.jpg")
@@ -64,6 +98,19 @@ def test_a_template_has_all_its_fields() -> None:
     assert _names(template, "a.JPG", "s/b.png") == ["out/1-a-a.JPG.JPG", "out/s/2-b-b.png.png"]
     assert _names("o/{stem}{ext}", "a.jpg", extension=".png") == ["o/a.png"]
     assert _names("o{{/{stem}.png", "a.jpg") == ["o{/a.png"]
+
+
+def test_the_dot_of_the_suffix_may_be_written_before_it() -> None:
+    assert _names("out/{stem}.{ext}", "a.png") == ["out/a.png"]
+    assert _names("out/{stem}.{ext}", "a.png", extension=".jpg") == ["out/a.jpg"]
+    assert _names("out/{stem}.new.{ext}", "a.b.png", "notes") == ["out/a.b.new.png", "out/notes.new"]
+
+
+@pytest.mark.parametrize("template", ["out/{stem}", "x.y/{stem}", "{stem}-{index}", "{ext}/{stem}", "out/{stem}_new"])
+@pytest.mark.parametrize("extension", [None, ".jpg"])
+def test_a_template_without_a_suffix_is_told_how_to_end(template: str, extension: str | None) -> None:
+    with pytest.raises(ParameterError, match=f"^template '{re.escape(template)}' has no suffix; end it with {{ext}}$"):
+        _names(template, "a.b.png", extension=extension)
 
 
 def test_a_template_that_begins_with_the_directory_writes_beside_the_sources() -> None:
@@ -119,6 +166,13 @@ def test_a_suffix_against_the_format_asked_for_is_refused() -> None:
     with pytest.raises(ParameterError, match="not a name for the format PNG"):
         _names("out.jpg", "a.jpg", extension=".png")
     assert _names("out.jpeg", "a.png", extension=".jpg") == ["out.jpeg"]
+
+
+def test_a_suffix_against_the_format_is_answered_with_the_right_name() -> None:
+    with pytest.raises(ParameterError, match=r"; name it 'b\.jpg', or leave --format out$"):
+        _names("x/b.png", "a.png", extension=".jpg")
+    with pytest.raises(ParameterError, match=r"; end the template with \{ext\}, or leave --format out$"):
+        _names("x/{stem}.png", "a.png", extension=".jpg")
 
 
 @pytest.mark.parametrize("letter", ["x", "\N{GRINNING FACE}", os.fsdecode(b"\xff")])

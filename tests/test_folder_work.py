@@ -15,6 +15,7 @@ from stnwarp.conventions import Interpolation, PaddingMode
 from stnwarp.errors import ImageError, OutputError, ParameterError, SizeLimitError
 from stnwarp.folder import Job, Outcome, Settings, Source, Status, process, share_cores, usable_cores
 from stnwarp.folder.gate import Stopped, WriteGate
+from stnwarp.images.palette import ALL_OR_NOTHING
 from stnwarp.transforms import GridRecipe, MatrixTransform, SamplingGrid, SizeMode, SizeRequest, ThetaRecipe
 from tests.folder_images import TURNED, save_image
 
@@ -197,6 +198,63 @@ def test_a_palette_is_resolved_where_the_format_has_none_and_laid_on_the_fill(tm
     with Image.open(tmp_path / "b.bmp") as image:
         assert image.getpixel((2, 0)) == (255, 255, 255)
         assert image.getpixel((3, 0)) == (3, 252, 7)
+
+
+def _warnings(job: Job, settings: Settings) -> tuple[str, ...]:
+    outcome = process(job, settings)
+    assert outcome.status is Status.OK
+    return outcome.warnings
+
+
+@pytest.mark.parametrize("fill", ["transparent", "#ff000080", "1,2,3,0", "rgba(1, 2, 3, 4)"])
+def test_a_fill_that_cannot_be_transparent_is_told(tmp_path: Path, fill: str) -> None:
+    see_through = replace(HALF_RIGHT, fill=fill)
+    plain, clear = save_image(tmp_path / "rgb.png", "RGB"), save_image(tmp_path / "rgba.png", "RGBA")
+    (told,) = _warnings(_job(plain, tmp_path / "a.png"), see_through)
+    assert told == f"the fill {fill!r} is opaque here: the picture has no transparency"
+    (told,) = _warnings(_job(clear, tmp_path / "b.jpg"), see_through)
+    assert told == f"the fill {fill!r} is opaque here: JPEG has no transparency"
+    assert _warnings(_job(clear, tmp_path / "c.png"), see_through) == ()
+    assert _warnings(_job(plain, tmp_path / "d.png"), replace(see_through, padding_mode=PaddingMode.BORDER)) == ()
+    for number, opaque in enumerate((None, "red", "#ff0000ff", "7", "0,0,0")):
+        assert _warnings(_job(plain, tmp_path / f"e{number}.png"), replace(see_through, fill=opaque)) == ()
+
+
+def test_a_fill_that_cannot_be_transparent_is_told_of_palettes_too(tmp_path: Path) -> None:
+    path = _save_palette_image(tmp_path / "a.png")
+    for fill, name, told in (
+        ("transparent", "a.png", []),
+        ("transparent", "b.gif", []),
+        ("transparent", "c.bmp", ["the fill 'transparent' is opaque here: BMP has no transparency"]),
+        ("#ff000080", "d.gif", [ALL_OR_NOTHING]),
+    ):
+        settings = replace(HALF_RIGHT, fill=fill, **NEAREST)
+        assert list(_warnings(_job(path, tmp_path / "out" / name), settings)) == told
+
+
+def test_four_numbers_for_inks_are_no_transparency(tmp_path: Path) -> None:
+    save_image(tmp_path / "a.png", "RGB")
+    with Image.open(tmp_path / "a.png") as image:
+        image.convert("CMYK").save(tmp_path / "a.jpg")
+    path = tmp_path / "a.jpg"
+    assert _warnings(_job(path, tmp_path / "b.jpg"), replace(HALF_RIGHT, fill="0,0,0,9")) == ()
+    assert len(_warnings(_job(path, tmp_path / "c.jpg"), replace(HALF_RIGHT, fill="#ff000080"))) == 1
+
+
+def test_transparency_laid_on_the_fill_is_told_only_if_none_was_given(tmp_path: Path) -> None:
+    path = save_image(tmp_path / "a.png", "RGBA")
+    (told,) = _warnings(_job(path, tmp_path / "b.jpg"), IDENTITY)
+    assert told == "transparency was laid on black, as JPEG has none; give --fill"
+    assert _warnings(_job(path, tmp_path / "c.jpg"), replace(IDENTITY, fill="white")) == ()
+
+
+def test_warnings_about_the_place_reach_the_outcome(tmp_path: Path) -> None:
+    made_for_wide = Settings(ThetaRecipe(MatrixTransform(np.eye(3)), made_for=(640, 960)))
+    square = save_image(tmp_path / "a.png", size=(40, 40))
+    (told,) = _warnings(_job(square, tmp_path / "b.png"), made_for_wide)
+    assert told == "made for 960x640, this image is 40x40: the picture is stretched differently"
+    wide = save_image(tmp_path / "w.png", size=(64, 96))
+    assert _warnings(_job(wide, tmp_path / "c.png"), made_for_wide) == ()
 
 
 def test_border_padding_leaves_a_palette_as_it_is(tmp_path: Path) -> None:

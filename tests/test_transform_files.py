@@ -147,8 +147,11 @@ def test_align_corners_is_what_the_file_says(tmp_path: Path, said: bool | None) 
 def test_a_singular_theta_is_refused_only_where_an_inverse_is_needed(tmp_path: Path) -> None:
     path = json_file(tmp_path, [1, 1, 0, 1, 1, 0])
     np.testing.assert_array_equal(placed_theta(path)[0], [1, 1, 0])
-    with pytest.raises(SingularTransformError, match=r"turn\.json.*condition number"):
+    with pytest.raises(SingularTransformError, match=r"turn\.json.*condition number.*; correct its numbers, or do"):
         load_transform(path, inverse=True)
+    beyond = json_file(tmp_path, [1e-200, 0, 1e200, 0, 1, 0])
+    with pytest.raises(SingularTransformError, match=r"turn\.json.*beyond float64; correct its numbers, or do"):
+        load_transform(beyond, inverse=True)
 
 
 def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
@@ -243,6 +246,54 @@ def test_load_grid_refuses_a_theta(tmp_path: Path) -> None:
     assert "holds a theta" in refusal(npy_file(tmp_path, THETA), load_grid)
 
 
+# ---- sizes that a file was made for ----------------------------------------------------------------------
+
+
+def told(path: Path, size: tuple[int, int], **options: Any) -> tuple[str, ...]:
+    return load_transform(path, **options).recipe.place(size, SAME, False).warnings
+
+
+def sized_theta(folder: Path, **fields: Any) -> Path:
+    return npz_file(folder, theta=THETA, input_size=(640, 960), **fields)
+
+
+STRETCHED = ("made for 960x640, this image is 400x400: the picture is stretched differently",)
+
+
+@pytest.mark.parametrize("said", [{}, {"align_corners": False}, {"align_corners": True}])
+@pytest.mark.parametrize("units", ["normalized", "pixel"])
+def test_a_grid_for_other_proportions_is_told(tmp_path: Path, said: dict[str, bool], units: str) -> None:
+    path = npz_file(tmp_path, grid=grid(), units=units, input_size=(640, 960), **said)
+    assert told(path, (400, 400)) == STRETCHED
+    for same in ((640, 960), (320, 480), (1281, 1921), (67, 100)):  # a third of a pixel is rounding
+        assert told(path, same) == ()
+    assert len(told(path, (960, 640))) == 1
+    assert told(npz_file(tmp_path, grid=grid(), **said), (400, 400)) == ()
+
+
+def test_a_normalised_theta_for_other_proportions_is_told(tmp_path: Path) -> None:
+    path = sized_theta(tmp_path)
+    assert told(path, (400, 400)) == STRETCHED
+    assert load_transform(path).recipe.place((400, 400), SizeRequest(SizeMode.FIT), False).warnings == STRETCHED
+    assert told(path, (320, 480)) == ()
+
+
+def test_a_theta_in_pixels_for_another_size_is_told_and_used_as_it_is(tmp_path: Path) -> None:
+    path = sized_theta(tmp_path, units="pixel")
+    (warning,) = told(path, (320, 480))
+    assert warning == "made for 960x640, this image is 480x320: the same pixel positions are another place in it"
+    assert told(path, (640, 960)) == ()
+    np.testing.assert_allclose(pixel_matrix(placed_theta(path), SIZE, SIZE, False), square(THETA), atol=1e-12)
+
+
+@pytest.mark.parametrize("units", ["normalized", "pixel"])
+def test_an_inverse_is_for_images_of_the_output_size(tmp_path: Path, units: str) -> None:
+    path = sized_theta(tmp_path, units=units, output_size=(400, 400))
+    assert told(path, (400, 400), inverse=True) == ()
+    assert len(told(path, (640, 960), inverse=True)) == 1
+    assert told(sized_theta(tmp_path, units=units), (640, 960), inverse=True) == ()
+
+
 # ---- refusals of what a file says ------------------------------------------------------------------------
 
 
@@ -307,7 +358,7 @@ def test_a_theta_that_is_not_finite_is_refused_by_its_entry(tmp_path: Path, word
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "line 1, column 1"),
+        (" ", "line 1, column 2"),
         ('{\n "theta": [1, 0,\n}', "line 3, column 1"),
         ("\ufeff[1,\n 2,, 3]", "line 2, column 4"),
         ('{"theta": [1, 2]} x', "line 1, column 19"),
@@ -467,6 +518,23 @@ def test_two_entries_of_one_name_are_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("theta", entry)
     assert "two entries have the same name" in refusal(path)
+
+
+@pytest.mark.parametrize("suffix", [".json", ".npy", ".npz"])
+def test_an_empty_file_is_called_empty(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"none{suffix}"
+    path.touch()
+    for load in (load_transform, load_grid, describe_file):
+        assert refusal(path, load) == "empty file"
+
+
+def test_an_archive_of_something_else_is_told_what_a_transform_has(tmp_path: Path) -> None:
+    path = npz_file(tmp_path, bias=np.zeros(3), arr_0=np.eye(3), weights=np.zeros(2), **{"x\ny": np.zeros(1)})
+    assert refusal(path) == "a transform .npz has theta or grid; this one has 'bias', 'arr_0', 'weights' and 1 more"
+    assert refusal(npz_file(tmp_path, units="pixel")) == "a transform .npz has theta or grid; this one has 'units'"
+    assert refusal(npz_file(tmp_path)) == "a transform .npz has theta or grid; this one has nothing"
+    assert "'x\\ny'" in refusal(npz_file(tmp_path, **{"x\ny": np.zeros(1)}))
+    assert "did you mean 'theta'?" in refusal(npz_file(tmp_path, tetha=THETA))
 
 
 def test_an_encrypted_entry_is_refused(tmp_path: Path) -> None:
@@ -634,8 +702,16 @@ def test_what_a_file_does_not_say_is_described_as_that(tmp_path: Path) -> None:
     assert unsaid == {"units", "align_corners", "direction", "input_size", "output_size"}
 
 
+def test_the_share_outside_is_left_out_where_the_file_does_not_tell_it(tmp_path: Path) -> None:
+    pixels = grid() * 100
+    for path in (npy_file(tmp_path, pixels), npz_file(tmp_path, grid=pixels, units="pixel")):
+        facts = describe_file(path)
+        assert "outside_share" not in facts
+        assert facts["x_range"] == [pixels[..., 0].min(), pixels[..., 0].max()]
+
+
 def test_a_grid_without_a_finite_point_can_be_described(tmp_path: Path) -> None:
-    facts = describe_file(npy_file(tmp_path, np.full((2, 3, 2), np.nan)))
+    facts = describe_file(npz_file(tmp_path, grid=np.full((2, 3, 2), np.nan), units="normalized"))
     assert (facts["x_range"], facts["outside_share"], facts["not_finite"]) == (None, 1.0, 6)
 
 

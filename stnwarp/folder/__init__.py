@@ -7,8 +7,8 @@ from stnwarp.folder.jobs import Job, Outcome, Status
 from stnwarp.folder.plan import Plan, plan
 from stnwarp.folder.run import run
 from stnwarp.folder.settings import Settings, share_cores, size_error, usable_cores
-from stnwarp.folder.sources import Source, find_sources
-from stnwarp.folder.work import process
+from stnwarp.folder.sources import Source, find_sources, left_out
+from stnwarp.folder.work import process, warped
 
 __all__ = [
     "Job",
@@ -18,10 +18,12 @@ __all__ = [
     "Source",
     "Status",
     "find_sources",
+    "left_out",
     "plan",
     "process",
     "run",
     "share_cores",
     "size_error",
     "usable_cores",
+    "warped",
 ]

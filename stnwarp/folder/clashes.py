@@ -11,7 +11,7 @@ from stnwarp.folder.jobs import Job
 from stnwarp.folder.names import same_name_key, shown
 from stnwarp.folder.sources import Source
 
-LISTED = 20  # examples in one message
+LISTED = 5  # examples in one message
 
 # Device and inode: equal for a file, its hard links, and the symbolic links that lead to it.
 _Identity = tuple[int, int]
@@ -42,22 +42,30 @@ def check_distinct(jobs: Sequence[Job]) -> None:
 
     Names that differ only in case or in Unicode composition count as one, as they do on many file systems.
     """
-    keys: dict[str, Job] = {}
+    groups: dict[str, list[Job]] = {}
     places: dict[Path, Path] = {}
-    pairs = []
     for job in jobs:
         if job.target is not None:
-            earlier = keys.setdefault(same_name_key(_place(job.target, places)), job)
-            if earlier is not job:
-                pairs.append(f"{_source(earlier.source)} and {_source(job.source)} -> {shown(job.target)}")
-    if pairs:
-        raise OutputClashError(f"{_some(pairs)}: one target for two images; write to a template with {{index}} in it")
-    _check_no_target_is_a_directory(keys)
+            groups.setdefault(same_name_key(_place(job.target, places)), []).append(job)
+    clashes = [_together(group) for group in groups.values() if len(group) > 1]
+    if clashes:
+        raise OutputClashError(
+            f"{_some(clashes, '; ')}: one target for several images; write to a template with {{index}} in it"
+        )
+    _check_no_target_is_a_directory(groups)
 
 
-def _check_no_target_is_a_directory(keys: dict[str, Job]) -> None:
-    directories = {parent for key in keys for parent in _parents(key)}
-    both = [shown(keys[key].target or "") for key in sorted(directories & keys.keys())]
+def _together(jobs: Sequence[Job]) -> str:
+    """The sources of *jobs* and the one target they have."""
+    names = [_source(job.source) for job in jobs]
+    if len(names) > LISTED:
+        names[LISTED:] = [f"{len(names) - LISTED} more"]
+    return f"{', '.join(names[:-1])} and {names[-1]} -> {shown(jobs[0].target or '')}"
+
+
+def _check_no_target_is_a_directory(groups: dict[str, list[Job]]) -> None:
+    directories = {parent for key in groups for parent in _parents(key)}
+    both = [shown(groups[key][0].target or "") for key in sorted(directories & groups.keys())]
     if both:
         raise OutputClashError(f"{_some(both)}: a target that other targets need as their directory")
 
@@ -123,6 +131,6 @@ def _source(source: Source) -> str:
     return "standard input" if source.path is None else shown(source.path)
 
 
-def _some(names: Sequence[str]) -> str:
-    rest = f", and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return ", ".join(names[:LISTED]) + rest
+def _some(names: Sequence[str], separator: str = ", ") -> str:
+    rest = f"{separator}and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return separator.join(names[:LISTED]) + rest

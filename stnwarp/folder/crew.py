@@ -10,7 +10,7 @@ from threading import Thread
 
 from stnwarp.errors import OutputError
 from stnwarp.folder.gate import Stopped, WriteGate
-from stnwarp.folder.jobs import Job, Outcome
+from stnwarp.folder.jobs import Job, Outcome, Status
 from stnwarp.folder.settings import Settings
 from stnwarp.folder.work import process
 from stnwarp.images.atomic import remove_own_temporaries
@@ -40,11 +40,13 @@ class Crew:
     """Daemon threads that take tasks from a queue.
 
     Not a ThreadPoolExecutor: that one joins its threads when the interpreter ends, so that Ctrl-C would wait
-    for the slowest image, and it takes in all jobs at once.
+    for the slowest image, and it takes in all jobs at once. Once a task has ended in an error, or with
+    *fail_fast* in a failed outcome, those under way are finished and no other one is begun.
     """
 
-    def __init__(self, settings: Settings, workers: int) -> None:
+    def __init__(self, settings: Settings, workers: int, fail_fast: bool = False) -> None:
         self._settings = settings
+        self._fail_fast = fail_fast
         self._tasks: SimpleQueue[Task | None] = SimpleQueue()
         self._results: SimpleQueue[Done | BaseException | None] = SimpleQueue()
         self._gate = WriteGate()
@@ -85,10 +87,6 @@ class Crew:
             except Empty:
                 continue
 
-    def begin_no_more(self) -> None:
-        """Let the tasks under way finish and begin no other one."""
-        self._beginning = False
-
     def stop(self) -> None:
         """Begin nothing, finish what is being written, give up the rest; at once if all is done."""
         atexit.unregister(self.stop)
@@ -103,7 +101,17 @@ class Crew:
 
     def _work(self) -> None:
         while (task := self._tasks.get()) is not None:
-            self._results.put(self._do(task) if self._beginning else None)
+            result = self._do(task) if self._beginning else None
+            if self._is_the_end(result):
+                # Here and not where results are taken: this thread would have begun the next task by then.
+                self._beginning = False
+            self._results.put(result)
+
+    def _is_the_end(self, result: Done | BaseException | None) -> bool:
+        """Whether nothing is to be begun after *result*."""
+        if isinstance(result, Done):
+            return self._fail_fast and result.outcome.status is Status.FAILED
+        return isinstance(result, BaseException)
 
     def _do(self, task: Task) -> Done | BaseException | None:
         try:

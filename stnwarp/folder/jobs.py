@@ -35,7 +35,8 @@ class Outcome:
     """What became of a job.
 
     *theta* is the 3x3 matrix that was used (normalised, output to input), None where the transformation has
-    none. *error* is one line that does not repeat the name of the image; *cause* is the exception behind it.
+    none; *size* is the (height, width) of the result. *error* is one line that does not repeat the name of the
+    image; *cause* is the exception behind it.
     """
 
     job: Job
@@ -45,3 +46,4 @@ class Outcome:
     error: str | None = None
     warnings: tuple[str, ...] = ()
     cause: BaseException | None = None
+    size: tuple[int, int] | None = None

@@ -24,6 +24,16 @@ def is_directory(path: str | PurePath) -> bool:
         return False
 
 
+def output_directory(dest: str) -> Path | None:
+    """The directory that *dest*, itself or the fixed part of a template, writes below; links resolved.
+
+    None where there is none yet, so that nothing can lie in it.
+    """
+    fixed, brace, _ = dest.partition("{")
+    directory = fixed.rpartition("/")[0] if brace and not is_directory(dest) else dest
+    return Path(os.path.realpath(directory)) if is_directory(directory) else None
+
+
 def same_name_key(path: PurePath) -> str:
     """Equal for two paths that some file system takes for one: other case, or other Unicode composition."""
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", path.as_posix()).casefold())

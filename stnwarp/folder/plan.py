@@ -15,7 +15,7 @@ from stnwarp.folder.clashes import (
 )
 from stnwarp.folder.directories import check_directories
 from stnwarp.folder.jobs import Job, Outcome, Status
-from stnwarp.folder.names import is_directory, shown
+from stnwarp.folder.names import output_directory, shown
 from stnwarp.folder.sources import Source
 from stnwarp.folder.targets import name_targets
 from stnwarp.images.formats import format_for_suffix
@@ -68,16 +68,13 @@ def plan(
 
 def _outside(sources: Sequence[Source], dest: str) -> list[Source]:
     """*sources* without the results of an earlier run into a *dest* inside the tree that was searched."""
-    directory = dest if is_directory(dest) else dest.partition("{")[0].rpartition("/")[0]
-    if not is_directory(directory):
+    output = output_directory(dest)
+    if output is None:
         return list(sources)
-    output = Path(os.path.realpath(directory))
     roots = {source.root: Path(os.path.realpath(source.root)) for source in sources}
     kept = [source for source in sources if not _is_result(source, roots[source.root], output)]
     if sources and not kept:
-        raise NothingMatchedError(
-            f"every image found lies in the output directory {shown(directory)}; name other sources"
-        )
+        raise NothingMatchedError(f"every image found lies in the output directory {shown(output)}; name other sources")
     return kept
 
 

@@ -9,7 +9,7 @@ from typing import BinaryIO
 from stnwarp.errors import OutputError, ParameterError
 from stnwarp.folder.crew import Crew, Task
 from stnwarp.folder.directories import sweep
-from stnwarp.folder.jobs import Job, Outcome, Status
+from stnwarp.folder.jobs import Job, Outcome
 from stnwarp.folder.settings import Settings
 
 # No more is taken from standard input: what an image of so many pixels can take at the most, 16 bits RGBA and
@@ -31,9 +31,9 @@ def run(
 
     Nothing happens before the first outcome is asked for, and then only a few jobs are under way at any time.
     An image that cannot be read, warped or written gives a failed outcome and the others go on; with
-    *fail_fast* no further one is begun, and those under way are still reported. Leaving the iterator early
-    (close it, as by `contextlib.closing`, or let Ctrl-C end it) begins no further job, lets files that are
-    being written be finished, and gives up the rest after a second.
+    *fail_fast* no further one is begun from then on, and those under way are still finished and reported.
+    Leaving the iterator early (close it, as by `contextlib.closing`, or let Ctrl-C end it) begins no further
+    job, lets files that are being written be finished, and gives up the rest after a second.
 
     Args:
         stdin: where a job without a source path reads, standard input by default; in this thread, as is
@@ -48,9 +48,9 @@ def run(
     if workers < 1:
         raise ParameterError(f"the number of workers must be at least 1, got {workers}")
     sweep(job.target for job in jobs if job.target is not None)
-    crew = Crew(settings, min(workers, len(jobs)))
+    crew = Crew(settings, min(workers, len(jobs)), fail_fast)
     try:
-        yield from _outcomes(crew, _tasks(jobs, settings, stdin), fail_fast, stdout)
+        yield from _outcomes(crew, _tasks(jobs, settings, stdin), stdout)
     finally:
         crew.stop()
 
@@ -61,7 +61,7 @@ def _tasks(jobs: Sequence[Job], settings: Settings, stdin: BinaryIO | None) -> I
         yield Task(job, data, io.BytesIO() if job.target is None else None)
 
 
-def _outcomes(crew: Crew, tasks: Iterator[Task], fail_fast: bool, stdout: BinaryIO | None) -> Iterator[Outcome]:
+def _outcomes(crew: Crew, tasks: Iterator[Task], stdout: BinaryIO | None) -> Iterator[Outcome]:
     cannot_go_on: OutputError | None = None
     while True:
         crew.fill_up(tasks)
@@ -70,10 +70,7 @@ def _outcomes(crew: Crew, tasks: Iterator[Task], fail_fast: bool, stdout: Binary
         result = crew.next_result()
         if isinstance(result, OutputError):
             cannot_go_on = cannot_go_on or result
-            crew.begin_no_more()
         elif result is not None:
-            if result.outcome.status is Status.FAILED and fail_fast:
-                crew.begin_no_more()
             _write(stdout, result.written)
             yield result.outcome
     if cannot_go_on is not None:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from stnwarp.errors import NothingMatchedError, ParameterError
-from stnwarp.folder.names import is_directory, is_image_name, shown
+from stnwarp.folder.names import is_directory, is_image_name, output_directory, shown
 
 STANDARD_STREAM = "-"
+
+_MOST_LOOKED_INTO = 1000  # subdirectories, for no more than a hint
 
 
 @dataclass(frozen=True)
@@ -17,12 +19,14 @@ class Source:
     """One image to read: the file *relative* below *root*.
 
     *path* is None for standard input. *root* is the directory that was named (or the fixed part of a pattern,
-    or the directory of a named file), and *relative* is what a mirrored tree keeps.
+    or the directory of a named file), and *relative* is what a mirrored tree keeps. *named* tells a file that
+    was named itself, or standard input, from what was found.
     """
 
     path: Path | None
     root: Path
     relative: PurePath
+    named: bool = False
 
 
 def find_sources(specs: Sequence[str], recursive: bool = False) -> list[Source]:
@@ -52,9 +56,58 @@ def _identity(source: Source) -> str:
 
 def _nothing_matched(specs: Sequence[str], recursive: bool) -> str:
     names = ", ".join(shown(spec) for spec in specs) or "no name at all"
-    has_directory = any(is_directory(spec) for spec in specs)
-    advice = "use -r to search subdirectories" if has_directory and not recursive else "check the names"
+    has_more = not recursive and any(_folders_with_images(spec, None)[0] for spec in specs)
+    advice = "use -r to search subdirectories" if has_more else "check the names"
+    if not any(is_directory(spec) or glob.has_magic(spec) for spec in specs):
+        names += ": no such file"
     return f"no image found in {names}; {advice}"
+
+
+def left_out(specs: Sequence[str], dest: str) -> str | None:
+    """What a search of *specs* that was not recursive passed by, in words; None if there is nothing.
+
+    Subdirectories count that hold an image at any depth. The one that *dest* writes to does not: its images
+    are results.
+    """
+    output = output_directory(dest)
+    count, is_all = 0, True
+    for spec in dict.fromkeys(specs):
+        found, complete = _folders_with_images(spec, output)
+        count, is_all = count + found, is_all and complete
+    if not count:
+        return None
+    amount = f"{count}" if is_all else f"at least {count}"
+    noun, verb = ("sub-folder", "was") if count == 1 else ("sub-folders", "were")
+    return f"{amount} {noun} with images {verb} left out; use -r"
+
+
+def _folders_with_images(spec: str, output: Path | None) -> tuple[int, bool]:
+    """How many subdirectories of the directory *spec* hold an image, *output* aside; and if all were looked into."""
+    looks = iter(range(_MOST_LOOKED_INTO))
+    try:
+        entries = _entries(Path(spec)) if is_directory(spec) else []
+    except OSError:
+        return 0, True
+    folders = [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
+    count = sum(_holds_image(folder, output, looks) for folder in folders)
+    return count, next(looks, None) is not None
+
+
+def _holds_image(folder: Path, output: Path | None, looks: Iterator[int]) -> bool:
+    """Whether there is an image at any depth below *folder*, as far as *looks* last."""
+    pending = [folder]
+    while pending and next(looks, None) is not None:
+        directory = pending.pop()
+        if output is not None and Path(os.path.realpath(directory)) == output:
+            continue
+        try:
+            entries = _entries(directory)
+        except OSError:
+            continue
+        if any(_wanted(entry) for entry in entries):
+            return True
+        pending.extend(Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False))
+    return False
 
 
 def _missing(spec: str) -> list[Source]:
@@ -64,14 +117,14 @@ def _missing(spec: str) -> list[Source]:
 
 def _named(spec: str) -> Source:
     path = Path(spec)
-    return Source(path, path.parent, PurePath(path.name))
+    return Source(path, path.parent, PurePath(path.name), named=True)
 
 
 def _expand(spec: str, recursive: bool) -> Iterator[Source]:
     if not spec or "\0" in spec or (Path(spec).name == ".." and not is_directory(spec)):
         raise ParameterError(f"{shown(spec)} cannot be the name of a source")
     if spec == STANDARD_STREAM:
-        yield Source(None, Path(), PurePath("stdin"))
+        yield Source(None, Path(), PurePath("stdin"), named=True)
     elif is_directory(spec):
         yield from _walk(Path(spec), recursive)
     elif os.path.lexists(spec):  # a link that leads nowhere is there too, and fails when it is read

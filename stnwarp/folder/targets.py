@@ -1,6 +1,7 @@
 """Where each image goes: DEST as a directory, a file, standard output or a template."""
 
 import os
+import re
 import string
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
@@ -9,9 +10,11 @@ from stnwarp.conventions import suggestion
 from stnwarp.errors import ParameterError
 from stnwarp.folder.names import is_directory, is_image_name, shorten_parts, shown, split_name
 from stnwarp.folder.sources import STANDARD_STREAM, Source
-from stnwarp.images.formats import format_for_suffix
+from stnwarp.images.formats import SUFFIXES, format_for_suffix
 
 FIELDS = ("dir", "stem", "ext", "name", "index")
+
+_SHORT_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,5}")  # what file formats have, and few directories
 
 _Piece = tuple[str, str | None]  # literal text, and the field that follows it
 
@@ -20,12 +23,13 @@ def name_targets(sources: Sequence[Source], dest: str, extension: str | None = N
     """One target for each of *sources*; None is standard output.
 
     *dest* is "-", a template, a file (one source, and an image suffix), or else a directory, below which the
-    tree of the sources is mirrored. *extension* is the suffix of a format that was asked for by name, or
-    None.
+    tree of the sources is mirrored. What has another short suffix is taken for a mistyped file where a single
+    file is to go there, unless it exists or ends in a slash. *extension* is the suffix of a format that was
+    asked for by name, or None.
 
     A template has the fields ``{dir}`` (directory of the source: the mirrored one, or its own where the
-    template begins with it), ``{stem}`` and ``{ext}`` (the suffix with its dot), ``{name}`` (both) and
-    ``{index}`` (1, 2, ...).
+    template begins with it), ``{stem}`` and ``{ext}`` (the suffix with its dot; one more before it is taken
+    for the same), ``{name}`` (both) and ``{index}`` (1, 2, ...).
 
     Raises:
         ParameterError: a template that cannot be used, one file for several images, a suffix that is no
@@ -37,7 +41,7 @@ def name_targets(sources: Sequence[Source], dest: str, extension: str | None = N
         return _to_standard_output(sources)
     targets = _in_files(sources, dest, extension)
     for source, target in zip(sources, targets, strict=True):
-        _check_format(source, target, extension)
+        _check_format(source, target, extension, dest)
     return list(targets)
 
 
@@ -50,15 +54,27 @@ def _to_standard_output(sources: Sequence[Source]) -> list[Path | None]:
 def _in_files(sources: Sequence[Source], dest: str, extension: str | None) -> list[Path]:
     if is_directory(dest):
         return _in_directory(sources, dest, extension)
-    if "{" in dest or "}" in dest:
+    if _is_template(dest):
         pieces = _parse(dest)
         return [_from_template(pieces, dest, source, index, extension) for index, source in enumerate(sources, 1)]
-    if dest.endswith(("/", os.sep)) or not is_image_name(dest):
+    if dest.endswith(("/", os.sep)):
+        return _in_directory(sources, dest, extension)
+    if not is_image_name(dest):
+        _check_no_file_is_meant(sources, dest)
         return _in_directory(sources, dest, extension)
     # A file that exists is refused later, as what stands in the directory's place.
     if len(sources) > 1 and not os.path.lexists(dest):
         raise ParameterError(f"{shown(dest)} is one file for {len(sources)} images; give a directory, as in {dest}/")
     return [Path(dest)] if len(sources) == 1 else _in_directory(sources, dest, extension)
+
+
+def _check_no_file_is_meant(sources: Sequence[Source], dest: str) -> None:
+    """Refuse to make a directory of what looks like a file with a mistyped suffix."""
+    suffix = PurePath(dest).suffix
+    if len(sources) != 1 or not sources[0].named or os.path.lexists(dest) or not _SHORT_SUFFIX.fullmatch(suffix):
+        return
+    hint = suggestion(suffix, SUFFIXES)
+    raise ParameterError(f"{shown(dest)}: {suffix!r} is no image format{hint}; for a folder write {shown(dest + '/')}")
 
 
 def _in_directory(sources: Sequence[Source], dest: str, extension: str | None) -> list[Path]:
@@ -71,6 +87,16 @@ def _name(source: Source, extension: str | None) -> str:
     return stem + (extension or suffix)
 
 
+def _is_template(dest: str) -> bool:
+    return not is_directory(dest) and ("{" in dest or "}" in dest)
+
+
+def _has_suffix(template: str) -> bool:
+    """Whether *template* ends in a suffix, whatever the names of the sources are."""
+    literal, field = _parse(template)[-1]
+    return field in {"ext", "name"} or (field is None and bool(PurePath(f"x{literal}").suffix))
+
+
 def _parse(template: str) -> list[_Piece]:
     try:
         parsed = list(string.Formatter().parse(template))
@@ -80,7 +106,8 @@ def _parse(template: str) -> list[_Piece]:
         if field is not None and (field not in FIELDS or spec or conversion):
             text = field + (f"!{conversion}" if conversion else "") + (f":{spec}" if spec else "")
             raise ParameterError(_unknown_field(template, field, text))
-    return [(literal, field) for literal, field, _, _ in parsed]
+    # {ext} has its own dot, which is easily forgotten.
+    return [(literal.removesuffix(".") if field == "ext" else literal, field) for literal, field, _, _ in parsed]
 
 
 def _unknown_field(template: str, field: str, text: str) -> str:
@@ -118,15 +145,21 @@ def _fill_in(pieces: Sequence[_Piece], source: Source, index: int, extension: st
             yield values[field]
 
 
-def _check_format(source: Source, target: Path, extension: str | None) -> None:
+def _check_format(source: Source, target: Path, extension: str | None, dest: str) -> None:
     """Refuse a name whose suffix is no format, or another one than was asked for."""
-    if extension is not None:
-        wanted = format_for_suffix(extension)
-        if not is_image_name(target.name) or format_for_suffix(target.suffix) != wanted:
-            raise ParameterError(
-                f"{shown(target)} is not a name for the format {wanted}; use {{ext}} or drop the format"
-            )
-    elif source.path is None and not is_image_name(target.name):
+    if extension is None and source.path is None and not is_image_name(target.name):
         raise ParameterError("an image from standard input has no suffix to go by; name the output file or the format")
-    elif is_image_name(source.relative.name):  # that of any other file is found out when it is read
+    if extension is None and not is_image_name(source.relative.name):
+        return  # what it is is found out when it is read
+    if _is_template(dest) and not _has_suffix(dest):
+        raise ParameterError(f"template {shown(dest)} has no suffix; end it with {{ext}}")
+    if extension is None:
         format_for_suffix(target.suffix)
+    elif not is_image_name(target.name) or format_for_suffix(target.suffix) != format_for_suffix(extension):
+        raise ParameterError(_not_in_format(target, extension, dest))
+
+
+def _not_in_format(target: Path, extension: str, dest: str) -> str:
+    own_format, name = format_for_suffix(extension), split_name(target.name)[0] + extension
+    advice = "end the template with {ext}" if _is_template(dest) else f"name it {shown(name)}"
+    return f"{shown(target)} is not a name for the format {own_format}; {advice}, or leave --format out"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from stnwarp.conventions import Interpolation, PaddingMode
 from stnwarp.errors import ImageError, OutputError, StnwarpError
 from stnwarp.folder.directories import make_directory
+from stnwarp.folder.fill import opaque_fill_warnings, without_expected
 from stnwarp.folder.gate import Stopped, WriteGate
 from stnwarp.folder.jobs import Job, Outcome, Status
 from stnwarp.folder.names import is_directory
@@ -36,6 +37,7 @@ class _Result:
 
     data: bytes
     theta: list[list[float]] | None
+    size: tuple[int, int]
     warnings: tuple[str, ...]
 
 
@@ -69,7 +71,8 @@ def process(
         raise
     except Exception as error:
         return _failed(job, error, time.perf_counter() - started)
-    return Outcome(job, Status.OK, result.theta, time.perf_counter() - started, None, result.warnings)
+    seconds = time.perf_counter() - started
+    return Outcome(job, Status.OK, result.theta, seconds, None, result.warnings, size=result.size)
 
 
 def _failed(job: Job, error: Exception, seconds: float) -> Outcome:
@@ -102,10 +105,13 @@ def _make(job: Job, settings: Settings, stdin: BinaryIO | None, gate: WriteGate)
     placed = settings.recipe.place(picture.size, settings.size, settings.align_corners)
     file_format = _target_format(job) or picture.format
     picture, fill = _with_fill(_with_colours(picture, file_format), settings)
-    picture = replace(picture, array=_warped(picture, placed, fill, settings))
+    known = (*placed.warnings, *picture.warnings, *_renamed(job, picture, file_format))
+    opaque = opaque_fill_warnings(picture, file_format, settings)
+    picture = replace(picture, array=warped(picture, placed, fill, settings))
     gate.check()
-    data, warnings = encode_picture(picture, file_format, quality=settings.quality, fill=fill)
-    return _Result(data, _theta(placed), (*picture.warnings, *_renamed(job, picture, file_format), *warnings))
+    data, lost = encode_picture(picture, file_format, quality=settings.quality, fill=fill)
+    warnings = (*known, *opaque, *without_expected(lost, file_format, settings))
+    return _Result(data, _theta(placed), placed.size, warnings)
 
 
 def _read(job: Job, settings: Settings, stdin: BinaryIO | None) -> Picture:
@@ -172,8 +178,18 @@ def _with_fill(picture: Picture, settings: Settings) -> tuple[Picture, tuple[flo
     return picture, parse_fill(settings.fill, picture.mode)
 
 
-def _warped(picture: Picture, placed: Placed, fill: tuple[float, ...], settings: Settings) -> NDArray[np.generic]:
-    """The pixels of the result; colours are weighted by their alpha while they are mixed."""
+def warped(picture: Picture, placed: Placed, fill: tuple[float, ...], settings: Settings) -> NDArray[np.generic]:
+    """The pixels of *picture* as *placed*: colours are weighted by their alpha while they are mixed.
+
+    Args:
+        picture: one whose palette has been resolved, unless the nearest pixel is taken.
+        placed: the transformation and the size of the result.
+        fill: what is read outside the picture, one number per channel in the unit of its array, alpha straight.
+        settings: interpolation, padding mode, align_corners and threads are read.
+
+    Returns:
+        An array of ``placed.size``, with the channels and the dtype of the picture's own.
+    """
     if not picture.has_alpha or settings.interpolation is Interpolation.NEAREST:
         return _warp(picture.array, placed, np.asarray(fill), settings)
     dtype = picture.array.dtype

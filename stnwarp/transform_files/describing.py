@@ -22,7 +22,8 @@ def describe_file(path: Path) -> dict[str, Any]:
 
     A theta has its family (the narrowest it belongs to), that family's parameters and its condition number; a
     grid the range of its finite points in the file's own units, the share of points outside the image and the
-    number of points that are not finite. Without units in the file, a grid is taken as normalised.
+    number of points that are not finite. The share is left out where the file does not tell it: without units,
+    or in pixels without an input_size.
 
     Raises ParameterFileError for a file that cannot be read.
     """
@@ -84,24 +85,23 @@ def _condition(transform: MatrixTransform) -> float | str:
 def _grid_facts(content: Content) -> dict[str, Any]:
     finite = np.isfinite(content.array).all(axis=-1)
     points = content.array[finite]
-    outside = None if _unknown_extent(content) else finite.size - _count_inside(points, content)
+    inside = _count_inside(points, content)
     return {
         "x_range": _range(points[:, 0]),
         "y_range": _range(points[:, 1]),
-        "outside_share": _UNSAID if outside is None else outside / finite.size,
+        **({} if inside is None else {"outside_share": (finite.size - inside) / finite.size}),
         "not_finite": int(finite.size - finite.sum()),
     }
 
 
-def _unknown_extent(content: Content) -> bool:
-    return content.units is Units.PIXEL and content.input_size is None
-
-
-def _count_inside(points: NDArray[Any], content: Content) -> int:
-    """How many of *points* lie within the image: between -1 and 1, or on its pixels."""
-    low, high = np.array([-1.0, -1.0]), np.array([1.0, 1.0])
-    if content.units is Units.PIXEL and content.input_size is not None:
+def _count_inside(points: NDArray[Any], content: Content) -> int | None:
+    """How many of *points* lie within the image: between -1 and 1, or on its pixels; None if that is not known."""
+    if content.units is Units.NORMALIZED:
+        low, high = np.array([-1.0, -1.0]), np.array([1.0, 1.0])
+    elif content.units is Units.PIXEL and content.input_size is not None:
         low, high = np.array([-0.5, -0.5]), np.array(content.input_size[::-1]) - 0.5
+    else:
+        return None
     return int(np.all((points >= low) & (points <= high), axis=-1).sum())
 
 

@@ -6,18 +6,20 @@ Nothing is unpickled, and no claimed size is believed: neither a header's shape 
 import io
 import math
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import IO, Any
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from stnwarp.conventions import suggestion
 from stnwarp.errors import ParameterFileError
 from stnwarp.transform_files.content import Kind, refuse_unknown
 
 MAX_ARRAY_BYTES = 2**30  # a grid for 67 million pixels in float64
 _MAX_NOTE_BYTES = 2**16  # the other entries of an .npz are a word or two
+_LISTED = 3  # names in one message
 _HEADERS: dict[tuple[int, int], Callable[[Any], tuple[tuple[int, ...], bool, np.dtype[Any]]]] = {
     (1, 0): npy.read_array_header_1_0,
     (2, 0): npy.read_array_header_2_0,
@@ -41,8 +43,19 @@ def fields_of_npz(file: IO[bytes], size: int) -> dict[str, Any]:
         members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
         if len(members) < len(archive.infolist()):
             raise ParameterFileError("two entries have the same name; keep one")
+        _check_is_transform(members)
         refuse_unknown(members)
         return {key: _field(archive, key, member) for key, member in members.items()}
+
+
+def _check_is_transform(members: Mapping[str, Any]) -> None:
+    """Refuse the archive of something else, unless one of its names is just misspelt."""
+    if any(kind in members for kind in Kind) or any(suggestion(name, tuple(Kind)) for name in members):
+        return
+    names = [repr(name[:40]) for name in members]
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    held = f"{', '.join(names[:_LISTED])}{more}" if names else "nothing"
+    raise ParameterFileError(f"a transform .npz has theta or grid; this one has {held}")
 
 
 def _field(archive: zipfile.ZipFile, key: str, member: zipfile.ZipInfo) -> Any:

@@ -42,33 +42,44 @@ _READERS: dict[str, Callable[[IO[bytes], int], dict[str, Any]]] = {
 
 @dataclass(frozen=True)
 class LoadedTransform:
-    """What a transform file asks for; *align_corners* is None where the file does not say."""
+    """What a transform file asks for; None where the file does not say. Sizes are (height, width)."""
 
     recipe: Recipe
     align_corners: bool | None
     description: str
+    kind: Kind = Kind.THETA
+    input_size: Size | None = None
+    output_size: Size | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class BareGridRecipe:
     """A sampling grid whose file does not say what its numbers mean: the place it is used in does.
 
-    *grid* is (H', W', 2), in pixels of the very input it is used on or normalised.
+    *grid* is (H', W', 2), in pixels of the very input it is used on or normalised; *made_for* is as in GridRecipe.
     """
 
     grid: NDArray[Any]
     units: Units
+    made_for: Size | None = None
 
     def place(self, input_size: Size, request: SizeRequest, align_corners: bool) -> Placed:
         """See Recipe.place."""
         grid = _normalised(self.grid, self.units, input_size, align_corners)
-        return GridRecipe(SamplingGrid(grid, align_corners)).place(input_size, request, align_corners)
+        recipe = GridRecipe(SamplingGrid(grid, align_corners), made_for=self.made_for)
+        return recipe.place(input_size, request, align_corners)
 
 
 def load_transform(path: Path, *, units: Units = Units.NORMALIZED, inverse: bool = False) -> LoadedTransform:
     """The transformation in the .json, .npy or .npz file *path*.
 
     *units* is how its numbers are meant where the file does not say. *inverse* undoes the transformation.
+
+    Where the file tells the input_size it was made for, placing it on another image may be a warning: of other
+    proportions for what is normalised (and a grid in pixels, which is scaled with the image); of any other size
+    for a theta in pixels, which is used as it is, since its pixel positions may well be meant. An inverse is
+    made for images of the file's output_size, if it has one. The size of the result is the caller's choice: a
+    theta's output_size is not used for it.
 
     Raises:
         ParameterFileError: the file cannot be read, or does not hold one theta or one grid.
@@ -80,7 +91,9 @@ def load_transform(path: Path, *, units: Units = Units.NORMALIZED, inverse: bool
         recipe = _RECIPES[content.kind](content, chosen, inverse)
     except ParameterError as error:
         _raise_named(path, error)
-    return LoadedTransform(recipe, content.align_corners, f"{content.kind} ({chosen}) from {path}")
+    description = f"{content.kind} ({chosen}) from {path}"
+    sizes = (content.input_size, content.output_size)
+    return LoadedTransform(recipe, content.align_corners, description, content.kind, *sizes)
 
 
 def load_grid(path: Path, *, units: Units = Units.NORMALIZED) -> SamplingGrid:
@@ -106,6 +119,8 @@ def read(path: Path) -> Content:
         reader = _reader(path.suffix.lower())
         with _opened(path) as file:
             size = os.fstat(file.fileno()).st_size
+            if not size:
+                raise ParameterFileError("empty file")
             if size > MAX_FILE_BYTES:
                 raise ParameterFileError(f"has {size:,} bytes; the limit is {MAX_FILE_BYTES:,}")
             return assembled(reader(file, size))
@@ -149,21 +164,22 @@ def _opened(path: Path) -> IO[bytes]:
 def _theta_recipe(content: Content, units: Units, inverse: bool) -> Recipe:
     transform = theta_transform(content.array)
     undone = inverse != (content.direction is Direction.INPUT_TO_OUTPUT)
+    made_for = (content.output_size or content.input_size) if inverse else content.input_size
     if units is Units.PIXEL:
-        return PixelRecipe(transform.theta, undone)
-    return ThetaRecipe(transform, undone)
+        return PixelRecipe(transform.theta, undone, made_for)
+    return ThetaRecipe(transform, undone, made_for)
 
 
 def _grid_recipe(content: Content, units: Units, inverse: bool) -> Recipe:
     if inverse:
         raise ParameterFileError("a sampling grid cannot be inverted; use the theta it was made from")
     if content.align_corners is not None:
-        return GridRecipe(_sampling_grid(content, units, content.align_corners))
+        return GridRecipe(_sampling_grid(content, units, content.align_corners), made_for=content.input_size)
     if content.units is Units.PIXEL and content.input_size is None:
         raise ParameterFileError(_NO_INPUT_SIZE)
     if content.input_size is not None and units is Units.PIXEL:
-        return GridRecipe(_sampling_grid(content, units, DEFAULT_ALIGN_CORNERS))
-    return BareGridRecipe(_floating(content.array), units)
+        return GridRecipe(_sampling_grid(content, units, DEFAULT_ALIGN_CORNERS), made_for=content.input_size)
+    return BareGridRecipe(_floating(content.array), units, content.input_size)
 
 
 def _sampling_grid(content: Content, units: Units, default_align_corners: bool) -> SamplingGrid:

@@ -21,6 +21,8 @@ MAX_CONDITION = 1e10
 _ROUNDING = 64 * np.finfo(np.float64).eps
 _GRAIN = 256.0
 
+_WAY_OUT = "correct its numbers, or do without --inverse and --size fit"
+
 
 def as_floats(values: ArrayLike, what: str) -> Array:
     """*values* as a new float64 array; ShapeError where they are not real numbers."""
@@ -123,7 +125,7 @@ def invert(matrix: Array, what: str = "the transform") -> Array:
             large shift or a small scale does not count against a matrix, is above MAX_CONDITION.
     """
     if not np.isfinite(matrix).all():
-        raise SingularTransformError(f"{what} cannot be inverted: its numbers are beyond float64")
+        raise SingularTransformError(f"{what} cannot be inverted: its numbers are beyond float64; {_WAY_OUT}")
     linear = matrix.copy()
     affine = is_affine(matrix)
     if affine:
@@ -138,14 +140,14 @@ def invert(matrix: Array, what: str = "the transform") -> Array:
             inverse[:2, 2] = -(inverse[:2, :2] @ matrix[:2, 2])
             inverse[2] = (0.0, 0.0, 1.0)  # the division may have left 0.9999999999999999
     if not np.isfinite(inverse).all():
-        raise SingularTransformError(f"{what} cannot be inverted: numbers of its inverse are beyond float64")
+        raise SingularTransformError(f"{what} cannot be inverted: its inverse is beyond float64; {_WAY_OUT}")
     return np.asarray(inverse + 0.0)  # adding zero turns -0.0 into 0.0
 
 
 def _singular(what: str, condition: float) -> SingularTransformError:
     return SingularTransformError(
         f"{what} cannot be inverted: its condition number is {condition:.3g} (limit {MAX_CONDITION:.0e}); "
-        "it squeezes the picture onto a line or a point"
+        f"it squeezes the picture onto a line or a point; {_WAY_OUT}"
     )
 
 

@@ -6,7 +6,7 @@ answer mean.
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -41,10 +41,11 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class Placed:
-    """What one image is warped by, and the (height, width) of the result."""
+    """What one image is warped by, the (height, width) of the result, and what the user should hear about it."""
 
     transform: Transform
     size: Size
+    warnings: tuple[str, ...] = ()
 
 
 class Recipe(Protocol):
@@ -64,7 +65,8 @@ class ThetaRecipe:
     """A theta in normalised coordinates: the same for images of any size.
 
     An exact size samples the same frame more or less densely, as affine_grid does; fit keeps the pixels' own
-    size.
+    size. *made_for* is the size of the image that theta was made for, where it is known: one of other
+    proportions is stretched differently, which is a warning.
 
     Raises:
         SingularTransformError: *inverse* of a transform that has none.
@@ -72,6 +74,7 @@ class ThetaRecipe:
 
     transform: MatrixTransform
     inverse: bool = False
+    made_for: Size | None = None
     _theta: MatrixTransform = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -79,17 +82,22 @@ class ThetaRecipe:
 
     def place(self, input_size: Size, request: SizeRequest, align_corners: bool) -> Placed:
         """See Recipe.place."""
+        warnings = _of_other_proportions(self.made_for, input_size)
         if request.mode is not SizeMode.FIT:
-            return Placed(self._theta, request.exact_or(input_size))
+            return Placed(self._theta, request.exact_or(input_size), warnings)
         reverse = frame_matrix(self._theta.theta, input_size, align_corners)
-        return _fitted(reverse, matrices.invert(reverse, "theta"), input_size, align_corners)
+        placed = _fitted(reverse, matrices.invert(reverse, "theta"), input_size, align_corners)
+        return replace(placed, warnings=warnings)
 
 
 @dataclass(frozen=True, eq=False)
 class PixelRecipe:
     """A matrix in pixels, (2, 3) or (3, 3), from output pixel index to input pixel index.
 
-    An exact size is a canvas of that many pixels, like OpenCV's dsize: nothing is stretched to it.
+    An exact size is a canvas of that many pixels, like OpenCV's dsize: nothing is stretched to it. The matrix
+    is taken at its word for an image of any size: the same pixels are read, and nothing is stretched. What was
+    made to turn about the centre of one size does not do so in another, though, so that any size but
+    *made_for*, where it is known, is a warning.
 
     Raises:
         ShapeError, ThetaError: another shape, or numbers that are not finite.
@@ -98,6 +106,7 @@ class PixelRecipe:
 
     matrix: Array
     inverse: bool = False
+    made_for: Size | None = None
     _reverse: Array = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -107,6 +116,11 @@ class PixelRecipe:
 
     def place(self, input_size: Size, request: SizeRequest, align_corners: bool) -> Placed:
         """See Recipe.place."""
+        return replace(
+            self._place(input_size, request, align_corners), warnings=_of_another_size(self.made_for, input_size)
+        )
+
+    def _place(self, input_size: Size, request: SizeRequest, align_corners: bool) -> Placed:
         if request.mode is SizeMode.FIT:
             forward = self.matrix if self.inverse else matrices.invert(self.matrix, "the pixel matrix")
             return _fitted(self._reverse, forward, input_size, align_corners)
@@ -172,10 +186,11 @@ class CornersRecipe:
 
 @dataclass(frozen=True)
 class GridRecipe:
-    """A sampling grid: it has its own output size, and no inverse."""
+    """A sampling grid: it has its own output size, and no inverse. *made_for* is as in ThetaRecipe."""
 
     grid: SamplingGrid
     inverse: bool = False
+    made_for: Size | None = None
 
     def __post_init__(self) -> None:
         if self.inverse:
@@ -186,12 +201,35 @@ class GridRecipe:
         height, width = self.grid.size
         if request.mode is SizeMode.FIT or request.exact_or(self.grid.size) != self.grid.size:
             raise ParameterError(f"a sampling grid gives the size it was made for, {width}x{height}; leave --size out")
+        warnings = _of_other_proportions(self.made_for, input_size)
         if self.grid.align_corners == align_corners:
-            return Placed(self.grid, self.grid.size)
+            return Placed(self.grid, self.grid.size, warnings)
         pixels = pixel_from_normalised(input_size, self.grid.align_corners)
         change = normalised_from_pixel(input_size, align_corners) @ pixels
         points = matrices.map_points(change, self.grid.grid).astype(self.grid.grid.dtype)
-        return Placed(SamplingGrid(points, align_corners), self.grid.size)
+        return Placed(SamplingGrid(points, align_corners), self.grid.size, warnings)
+
+
+def _of_other_proportions(made_for: Size | None, size: Size) -> tuple[str, ...]:
+    """A warning where *size* is not *made_for* scaled by one factor, up to the rounding to whole pixels."""
+    if made_for is None:
+        return ()
+    # A factor that gives both sides lies between these, for the height and for the width alike.
+    smallest = max((side - 0.5) / own for side, own in zip(size, made_for, strict=True))
+    largest = min((side + 0.5) / own for side, own in zip(size, made_for, strict=True))
+    if smallest <= largest:
+        return ()
+    return (f"{_sizes(made_for, size)}: the picture is stretched differently",)
+
+
+def _of_another_size(made_for: Size | None, size: Size) -> tuple[str, ...]:
+    if made_for in (None, size):
+        return ()
+    return (f"{_sizes(made_for or size, size)}: the same pixel positions are another place in it",)
+
+
+def _sizes(made_for: Size, size: Size) -> str:
+    return f"made for {made_for[1]}x{made_for[0]}, this image is {size[1]}x{size[0]}"
 
 
 def _whole(length: float) -> int:
