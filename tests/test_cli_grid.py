@@ -112,7 +112,7 @@ def test_a_grid_that_exists_is_replaced_only_with_overwrite(tmp_path: Path) -> N
     [
         (["-o", "grid.txt", "--size", "3x3"], ".npy, .npz, .csv, .json, .png, .svg"),
         (["-o", "grid", "--size", "3x3"], "no suffix"),
-        (["-o", "-", "--size", "3x3"], "no suffix"),
+        (["-o", "-", "--size", "3x3"], "-: grid writes to a file, not to standard output"),
         (["-o", "grid.npy"], "--size WxH, --input-size WxH or --image"),
         (["-o", "grid.npy", "--size", "fit", "--rotate", "3"], "--size WxH, --input-size WxH or --image"),
         (["-o", "grid.npy", "--size", "3x3", "--width", "500"], "--width is for pictures"),
@@ -148,9 +148,17 @@ def test_a_directory_that_takes_no_file_is_exit_code_four(tmp_path: Path) -> Non
     ran = spawn("grid", "-o", sealed / "grid.npy", *SHIFT, before=before)
     assert ran.code == 4
     assert "sealed" in ran.error
-    missing = run("grid", "-o", tmp_path / "missing" / "grid.npy", *SHIFT)
-    assert missing.code == 4
-    assert "missing" in missing.error
+    (tmp_path / "file").write_bytes(b"no directory")
+    ran = run("grid", "-o", tmp_path / "file" / "grid.npy", *SHIFT)
+    assert ran.code == 4
+    assert "not a directory" in ran.error
+
+
+def test_the_directory_of_a_grid_is_made_once_the_grid_is_there(tmp_path: Path) -> None:
+    assert run("grid", "-o", tmp_path / "a" / "b" / "grid.npy", *SHIFT).code == 0
+    assert np.load(tmp_path / "a" / "b" / "grid.npy").shape == (8, 12, 2)
+    assert run("grid", "-o", tmp_path / "c" / "grid.npy", "--transform", tmp_path / "none.npz").code == 2
+    assert not (tmp_path / "c").exists()
 
 
 def test_info_tells_the_versions_in_use() -> None:
@@ -160,7 +168,7 @@ def test_info_tells_the_versions_in_use() -> None:
     assert facts["python"] == ".".join(map(str, sys.version_info[:3]))
     assert facts["numpy"] == np.__version__
     assert next(iter(facts)) == "stnwarp"
-    assert {"numba", "llvmlite", "pillow", "onnxruntime", "click"} < set(facts)
+    assert {"numba", "llvmlite", "pillow", "onnxruntime", "click", "tqdm"} < set(facts)
     assert run("info").stdout.splitlines()[1].split() == ["python", facts["python"]]
 
 
@@ -186,6 +194,7 @@ def test_info_tells_what_an_image_is(tmp_path: Path) -> None:
         "kind": "image",
         "format": "PNG",
         "mode": "I;16",
+        "read_as": "I;16",
         "size": "7x5",
         "bits": 16,
     }

@@ -164,7 +164,7 @@ def test_two_kinds_of_transformation_are_refused(tmp_path: Path, left: tuple[str
         (["--inverse", "--size", "3x3"], "--inverse has nothing to undo"),
         (["--units", "pixel", "--rotate", "3"], "--units"),
         (["--rotate", "3", "--overwrite", "--skip-existing"], "--overwrite and --skip-existing"),
-        (["--theta", "1 2 3"], "3 numbers, 2 or 6 or 8 or 9 are needed"),
+        (["--theta", "1 2 3"], "3 numbers, 2, 6, 8 or 9 are needed"),
         (["--theta", ""], "0 numbers"),
         (["--theta", "1 0 x 0 1 0"], "'x' is not a number"),
         (["--corners", "1,2 3,4"], "4 numbers, 8 are needed"),

@@ -146,7 +146,7 @@ def test_json_is_one_record_per_image_and_nothing_else(folder: Path, tmp_path: P
     ran = run("apply", folder, "-o", tmp_path / "out", *MOVE, "--json", "--skip-existing")
     assert ran.code == 1
     records = {Path(record["input"]).name: record for record in ran.records}
-    keys = ["input", "output", "status", "theta", "seconds", "error"]
+    keys = ["input", "output", "status", "theta", "size", "seconds", "error"]
     assert all(list(record) == keys for record in records.values())
     assert {name: record["status"] for name, record in records.items()} == {
         "good-a.png": "skipped",
@@ -159,6 +159,32 @@ def test_json_is_one_record_per_image_and_nothing_else(folder: Path, tmp_path: P
     assert records["good-b.jpg"]["error"] is None
     assert records["bad.png"]["error"].startswith("empty file")
     assert records["bad.png"]["theta"] is None
+    assert {name: record["size"] for name, record in records.items()} == {
+        "good-a.png": None,
+        "good-b.jpg": "32x24",
+        "bad.png": None,
+    }
+
+
+@pytest.mark.kernels
+def test_a_real_run_and_a_dry_one_tell_the_same_of_an_image(tmp_path: Path) -> None:
+    source = save(tmp_path / "a.png", noise(1))
+    command = ("apply", source, "-o", tmp_path / "b.png", "--rotate", "20", "--size", "fit", "--json")
+    dry, real = run(*command, "-n").records[0], run(*command).records[0]
+    assert list(dry) == list(real)
+    assert {**real, "seconds": None} == dry
+
+
+@pytest.mark.kernels
+def test_failures_are_summed_up_in_the_order_of_their_names(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    names = ("d.png", "b.png", "c.png", "a.png")
+    for name in names:
+        (tmp_path / "in" / name).write_bytes(b"")
+    ran = run("apply", *(tmp_path / "in" / name for name in names), "-o", tmp_path / "out", *MOVE, "-q")
+    assert [line.split("/")[-1] for line in ran.stderr.splitlines()] == [
+        f"{name}: empty file" for name in sorted(names)
+    ]
 
 
 @pytest.mark.kernels
@@ -180,6 +206,16 @@ def test_quiet_leaves_the_failures_and_verbose_adds_every_image(folder: Path, tm
     tracebacks = run("apply", folder, "-o", tmp_path / "tracebacks", *MOVE, "-vv").stderr
     assert "Traceback" in tracebacks
     assert contents(tmp_path / "quiet") == contents(tmp_path / "tracebacks")
+
+
+@pytest.mark.kernels
+def test_images_in_sub_folders_are_not_passed_by_in_silence(tmp_path: Path) -> None:
+    for name in ("a.png", "deep/b.png"):
+        save(tmp_path / "in" / name, noise(1))
+    words = "stnwarp: warning: 1 sub-folder with images was left out; use -r\n"
+    for number, (options, told) in enumerate((([], words), (["-q"], ""), (["-r", "-q"], ""))):
+        assert run("apply", tmp_path / "in", "-o", tmp_path / f"{number}", *MOVE, *options).stderr == told
+    assert "left out" not in run("apply", tmp_path / "in", "-o", tmp_path / "all", *MOVE, "-r").stderr
 
 
 @pytest.mark.kernels

@@ -24,6 +24,7 @@ from tests.cli_tools import (
     run_raw,
     save,
     spawn,
+    warm,
 )
 
 pytestmark = pytest.mark.kernels
@@ -265,7 +266,7 @@ def test_a_full_standard_output_ends_with_a_short_message(tmp_path: Path, args: 
             program, stdout=full, stderr=subprocess.PIPE, env=environment(), cwd=tmp_path, check=False
         )
     assert done.returncode == 4
-    told = done.stderr.decode()
+    told = warm(done.stderr.decode())
     assert "No space left on device" in told
     assert told.count("\n") <= 2
     assert "Traceback" not in told

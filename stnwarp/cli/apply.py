@@ -12,18 +12,18 @@ from stnwarp.cli.options import (
     OutputOptions,
     RunOptions,
     SamplingOptions,
-    TransformationOptions,
     output_options,
     run_options,
     sampling_options,
-    transformation_options,
     verbosity_options,
 )
 from stnwarp.cli.outcomes import Tally
 from stnwarp.cli.sections import Command, output
 from stnwarp.cli.transformation import build_recipe, check_transformation, check_units_are_used, size_request
+from stnwarp.cli.transformation_options import TransformationOptions, transformation_options
+from stnwarp.conventions import PaddingMode
 from stnwarp.errors import ExitCode, ParameterError, SingularTransformError
-from stnwarp.images.formats import format_for_suffix
+from stnwarp.images.formats import SUFFIXES, format_for_suffix
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from stnwarp.folder import Outcome, Plan, Settings
 
 _STANDARD_OUTPUT = "-"
+_WITH_QUALITY = ("JPEG", "WEBP", "AVIF")
 _EPILOG = """\
 Exit codes: 0 all done; 1 some images failed, the others are done; 2 the command line or a transform file
 is wrong, nothing was written; 3 no image was found; 4 cannot go on, such as when the disk is full;
@@ -56,7 +57,7 @@ is wrong, nothing was written; 3 no image was found; 4 cannot go on, such as whe
 )
 @output_options
 @run_options
-@verbosity_options
+@verbosity_options("Report every image; twice (-vv): tracebacks of errors, too.")
 @click.pass_obj
 def apply(
     console: Console,
@@ -83,8 +84,9 @@ def apply(
       stnwarp apply - -o - --flip horizontal < in.png > out.png
     """
     _check(destination, transformation_options, output_options, run_options)
+    _check_fill_is_used(sampling_options)
     settings = _settings(transformation_options, sampling_options, output_options, run_options)
-    planned = _plan(sources, destination, output_options, run_options)
+    planned = _plan(console, sources, destination, output_options, run_options)
     if run_options.dry_run:
         from stnwarp.cli.dry_run import preview
 
@@ -115,16 +117,44 @@ def _check(
         raise click.UsageError("'-o -' would write an image to the terminal; give a file", context)
 
 
-def _plan(sources: tuple[str, ...], destination: str, output_options: OutputOptions, run_options: RunOptions) -> "Plan":
-    from stnwarp.folder import find_sources, plan
+def _check_fill_is_used(options: SamplingOptions) -> None:
+    """Refuse a colour that no pixel would get."""
+    if options.fill is not None and options.padding_mode is not PaddingMode.ZEROS:
+        message = (
+            f"--fill is for --padding-mode zeros, and {options.padding_mode} uses no colour; leave one of them out"
+        )
+        raise click.UsageError(message, click.get_current_context())
 
-    return plan(
+
+def _plan(
+    console: Console,
+    sources: tuple[str, ...],
+    destination: str,
+    output_options: OutputOptions,
+    run_options: RunOptions,
+) -> "Plan":
+    from stnwarp.folder import find_sources, left_out, plan
+
+    planned = plan(
         find_sources(sources, run_options.recursive),
         destination,
         format=output_options.format,
         overwrite=run_options.overwrite,
         skip_existing=run_options.skip_existing,
     )
+    passed_by = None if run_options.recursive else left_out(sources, destination)
+    if passed_by is not None:
+        console.warn(passed_by)
+    if output_options.quality is not None:
+        _check_quality_is_used(console, planned)
+    return planned
+
+
+def _check_quality_is_used(console: Console, planned: "Plan") -> None:
+    """Say so if no image is written in a format that has a quality."""
+    formats = {job.format or (job.target and SUFFIXES.get(job.target.suffix.lower())) for job in planned.jobs}
+    if formats and formats.isdisjoint({*_WITH_QUALITY, None}):
+        console.warn(f"--quality does nothing: {', '.join(sorted(map(str, formats)))} has none")
 
 
 def _settings(
@@ -135,12 +165,12 @@ def _settings(
 ) -> "Settings":
     from stnwarp.folder import Settings
 
-    recipe, align_corners = build_recipe(transformation_options, sampling_options.align_corners)
+    asked = build_recipe(transformation_options, sampling_options.align_corners)
     _check_fill(sampling_options.fill)
     settings = Settings(
-        recipe=recipe,
+        recipe=asked.recipe,
         size=size_request(output_options.size),
-        align_corners=align_corners,
+        align_corners=asked.align_corners,
         interpolation=sampling_options.interpolation,
         padding_mode=sampling_options.padding_mode,
         fill=sampling_options.fill,
@@ -183,6 +213,7 @@ def _try_out(settings: "Settings") -> None:
 
 
 def _run(console: Console, planned: "Plan", settings: "Settings", options: RunOptions) -> ExitCode:
+    from stnwarp.cli.compiling import compiling_told
     from stnwarp.folder import run, share_cores
 
     workers, threads = share_cores(len(planned.jobs), options.jobs)
@@ -193,6 +224,7 @@ def _run(console: Console, planned: "Plan", settings: "Settings", options: RunOp
         for outcome in planned.skipped:
             tally.add(outcome)
         with (
+            compiling_told(console),
             closing(work) as outcomes,
             console.progress(len(planned.jobs)) as advance,
         ):

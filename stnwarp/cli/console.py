@@ -3,7 +3,9 @@
 Standard output carries data only. Warnings, progress, summary and errors go to standard error, one line each.
 """
 
+import functools
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -39,6 +41,7 @@ class Console:
     def __init__(self) -> None:
         self.verbosity = 0
         self._bar: Any = None
+        self._turn = threading.RLock()  # worker threads speak, too, and not into the bar while it is drawn
 
     def data(self, line: str) -> None:
         """One line of data to standard output, at once; OutputError if nothing can be written there."""
@@ -87,14 +90,19 @@ class Console:
         with tqdm(total=total, unit="image", file=sys.stderr, leave=False, dynamic_ncols=True) as bar:
             self._bar = bar
             try:
-                yield bar.update
+                yield functools.partial(self._advance, bar)
             finally:
                 self._bar = None
 
     @contextmanager
     def _beside_the_bar(self) -> Iterator[None]:
-        if self._bar is not None:
-            self._bar.clear()
-        yield
-        if self._bar is not None:
-            self._bar.refresh()
+        with self._turn:
+            if self._bar is not None:
+                self._bar.clear()
+            yield
+            if self._bar is not None:
+                self._bar.refresh()
+
+    def _advance(self, bar: Any) -> None:
+        with self._turn:
+            bar.update()

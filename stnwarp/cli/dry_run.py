@@ -4,7 +4,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from stnwarp.cli.console import QUIET, Console, printable
-from stnwarp.cli.outcomes import json_line, source_name, target_name
+from stnwarp.cli.outcomes import json_line, size_text, source_name, target_name
 from stnwarp.errors import ExitCode, ImageError, ParameterError
 
 if TYPE_CHECKING:
@@ -16,25 +16,25 @@ def preview(console: Console, planned: "Plan", settings: "Settings", *, as_json:
     """Say for each job what would be read, written and used; the exit code is 1 if an image would fail."""
     code = ExitCode.OK
     for outcome in planned.skipped:
-        _show(console, outcome, None, as_json)
+        _show(console, outcome, as_json)
     for job in planned.jobs:
-        outcome, placed = _previewed(job, settings)
-        _show(console, outcome, placed, as_json)
+        outcome = _previewed(job, settings)
+        _show(console, outcome, as_json)
         code = max(code, ExitCode.SOME_FAILED if outcome.error else ExitCode.OK)
     return code
 
 
-def _previewed(job: "Job", settings: "Settings") -> "tuple[Outcome, Placed | None]":
+def _previewed(job: "Job", settings: "Settings") -> "Outcome":
     from stnwarp.folder import Outcome, Status
     from stnwarp.transforms import MatrixTransform
 
     try:
         placed = _placed(job, settings)
     except (ImageError, ParameterError) as error:
-        return Outcome(job, Status.FAILED, error=str(error), cause=error), None
+        return Outcome(job, Status.FAILED, error=str(error), cause=error)
     transform = placed.transform
     theta = transform.theta.tolist() if isinstance(transform, MatrixTransform) else None
-    return Outcome(job, Status.OK, theta), placed
+    return Outcome(job, Status.OK, theta, size=placed.size)
 
 
 def _placed(job: "Job", settings: "Settings") -> "Placed":
@@ -60,15 +60,16 @@ def _format_of(job: "Job") -> str | None:
     return None if job.target is None else SUFFIXES.get(job.target.suffix.lower())
 
 
-def _show(console: Console, outcome: "Outcome", placed: "Placed | None", as_json: bool) -> None:
-    size = None if placed is None else f"{placed.size[1]}x{placed.size[0]}"
+def _show(console: Console, outcome: "Outcome", as_json: bool) -> None:
     if outcome.error is not None:
         console.traceback(outcome.cause)
         console.say(f"failed: {source_name(outcome.job)}: {outcome.error}", QUIET)
     if as_json:
-        console.data(json_line(outcome, seconds=None, size=size))
+        console.data(json_line(outcome, seconds=None))
     elif outcome.error is None:
-        what = f"{size}  theta {_numbers(outcome.theta)}" if size else "skipped, exists already"
+        what = "skipped, exists already"
+        if outcome.size is not None:
+            what = f"{size_text(outcome.size)}  theta {_numbers(outcome.theta)}"
         console.data(printable(f"{source_name(outcome.job)} -> {target_name(outcome.job)}  {what}"))
 
 

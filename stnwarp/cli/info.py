@@ -8,26 +8,33 @@ from typing import Any
 
 import click
 
-from stnwarp.cli.console import PROGRAM, Console, printable
+from stnwarp.cli.console import PROGRAM, Console
+from stnwarp.cli.facts import lines_of
 from stnwarp.cli.options import json_option, max_pixels_option, verbosity_options
+from stnwarp.cli.outcomes import size_text
 from stnwarp.cli.sections import Command
 from stnwarp.errors import ExitCode, ImageError
 
-_PACKAGES = ("numpy", "numba", "llvmlite", "pillow", "onnxruntime", "click")
+_PACKAGES = ("numpy", "numba", "llvmlite", "pillow", "onnxruntime", "click", "tqdm")
 _TRANSFORM_SUFFIXES = (".json", ".npy", ".npz")
+_EPILOG = """\
+Exit codes: 0 done; 1 the image could not be read; 2 the command line is wrong, or a transform or grid file
+cannot be used; 4 cannot go on; 130 interrupted; 143 terminated.
+"""
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, epilog=_EPILOG)
 @click.argument("file", metavar="[FILE]", required=False, type=click.Path(path_type=Path))
 @json_option
 @max_pixels_option
-@verbosity_options
+@verbosity_options("Twice (-vv): show tracebacks of errors.")
 @click.pass_obj
 def info(console: Console, file: Path | None, as_json: bool, max_pixels: int) -> ExitCode:
     """Say what a file holds, or which versions are in use.
 
-    FILE is a theta, a transform or a sampling grid (.json, .npy or .npz), or an image. Without FILE, the
-    versions of stnwarp and of what it works with are listed.
+    FILE is a theta, a transform or a sampling grid (.json, .npy, .npz, or the .csv that 'stnwarp grid' writes),
+    or an image. Without FILE, the versions of stnwarp and of what it works with are listed. Numbers have six
+    digits; with --json, all of them.
 
     \b
     Examples:
@@ -36,7 +43,7 @@ def info(console: Console, file: Path | None, as_json: bool, max_pixels: int) ->
       stnwarp info --json photo.jpg
     """
     facts = versions() if file is None else _described(file, max_pixels)
-    for line in _lines(facts, as_json=as_json):
+    for line in [json.dumps(facts)] if as_json else lines_of(facts):
         console.data(line)
     return ExitCode.OK
 
@@ -58,33 +65,32 @@ def versions() -> dict[str, str]:
 
 
 def _described(file: Path, max_pixels: int) -> Mapping[str, Any]:
-    if file.suffix.lower() in _TRANSFORM_SUFFIXES:
+    suffix = file.suffix.lower()
+    if suffix in _TRANSFORM_SUFFIXES:
         from stnwarp.transform_files import describe_file
 
         return describe_file(file)
+    if suffix == ".csv":
+        from stnwarp.cli.csv_grid import describe_csv
+
+        return describe_csv(file)
     return _described_image(file, max_pixels)
 
 
 def _described_image(file: Path, max_pixels: int) -> dict[str, Any]:
-    from stnwarp.images.probe import probe
+    from stnwarp.images.probe import opened_image
 
     try:
-        header = probe(file, max_pixels=max_pixels)
+        with opened_image(file, max_pixels=max_pixels) as opened:
+            header, mode = opened.header, opened.image.mode
     except ImageError as error:
         raise ImageError(f"{file}: {error}") from error
-    height, width = header.size
     return {
         "file": str(file),
         "kind": "image",
         "format": header.format,
-        "mode": header.mode,
-        "size": f"{width}x{height}",
+        "mode": mode,
+        "read_as": header.mode,
+        "size": size_text(header.size),
         "bits": header.bits,
     }
-
-
-def _lines(facts: Mapping[str, Any], *, as_json: bool) -> list[str]:
-    if as_json:
-        return [json.dumps(facts)]
-    width = max(map(len, facts))
-    return [printable(f"{name:<{width}}  {value}") for name, value in facts.items()]

@@ -1,41 +1,27 @@
 """Options that commands share. Each bundle reaches the command as one value."""
 
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from stnwarp.cli.console import QUIET, Console
-from stnwarp.cli.sections import GIVEN, Decorator, bundle, output, run, sampling, transformation
-from stnwarp.cli.values import Flip, Numbers, OneOf, Scale, Shear, Size
+from stnwarp.cli.numbers import Whole
+from stnwarp.cli.sections import Decorator, bundle, output, run, sampling
+from stnwarp.cli.values import OneOf, Size
 from stnwarp.conventions import (
     DEFAULT_INTERPOLATION,
     DEFAULT_MAX_PIXELS,
     DEFAULT_PADDING_MODE,
     Interpolation,
     PaddingMode,
-    Units,
 )
 
 CallbackT = TypeVar("CallbackT", bound=Callable[..., Any])
-MoveValue = tuple[float, ...] | Flip
-
-MOVES = ("rotate", "scale", "shear", "translate", "flip")
-
-
-@dataclass(frozen=True)
-class TransformationOptions:
-    """What was asked for, still in the user's words; `moves` in the order typed."""
-
-    theta: tuple[float, ...] | None
-    units: Units | None
-    moves: tuple[tuple[str, MoveValue], ...]
-    corners: tuple[float, ...] | None
-    transform: Path | None
-    inverse: bool
+# What other programs call modes that are not here yet.
+_LATER_INTERPOLATIONS = ("bicubic", "cubic", "lanczos")
+_LATER_PADDING_MODES = ("wrap", "circular")
 
 
 @dataclass(frozen=True)
@@ -71,95 +57,6 @@ class RunOptions:
     max_pixels: int
 
 
-def _moves_in_order(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Replace the five move options by one `moves`, in the order they were typed."""
-
-    @functools.wraps(command)
-    def with_moves(*arguments: Any, **values: Any) -> Any:
-        queues = {name: iter(values.pop(name)) for name in MOVES}
-        typed = click.get_current_context().meta[GIVEN]
-        values["moves"] = tuple((name, next(queues[name])) for name in typed if name in queues)
-        return command(*arguments, **values)
-
-    return with_moves
-
-
-_theta_option = transformation(
-    "--theta",
-    type=Numbers(2, 6, 8, 9),
-    metavar="NUMBERS",
-    help="Where each output point is read in the input: 6 numbers 'a b tx c d ty' (affine, row by row), "
-    "2 'tx ty' (translation), or 9 or 8 (projective; the 9th is 1). Commas or spaces between.",
-)
-
-_move_options = (
-    transformation(
-        "--rotate",
-        type=Numbers(1),
-        multiple=True,
-        metavar="DEG",
-        help="Turn the picture about its centre, counter-clockwise as seen on screen. This and the next four "
-        "can be mixed and repeated; they are applied in the order given.",
-    ),
-    transformation(
-        "--scale",
-        type=Scale(1, 2),
-        multiple=True,
-        metavar="S|SX,SY",
-        help="Enlarge the picture about its centre by a factor, or by one per axis.",
-    ),
-    transformation(
-        "--shear",
-        type=Shear(1, 2),
-        multiple=True,
-        metavar="DEG[,DEG]",
-        help="Slant the picture along x, and along y if there is a second angle.",
-    ),
-    transformation(
-        "--translate",
-        type=Numbers(2),
-        multiple=True,
-        metavar="DX,DY",
-        help="Move the picture by so many pixels to the right and down.",
-    ),
-    transformation(
-        "--flip",
-        type=OneOf(Flip),
-        multiple=True,
-        help="Mirror the picture left-right, top-bottom or both.",
-    ),
-)
-
-_other_kinds = (
-    transformation(
-        "--corners",
-        type=Numbers(8),
-        metavar='"X,Y X,Y X,Y X,Y"',
-        help="Four pixels of the input, clockwise from the top left: this quad fills the output.",
-    ),
-    transformation(
-        "--transform",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="A theta or sampling grid from a .json, .npy or .npz file.",
-    ),
-    transformation("--inverse", is_flag=True, help="Undo the transformation instead of applying it."),
-)
-
-
-def transformation_options(units_help: str) -> Decorator[Any]:
-    """Every way to say what happens to the picture; what --units means differs by command."""
-    return bundle(
-        "transformation_options",
-        TransformationOptions,
-        _theta_option,
-        transformation("--units", type=OneOf(Units), help=units_help),
-        *_move_options,
-        *_other_kinds,
-        _moves_in_order,
-    )
-
-
 align_corners_option = sampling(
     "--align-corners/--no-align-corners",
     default=None,
@@ -172,14 +69,14 @@ sampling_options = bundle(
     SamplingOptions,
     sampling(
         "--interpolation",
-        type=OneOf(Interpolation),
+        type=OneOf(Interpolation, _LATER_INTERPOLATIONS),
         default=DEFAULT_INTERPOLATION.value,
         show_default=True,
         help="How to read between pixels.",
     ),
     sampling(
         "--padding-mode",
-        type=OneOf(PaddingMode),
+        type=OneOf(PaddingMode, _LATER_PADDING_MODES),
         default=DEFAULT_PADDING_MODE.value,
         show_default=True,
         help="What is read outside the image: the fill colour, the nearest edge pixel, or its mirror image.",
@@ -202,7 +99,9 @@ output_options = bundle(
         default="same",
         show_default=True,
         metavar="same|fit|WxH",
-        help="Size of the output: the input's, large enough to hold the whole picture, or width x height.",
+        help="Size of the output: the input's, as large as holds the whole picture, wherever it was moved to, or "
+        "width x height. With WxH the same frame is read at another density, so that a picture of another "
+        "aspect is stretched; --corners and matrices in pixels make a canvas of WxH pixels instead.",
     ),
     output(
         "--format",
@@ -211,9 +110,9 @@ output_options = bundle(
     ),
     output(
         "--quality",
-        type=click.IntRange(1, 100),
+        type=Whole(1, 100),
         metavar="1-100",
-        help="Quality of JPEG, WebP and AVIF.  [default: 95]",
+        help="Quality of JPEG, WebP and AVIF; other formats have none.  [default: 95]",
     ),
 )
 
@@ -221,7 +120,7 @@ overwrite_option = run("--overwrite", is_flag=True, help="Replace files that exi
 json_option = run("--json", "as_json", is_flag=True, help="Write JSON to standard output.")
 max_pixels_option = run(
     "--max-pixels",
-    type=click.IntRange(min=1),
+    type=Whole(1),
     default=DEFAULT_MAX_PIXELS,
     metavar="N",
     help="Refuse to read and to make images of more pixels.  "
@@ -235,7 +134,7 @@ run_options = bundle(
     run(
         "-j",
         "--jobs",
-        type=click.IntRange(min=1),
+        type=Whole(1),
         metavar="N",
         help="Images to work on at a time.  [default: one per usable core]",
     ),
@@ -258,8 +157,8 @@ def _set_quiet(ctx: click.Context, _: click.Parameter, value: bool) -> None:
         ctx.ensure_object(Console).verbosity = QUIET
 
 
-def verbosity_options(command: CallbackT) -> CallbackT:
-    """-q and -v, which act on the console and do not reach the command."""
+def verbosity_options(verbose_help: str) -> Decorator[Any]:
+    """-q and -v, which act on the console and do not reach the command; what -v adds differs by command."""
     quiet = run(
         "-q",
         "--quiet",
@@ -276,6 +175,10 @@ def verbosity_options(command: CallbackT) -> CallbackT:
         is_eager=True,
         expose_value=False,
         callback=_set_verbosity,
-        help="Report every image; twice (-vv): tracebacks of errors, too.",
+        help=verbose_help,
     )
-    return quiet(verbose(command))
+
+    def decorate(command: CallbackT) -> CallbackT:
+        return quiet(verbose(command))
+
+    return decorate

@@ -22,6 +22,11 @@ def target_name(job: "Job") -> str:
     return "-" if job.target is None else str(job.target)
 
 
+def size_text(size: tuple[int, int]) -> str:
+    """(height, width) as sizes are written on the command line."""
+    return f"{size[1]}x{size[0]}"
+
+
 def json_line(outcome: "Outcome", **more: object) -> str:
     """*outcome* as one line of JSON, all of it ASCII."""
     record = {
@@ -29,6 +34,7 @@ def json_line(outcome: "Outcome", **more: object) -> str:
         "output": target_name(outcome.job),
         "status": outcome.status.value,
         "theta": outcome.theta,
+        "size": None if outcome.size is None else size_text(outcome.size),
         "seconds": round(outcome.seconds, 6),
         "error": outcome.error,
     }
@@ -61,7 +67,7 @@ class Tally:
 
     def sum_up(self) -> None:
         """List the failures, then say how many images came to what end."""
-        for outcome in self._failures:
+        for outcome in sorted(self._failures, key=lambda outcome: source_name(outcome.job)):
             self._console.traceback(outcome.cause)
             self._console.say(f"failed: {source_name(outcome.job)}: {outcome.error}", QUIET)
         counts = {

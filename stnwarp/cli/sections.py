@@ -1,7 +1,8 @@
 """Click's command and option, with help in sections, the order typed, and options in bundles."""
 
 import functools
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from functools import partial
 from typing import Any, TypeVar
@@ -29,12 +30,51 @@ class Option(click.Option):
         return extra
 
 
+def _refuse_single_dashes(parameters: Sequence[click.Parameter], args: Sequence[str], ctx: click.Context) -> None:
+    """UsageError for -rotate and the like, which the parser would take for -r -o tate."""
+    long = {name[2:]: name for parameter in parameters for name in parameter.opts if name.startswith("--")}
+    for arg in args:
+        if arg == "--":
+            return
+        name = arg.partition("=")[0]
+        if len(name) > 2 and name[0] == "-" and name[1:] in long:
+            raise click.UsageError(f"{name}: did you mean {long[name[1:]]}?", ctx)
+
+
+def _refuse_repetitions(order: Sequence[click.Parameter], ctx: click.Context) -> None:
+    """UsageError for an option with one value that was given twice: the first would be forgotten in silence."""
+    for parameter, count in Counter(order).items():
+        if not isinstance(parameter, click.Option) or parameter.multiple or parameter.count or count == 1:
+            continue
+        if not parameter.is_flag:
+            times = "twice" if count == 2 else f"{count} times"
+            raise click.UsageError(f"{parameter.opts[0]} given {times}; give it once", ctx)
+        if parameter.secondary_opts:
+            raise click.UsageError(f"give one of {parameter.opts[0]} and {parameter.secondary_opts[0]}, once", ctx)
+
+
+def _explained(error: click.NoSuchOption, ctx: click.Context) -> click.UsageError:
+    """*error*, unless what looks like an option is a negative number that has lost its quotes."""
+    error.ctx = error.ctx or ctx
+    if error.option_name[1:2] not in set(".0123456789"):
+        return error
+    return click.UsageError("a negative number stands alone; put quotes round numbers with spaces between", ctx)
+
+
 class Command(click.Command):
     """A command whose options are listed by section, and which knows the order they were typed in."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Note the order before click sorts the values by option: moves are applied as typed."""
-        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        _refuse_single_dashes(self.get_params(ctx), args, ctx)
+        try:
+            _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        except click.NoSuchOption as error:
+            raise _explained(error, ctx) from error
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx
+            raise
+        _refuse_repetitions(order, ctx)
         ctx.meta[GIVEN] = tuple(parameter.name for parameter in order)
         return super().parse_args(ctx, args)
 

@@ -1,10 +1,11 @@
 """From the options of a transformation to a recipe. What needs no NumPy is checked before it is loaded."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
-from stnwarp.cli.options import MoveValue, TransformationOptions
+from stnwarp.cli.transformation_options import MoveValue, TransformationOptions
 from stnwarp.cli.values import Flip
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, Units
 from stnwarp.errors import ParameterError
@@ -14,6 +15,20 @@ if TYPE_CHECKING:
 
 _FLIP_AXES = {Flip.HORIZONTAL: (1.0, 0.0), Flip.VERTICAL: (0.0, 1.0), Flip.BOTH: (1.0, 1.0)}
 _HINT = "--theta, --rotate, --scale, --shear, --translate, --flip, --corners or --transform"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be done, and what is known of sizes, (height, width); None where nobody says.
+
+    *align_corners* is the user's, the file's or the default.
+    """
+
+    recipe: "Recipe"
+    align_corners: bool
+    input_size: tuple[int, int] | None = None
+    output_size: tuple[int, int] | None = None
+    is_grid: bool = False
 
 
 def check_transformation(options: TransformationOptions, *, required: bool) -> None:
@@ -47,16 +62,16 @@ def _kinds(options: TransformationOptions) -> list[str]:
     return [name for name, is_given in given.items() if is_given]
 
 
-def build_recipe(options: TransformationOptions, align_corners: bool | None) -> "tuple[Recipe, bool]":
-    """The recipe that was asked for, and its align_corners: the user's, the file's or the default."""
+def build_recipe(options: TransformationOptions, align_corners: bool | None) -> Asked:
+    """What *options* ask for."""
     if options.transform is not None:
         return _from_file(options, align_corners)
     chosen = DEFAULT_ALIGN_CORNERS if align_corners is None else align_corners
     if options.theta is not None:
-        return _from_theta(options.theta, options.units, options.inverse), chosen
+        return Asked(_from_theta(options.theta, options.units, options.inverse), chosen)
     if options.corners is not None:
-        return _from_corners(options.corners, options.inverse), chosen
-    return _from_moves(options.moves, options.inverse), chosen
+        return Asked(_from_corners(options.corners, options.inverse), chosen)
+    return Asked(_from_moves(options.moves, options.inverse), chosen)
 
 
 def size_request(size: str | tuple[int, int]) -> "SizeRequest":
@@ -92,8 +107,8 @@ def _from_moves(moves: tuple[tuple[str, MoveValue], ...], inverse: bool) -> "Rec
     )
 
 
-def _from_file(options: TransformationOptions, align_corners: bool | None) -> "tuple[Recipe, bool]":
-    from stnwarp.transform_files import load_transform
+def _from_file(options: TransformationOptions, align_corners: bool | None) -> Asked:
+    from stnwarp.transform_files import Kind, load_transform
 
     assert options.transform is not None
     loaded = load_transform(options.transform, units=options.units or Units.NORMALIZED, inverse=options.inverse)
@@ -101,7 +116,13 @@ def _from_file(options: TransformationOptions, align_corners: bool | None) -> "t
         theirs, ours = (_flag(value) for value in (loaded.align_corners, align_corners))
         raise ParameterError(f"{options.transform}: made with {theirs}, not {ours}; leave {ours} out")
     known = loaded.align_corners if align_corners is None else align_corners
-    return loaded.recipe, DEFAULT_ALIGN_CORNERS if known is None else known
+    return Asked(
+        loaded.recipe,
+        DEFAULT_ALIGN_CORNERS if known is None else known,
+        loaded.input_size,
+        loaded.output_size,
+        is_grid=loaded.kind is Kind.GRID,
+    )
 
 
 def _flag(align_corners: bool | None) -> str:

@@ -1,0 +1,51 @@
+"""A sampling grid as the bytes of a file: its numbers, or a picture of it."""
+
+from typing import TYPE_CHECKING
+
+from stnwarp.cli.grid_input import Input
+from stnwarp.cli.transformation import Asked
+from stnwarp.conventions import Units
+from stnwarp.drawing import draw_grid, render_png, render_svg
+from stnwarp.errors import ParameterError
+from stnwarp.folder import Settings, warped
+from stnwarp.grid import sampling_grid
+from stnwarp.images import default_fill
+from stnwarp.transform_files import dump_grid
+
+if TYPE_CHECKING:
+    from stnwarp.transforms import Placed
+
+_UNKNOWN = "the transform file does not say for which size of the input it is; give --input-size WxH or --image"
+
+
+def dumped(suffix: str, asked: Asked, given: Input, placed: "Placed", units: Units) -> bytes:
+    """The numbers in *units*, with the size of the input only where it is known."""
+    if units is Units.PIXEL and given.size is None:
+        raise ParameterError(_UNKNOWN)
+    return dump_grid(
+        suffix,
+        sampling_grid(placed.transform, placed.size, asked.align_corners),
+        units=units,
+        align_corners=asked.align_corners,
+        input_size=given.size,
+        output_size=placed.size,
+    )
+
+
+def drawn(suffix: str, asked: Asked, given: Input, placed: "Placed", width: int) -> bytes:
+    """A picture *width* pixels wide; the image is warped as `stnwarp apply` does it."""
+    if given.size is None:
+        raise ParameterError(_UNKNOWN)
+    picture, target = given.picture, None
+    if picture is not None:
+        settings = Settings(asked.recipe, align_corners=asked.align_corners)
+        target = warped(picture, placed, default_fill(picture.mode), settings)
+    scene = draw_grid(
+        sampling_grid(placed.transform, placed.size, asked.align_corners),
+        input_size=given.size,
+        align_corners=asked.align_corners,
+        image=None if picture is None else picture.array,
+        target=target,
+        width=width,
+    )
+    return render_svg(scene).encode() if suffix == ".svg" else render_png(scene)
