@@ -84,7 +84,10 @@ def fill_values(fill: ArrayLike, channels: int, dtype: np.dtype[np.generic]) -> 
         ShapeError: neither one number nor one for each channel.
         ParameterError: a number that an integer *dtype* cannot hold.
     """
-    values = np.asarray(fill, np.float64)
+    try:
+        values = np.asarray(fill, np.float64)
+    except (TypeError, ValueError):
+        raise ParameterError(f"fill must be one number or one for each channel, got {fill!r}") from None
     if values.shape not in ((), (1,), (channels,)):
         raise ShapeError(f"fill must be one number or {channels}, one for each channel, got shape {values.shape}")
     if dtype.kind == "u":

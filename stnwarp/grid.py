@@ -48,9 +48,10 @@ def affine_grid(
     height, width = _output_size(matrices, size)
     grid = np.empty((*matrices.shape[:-2], height, width, 2), _grid_type(theta))
     x, y = regular_axis(width, align_corners), regular_axis(height, align_corners)[:, None]
-    for axis in range(2):
-        across, along, shift = (matrices[..., axis, entry, None, None] for entry in range(3))
-        grid[..., axis] = across * x + (along * y + shift)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for axis in range(2):
+            across, along, shift = (matrices[..., axis, entry, None, None] for entry in range(3))
+            grid[..., axis] = across * x + (along * y + shift)
     return grid
 
 
@@ -69,10 +70,10 @@ def projective_grid(
     height, width = _output_size(matrices, size)
     x, y = regular_axis(width, align_corners), regular_axis(height, align_corners)[:, None]
     parts = []
-    for axis in range(3):
-        across, along, shift = (matrices[..., axis, entry, None, None] for entry in range(3))
-        parts.append(across * x + (along * y + shift))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        for axis in range(3):
+            across, along, shift = (matrices[..., axis, entry, None, None] for entry in range(3))
+            parts.append(across * x + (along * y + shift))
         grid = np.stack((parts[0] / parts[2], parts[1] / parts[2]), axis=-1)
         return grid.astype(_grid_type(theta), copy=False)
 
@@ -95,7 +96,12 @@ def sampling_grid(
         return projective_grid(transform.theta, size, align_corners)
     height, width = checked_size(size)
     x, y = np.meshgrid(regular_axis(width, align_corners), regular_axis(height, align_corners))
-    return transform.map_points(np.stack((x, y), axis=-1))
+    # What a transform of somebody else's returns is checked like any other grid.
+    given = SamplingGrid(transform.map_points(np.stack((x, y), axis=-1)), align_corners)
+    if given.size != (height, width):
+        found = f"{(*given.size, 2)} for points of shape {(height, width, 2)}"
+        raise ShapeError(f"map_points of {type(transform).__name__} returned shape {found}")
+    return given.grid
 
 
 def _checked_theta(theta: ArrayLike, rows: int) -> NDArray[np.float64]:

@@ -115,12 +115,11 @@ def sample(
     source: Batch, output: Batch, mapping: Mapping, interpolation: str, fill: ArrayLike, threads: int = 1
 ) -> None:
     """Fill *output* (writeable, not overlapping *source*) by bands of rows, one band for each of *threads*."""
-    if threads < 1:
-        raise ParameterError(f"threads must be at least 1, got {threads}")
+    total = output.shape[0] * output.shape[1]
+    threads = min(_count(threads), total)
     rows = _rows(source, output, conventions.interpolation(interpolation))
     call = _call(source, output, mapping)
     fills = fill_values(fill, source.shape[3], source.flat.dtype)
-    total = output.shape[0] * output.shape[1]
     edges = [total * band // threads for band in range(threads + 1)]
 
     def band(start: int, stop: int) -> None:
@@ -134,6 +133,12 @@ def sample(
         list(pool.map(band, edges[:-1], edges[1:]))
 
 
+def _count(threads: int) -> int:
+    if not isinstance(threads, int | np.integer) or threads < 1:
+        raise ParameterError(f"threads must be a whole number of at least 1, got {threads!r}")
+    return int(threads)
+
+
 def _rows(source: Batch, output: Batch, interpolation: Interpolation) -> Native:
     """The kernel: the one for whole uint8 pixels where the channels of both batches lie side by side."""
     channels = source.shape[3]
@@ -145,7 +150,7 @@ def _rows(source: Batch, output: Batch, interpolation: Interpolation) -> Native:
 
 
 def _call(source: Batch, output: Batch, mapping: Mapping) -> blocks.Call:
-    codes = (mapping.kind, mapping.padding, int(mapping.align_corners))
+    codes = (mapping.kind, mapping.padding, int(bool(mapping.align_corners)))
     return blocks.Call(*codes, *source.shape[1:], *source.strides, *output.shape[1:3], *output.strides)
 
 

@@ -91,7 +91,7 @@ def spatial_transform(
     if thetas.ndim != 3 or len(thetas) != len(maps):
         raise ShapeError(f"theta must be (N, 2, 3) or (N, 3, 3) with N = {len(maps)}, got {thetas.shape}")
     input_size = (maps.shape[2], maps.shape[3])
-    height, width = checked_size(size or input_size)
+    height, width = checked_size(input_size if size is None else size)
     matrices = [pixel_matrix(each, input_size, (height, width), align_corners) for each in thetas]
     output = np.empty((*maps.shape[:2], height, width), maps.dtype)
     mapping = matrix_mapping(np.stack(matrices), padding_mode, align_corners)
@@ -109,7 +109,7 @@ def _mapping(
     """The kernels' mapping for *transform*, and the output's size."""
     known = transform if isinstance(transform, Transform) else _transform(transform, align_corners)
     if isinstance(known, MatrixTransform):
-        output_size = checked_size(size or input_size)
+        output_size = checked_size(input_size if size is None else size)
         matrix = pixel_matrix(known.theta, input_size, output_size, align_corners)
         return matrix_mapping(matrix[None], padding_mode, align_corners), output_size
     if isinstance(known, SamplingGrid):
@@ -117,8 +117,8 @@ def _mapping(
             raise ParameterError(
                 f"the sampling grid was made with align_corners={known.align_corners}; sample it with the same"
             )
-        size = size or known.size
-    output_size = checked_size(size or input_size)
+        size = known.size if size is None else size
+    output_size = checked_size(input_size if size is None else size)
     grid = sampling_grid(known, output_size, align_corners)
     return grid_mapping(grid, padding_mode, align_corners), output_size
 

@@ -142,3 +142,58 @@ def test_a_directory_that_others_can_write_to_is_not_trusted(tmp_path: Path) -> 
     run = _run(COMPILES, STNWARP_CACHE_DIR=str(cache))
     assert run.stdout.strip() == "packed_gray_rows"
     assert "can be written by others" in run.stderr
+
+
+@compiled_only
+def test_a_file_that_others_can_write_to_is_not_trusted(tmp_path: Path) -> None:
+    assert _run(COMPILES, STNWARP_CACHE_DIR=str(tmp_path)).returncode == 0
+    (file,) = tmp_path.glob("*/*.o")
+    file.chmod(0o666)
+    run = _run(COMPILES, STNWARP_CACHE_DIR=str(tmp_path))
+    assert run.stdout.strip() == "packed_gray_rows"
+    assert "can be written by others" in run.stderr
+    assert file.stat().st_mode & 0o077 == 0
+
+
+@compiled_only
+def test_code_of_one_kernel_is_not_taken_for_another(tmp_path: Path) -> None:
+    rgb = COMPILES.replace("(4, 4)", "(4, 4, 3)")
+    assert _run(COMPILES, STNWARP_CACHE_DIR=str(tmp_path)).returncode == 0
+    (file,) = tmp_path.glob("*/*.o")
+    file.rename(file.with_name(file.name.replace("gray", "rgb")))
+    run = _run(rgb, STNWARP_CACHE_DIR=str(tmp_path))
+    assert run.stdout.strip() == "packed_rgb_rows"
+    assert "is damaged" in run.stderr
+
+
+@compiled_only
+def test_settings_of_numba_have_a_cache_of_their_own(tmp_path: Path) -> None:
+    assert _run(COMPILES, STNWARP_CACHE_DIR=str(tmp_path), NUMBA_OPT="1").stdout.strip() == "packed_gray_rows"
+    assert _run(COMPILES, STNWARP_CACHE_DIR=str(tmp_path)).stdout.strip() == "packed_gray_rows"
+
+
+@pytest.mark.parametrize("setting", ["NUMBA_DISABLE_JIT", "NUMBA_BOUNDSCHECK"])
+@pytest.mark.parametrize("value", ["0", "00", ""])
+def test_settings_that_are_off_are_off(setting: str, value: str) -> None:
+    run = _run(COMPILES, **{"NUMBA_DISABLE_JIT": "0", "NUMBA_BOUNDSCHECK": "0", setting: value})
+    assert run.returncode == 0, run.stderr
+
+
+def test_a_program_that_turns_the_compiler_off_is_heeded() -> None:
+    code = "import numba\nnumba.config.DISABLE_JIT = 1\nimport numpy as np\nfrom stnwarp import warp\n"
+    run = _run(code + "assert warp(np.ones((3, 3)), np.eye(2, 3)).all()")
+    assert run.returncode == 0, run.stderr
+
+
+@compiled_only
+def test_calls_write_to_no_memory_but_the_output() -> None:
+    code = """if True:
+        import numpy as np
+        from stnwarp import warp
+        warp(np.zeros((4, 4), np.uint8), np.eye(2, 3))
+        keep = [bytes([0xAA]) * 100 for _ in range(20000)]
+        warp(np.zeros((4, 4), np.uint8), np.eye(2, 3))
+        assert all(value == bytes([0xAA]) * 100 for value in keep)
+    """
+    run = _run(code)
+    assert run.returncode == 0, run.stderr

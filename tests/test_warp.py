@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from stnwarp import (
     MatrixTransform,
     SamplingGrid,
+    Transform,
     affine_grid,
     grid_sample,
     sampling_grid,
@@ -245,6 +246,38 @@ def test_integers_are_the_formula_rounded_half_to_even(dtype: type) -> None:
     assert (ours != expected).mean() <= 1e-3
 
 
+class _Told(Transform):
+    """A transform of somebody else's that maps all points to what it is told."""
+
+    def __init__(self, points: NDArray) -> None:
+        self.points = points
+
+    def map_points(self, points: object) -> NDArray:
+        return self.points
+
+    def inverse(self) -> Transform:
+        return self
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 2), (9, 9, 4), (9, 9), (8, 9, 2)])
+def test_what_other_transforms_return_is_checked(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ShapeError, match=r"\(height, width, 2\)|map_points of _Told"):
+        warp(np.ones((9, 9), np.uint8), _Told(np.zeros(shape)))
+
+
+@pytest.mark.parametrize("dtype", [">f8", ">f4", np.float16, np.int64])
+def test_other_transforms_may_return_any_real_numbers(dtype: object) -> None:
+    image = np.arange(9.0).reshape(3, 3)
+    grid = affine_grid(np.eye(2, 3), (3, 3), True).astype(dtype)
+    np.testing.assert_array_equal(warp(image, _Told(grid), align_corners=True), image)
+
+
+def test_sizes_may_be_arrays_and_threads_more_than_rows() -> None:
+    image = np.arange(12.0).reshape(3, 4)
+    assert warp(image, np.eye(2, 3), np.array([2, 2])).shape == (2, 2)
+    np.testing.assert_array_equal(warp(image, np.eye(2, 3), threads=1000), image)
+
+
 def test_a_grid_carries_its_convention() -> None:
     image = np.random.default_rng(13).random((6, 7))
     grid = SamplingGrid(sampling_grid(MatrixTransform(TILTED), (4, 5), True), True)
@@ -271,6 +304,10 @@ def test_a_grid_carries_its_convention() -> None:
         ({"interpolation": "linearr"}, ParameterError, "interpolation"),
         ({"padding_mode": "edge"}, ParameterError, "padding_mode"),
         ({"threads": 0}, ParameterError, "threads"),
+        ({"threads": 1.5}, ParameterError, "threads"),
+        ({"size": 0}, ShapeError, "height, width"),
+        ({"size": ()}, ShapeError, "height, width"),
+        ({"fill": "a"}, ParameterError, "fill"),
     ],
 )
 def test_unusable_arguments_are_refused_in_words(

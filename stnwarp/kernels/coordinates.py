@@ -1,7 +1,7 @@
 """Coordinate maths: a block of output pixels -> where to read them in the input, as continuous pixel indices.
 
-All of it is float64 and a function of the pixel's own index, so that neither the length of a row nor the way it is
-cut into blocks or bands changes a bit of the result.
+All of it is float64 and a function of the pixel's own index, so that long rows are as exact as short ones and bands
+of rows are the same as the whole.
 
 matrices is (9 * images,), row by row, output pixel (x, y, 1) to input pixel; grid is (2 * points,), x before y,
 normalised. Which of them is read, the call's mapping says.

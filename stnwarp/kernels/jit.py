@@ -17,9 +17,9 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 PLAIN = bool(numba.config.DISABLE_JIT)
 CHECKED = bool(numba.config.BOUNDSCHECK) and not PLAIN
 
-# `contract` lets multiply-add fuse. Flags that assume no NaN would remove the range tests, which are NaN tests;
-# `reassoc` would let results depend on how a row is cut into blocks. Kernels own no memory: with `_nrt` Numba would
-# count references to each array at each use, which costs more than the sampling.
+# `contract` lets multiply-add fuse, which can move the last bit of a float. Flags that assume no NaN would remove the
+# range tests, which are NaN tests; `reassoc` would let coordinates depend on how a row is cut into blocks. Kernels
+# own no memory: with `_nrt` Numba would count references to each array at each use, which costs more than the sampling.
 _OPTIONS: dict[str, Any] = {
     "nogil": True,
     "error_model": "numpy",

@@ -6,10 +6,12 @@ Numba takes half a second to load, most of it for what compiling needs; a run wh
 import ctypes
 import importlib
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,11 +23,21 @@ _Pointers = Callable[..., int]
 
 _compile_listeners: list[Callable[[str], None]] = []
 _engines: list[Any] = []  # the machine code lives as long as these
-_loading = threading.Lock()  # LLVM is asked for one thing at a time
+_loading = threading.RLock()  # LLVM is asked for one thing at a time
 
 # Where a compiled function writes its result (nothing) and an error (there are none); kept alive for good.
 _cells = (ctypes.c_void_p * 2)()
 _RESULT, _ERROR = ctypes.addressof(_cells), ctypes.addressof(_cells) + ctypes.sizeof(ctypes.c_void_p)
+
+
+def _unlock_in_child() -> None:
+    """A process forked while another thread was compiling has the lock without the thread that would release it."""
+    global _loading
+    _loading = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock_in_child)
 
 
 @contextmanager
@@ -96,9 +108,16 @@ class Native:
 
 @cache
 def _runs_in_python() -> bool:
-    """Whether Numba is told to leave kernels plain, or to check indices: both need arrays, not addresses."""
-    names = ("NUMBA_DISABLE_JIT", "NUMBA_BOUNDSCHECK")
-    return any(os.environ.get(name, "0") not in {"", "0"} for name in names)
+    """Whether Numba is told to leave kernels plain, or to check indices: both need arrays, not addresses.
+
+    Numba is asked, if there is any sign of it: loading it only to hear no would take half a second.
+    """
+    signs = any(os.environ.get(name) for name in ("NUMBA_DISABLE_JIT", "NUMBA_BOUNDSCHECK"))
+    if not signs and "numba" not in sys.modules and not Path(".numba_config.yaml").exists():
+        return False
+    from stnwarp.kernels import jit
+
+    return jit.PLAIN or jit.CHECKED
 
 
 def _link(symbol: str, code: bytes, count: int) -> _Pointers:
@@ -109,5 +128,8 @@ def _link(symbol: str, code: bytes, count: int) -> _Pointers:
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
     _engines.append(engine)
+    address = engine.get_function_address(symbol)
+    if not address:
+        raise RuntimeError(f"the object code of {symbol} does not hold it")
     prototype = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_int64] * (count + 2))
-    return prototype(engine.get_function_address(symbol))
+    return prototype(address)

@@ -11,7 +11,7 @@ import stat
 import sys
 import warnings
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from stnwarp.kernels.machine import processor
@@ -21,17 +21,21 @@ _warned: list[str] = []
 
 
 def from_cache(file: str) -> tuple[str, bytes] | None:
-    """The name of the function and the object code in *file*; None if it is not there or is damaged."""
+    """The name of the function and the object code in *file*; None if it is not there or cannot be trusted."""
     directory = cache_directory()
-    if directory is None or not (directory / file).exists():
+    if directory is None:
         return None
     try:
-        data = (directory / file).read_bytes()
+        with (directory / file).open("rb") as stream:
+            _check_ours(os.fstat(stream.fileno()), directory / file)
+            data = stream.read()
+    except FileNotFoundError:
+        return None
     except OSError as error:
         _warn(f"{error}")
         return None
     checksum, content = data[:_CHECKSUM_BYTES], data[_CHECKSUM_BYTES:]
-    if hashlib.sha256(content).digest() != checksum:
+    if _checksum(file, content) != checksum:
         _warn(f"{directory / file} is damaged and is made anew")
         return None
     symbol, _, code = content.partition(b"\n")
@@ -46,11 +50,19 @@ def to_cache(file: str, compiled: tuple[str, bytes]) -> None:
     content = compiled[0].encode() + b"\n" + compiled[1]
     temporary = directory / f"{file}.{os.getpid()}.tmp"
     try:
-        temporary.write_bytes(hashlib.sha256(content).digest() + content)
+        temporary.unlink(missing_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(_checksum(file, content) + content)
         temporary.replace(directory / file)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         _warn(f"cannot write to the cache of compiled kernels: {error}")
+
+
+def _checksum(file: str, content: bytes) -> bytes:
+    """Of the content under its name, so that one kernel's code is never taken for another's."""
+    return hashlib.sha256(file.encode() + b"\0" + content).digest()
 
 
 @cache
@@ -61,8 +73,11 @@ def cache_directory() -> Path | None:
     try:
         directory = _cache_root() / _digest()
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _check_private(directory)
-    except (OSError, RuntimeError) as error:  # RuntimeError: there is no home directory
+        _check_ours(directory.stat(), directory)
+        if not os.access(directory, os.W_OK | os.X_OK):
+            raise PermissionError(f"{directory} is not writable")
+    # RuntimeError: there is no home directory.  PackageNotFoundError: frozen into a program.
+    except (OSError, RuntimeError, PackageNotFoundError) as error:
         _warn(f"compiled kernels cannot be cached: {error}")
         return None
     return directory
@@ -76,24 +91,27 @@ def _cache_root() -> Path:
     elif sys.platform == "darwin":
         base = Path.home() / "Library" / "Caches"
     else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        named = Path(os.environ.get("XDG_CACHE_HOME", ""))
+        base = named if named.is_absolute() else Path.home() / ".cache"  # as the specification of the variable says
     return base / "stnwarp"
 
 
-def _check_private(directory: Path) -> None:
-    """Raise OSError unless *directory* is ours, writable, and closed to others."""
-    if hasattr(os, "getuid"):
-        status = directory.stat()
-        if status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o022:
-            raise PermissionError(f"{directory} belongs to somebody else or can be written by others")
-    if not os.access(directory, os.W_OK | os.X_OK):
-        raise PermissionError(f"{directory} is not writable")
+def _check_ours(status: os.stat_result, path: Path) -> None:
+    """Raise OSError unless what has *status* is ours and closed to others: its code runs as us."""
+    if hasattr(os, "getuid") and (status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o022):
+        raise PermissionError(f"{path} belongs to somebody else or can be written by others")
 
 
 @cache
 def _digest() -> str:
-    digest = hashlib.sha256("\0".join((version("numba"), version("llvmlite"), *processor())).encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    """One name for all that compiled code depends on: versions, processor, settings of Numba, and these sources."""
+    settings = sorted(f"{name}={value}" for name, value in os.environ.items() if name.startswith("NUMBA_"))
+    versions = [version(package) for package in ("numba", "llvmlite")]
+    digest = hashlib.sha256("\0".join((*versions, *processor(), *settings)).encode())
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    if not sources:
+        raise OSError("the sources of the kernels are not there to tell versions apart")
+    for path in sources:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
