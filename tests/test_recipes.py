@@ -460,3 +460,11 @@ def test_a_size_belongs_to_the_mode_exact() -> None:
         SizeRequest(SizeMode.EXACT)
     with pytest.raises(ParameterError, match="a size belongs to the mode exact"):
         SizeRequest(SizeMode.FIT, (3, 4))
+
+
+def test_a_grid_under_another_convention_keeps_what_is_not_finite_to_its_axis() -> None:
+    points = np.array([[[np.inf, 0.25], [0.5, np.nan], [-np.inf, -1.0]]])
+    placed = GridRecipe(SamplingGrid(points, True)).place((5, 9), SizeRequest(), False)
+    assert isinstance(placed.transform, SamplingGrid)
+    inset = [8 / 9, 4 / 5]  # centres of the corner pixels are that much nearer to the middle than their edges
+    np.testing.assert_allclose(placed.transform.grid, points * inset, atol=1e-15)

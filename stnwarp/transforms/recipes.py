@@ -206,7 +206,8 @@ class GridRecipe:
             return Placed(self.grid, self.grid.size, warnings)
         pixels = pixel_from_normalised(input_size, self.grid.align_corners)
         change = normalised_from_pixel(input_size, align_corners) @ pixels
-        points = matrices.map_points(change, self.grid.grid).astype(self.grid.grid.dtype)
+        # Axis by axis, not as a matrix product: a coordinate that is not finite says nothing about the other one.
+        points = (self.grid.grid * np.diagonal(change)[:2] + change[:2, 2]).astype(self.grid.grid.dtype)
         return Placed(SamplingGrid(points, align_corners), self.grid.size, warnings)
 
 
