@@ -61,34 +61,35 @@ class Native:
 
     def __init__(self, module: str, name: str) -> None:
         self._module, self.name = f"stnwarp.kernels.{module}", name
-        self._loaded: dict[tuple[str, ...], _Pointers] = {}
+        self._loaded: dict[str, _Pointers] = {}
 
     def __call__(self, *arguments: Any) -> None:
         """Run the kernel, without the interpreter's lock."""
         if _runs_in_python():
             getattr(importlib.import_module(self._module), self.name)(*arguments)
             return
-        types = tuple(argument.dtype.name for argument in arguments if isinstance(argument, np.ndarray))
-        function = self._loaded.get(types) or self._load(types, arguments)
+        types = ""  # of the arrays, by NumPy's letters: their names take longer to find than a small image to sample
         flat: list[int] = []
         for argument in arguments:
             if isinstance(argument, np.ndarray):
+                types += argument.dtype.char
                 flat.append(argument.__array_interface__["data"][0])
             elif isinstance(argument, tuple):
                 flat.extend(argument)
             else:
                 flat.append(argument)
+        function = self._loaded.get(types) or self._load(types, arguments)
         function(_RESULT, _ERROR, *flat)
 
     @property
-    def specialisations(self) -> list[tuple[str, ...]]:
-        """The array types this kernel has been loaded for in this process."""
+    def specialisations(self) -> list[str]:
+        """The types of arrays this kernel has been loaded for in this process."""
         return list(self._loaded)
 
-    def _load(self, types: tuple[str, ...], arguments: tuple[Any, ...]) -> _Pointers:
+    def _load(self, types: str, arguments: tuple[Any, ...]) -> _Pointers:
         with _loading:
             if types not in self._loaded:
-                file = f"{self.name}-{'-'.join(types)}.o"
+                file = f"{self.name}-{types}.o"
                 found = from_cache(file)
                 if found is None:
                     for listener in _compile_listeners:
