@@ -35,6 +35,14 @@ def checked(array: ArrayLike, what: str) -> NDArray[np.generic]:
     return native
 
 
+def checked_maps(maps: ArrayLike) -> NDArray[np.generic]:
+    """*maps* as `checked`, and (N, C, H, W); ShapeError otherwise."""
+    given = checked(maps, "input")
+    if given.ndim != 4:
+        raise ShapeError(f"input must be (N, C, H, W), got {given.shape}")
+    return given
+
+
 def batch_of_maps(maps: NDArray[np.generic]) -> Batch:
     """(N, C, H, W) feature maps as a batch."""
     return _batch(np.moveaxis(maps, 1, 3))

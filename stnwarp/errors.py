@@ -70,9 +70,5 @@ class OutputError(StnwarpError):
     """The output cannot take any file: full disk, no permission, closed pipe."""
 
 
-class CheckpointError(StnwarpError):
-    """A checkpoint that cannot be loaded or run."""
-
-
 class MissingExtraError(StnwarpError):
     """A feature whose optional packages are not installed."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stnwarp import conventions
-from stnwarp.arrays import Batch, batch_of_maps, checked, fill_values, weight_type, writeable
+from stnwarp.arrays import Batch, batch_of_maps, checked, checked_maps, fill_values, weight_type, writeable
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, Interpolation, PaddingMode
 from stnwarp.errors import ParameterError, ShapeError
 from stnwarp.kernels import blocks
@@ -69,9 +69,7 @@ def grid_sample(
 
     Source: Jaderberg et al. 2015, equations (3) to (5); ONNX GridSample-22.
     """
-    maps, points = checked(input, "input"), checked(grid, "grid")
-    if maps.ndim != 4:
-        raise ShapeError(f"input must be (N, C, H, W), got {maps.shape}")
+    maps, points = checked_maps(input), checked(grid, "grid")
     if points.ndim != 4 or points.shape[3] != 2 or len(points) != len(maps) or points.dtype.kind != "f":
         found = f"shape {points.shape} of {points.dtype}"
         raise ShapeError(f"grid must be floats of shape (N, H', W', 2) with N = {len(maps)}, got {found}")

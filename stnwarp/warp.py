@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from stnwarp.arrays import batch_of_image, batch_of_maps, checked, checked_size
+from stnwarp.arrays import batch_of_image, batch_of_maps, checked, checked_maps, checked_size
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS
 from stnwarp.errors import ParameterError, ShapeError
 from stnwarp.grid import sampling_grid
@@ -85,9 +85,7 @@ def spatial_transform(
     Raises:
         ShapeError: input, theta or size has the wrong shape.  ThetaError: theta is not finite.
     """
-    maps, thetas = checked(input, "input"), np.asarray(theta)
-    if maps.ndim != 4:
-        raise ShapeError(f"input must be (N, C, H, W), got {maps.shape}")
+    maps, thetas = checked_maps(input), np.asarray(theta)
     if thetas.ndim != 3 or len(thetas) != len(maps):
         raise ShapeError(f"theta must be (N, 2, 3) or (N, 3, 3) with N = {len(maps)}, got {thetas.shape}")
     input_size = (maps.shape[2], maps.shape[3])
