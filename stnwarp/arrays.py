@@ -4,7 +4,8 @@ Kernels read one flat array through strides, so that NHWC pictures, NCHW feature
 where they lie. Only arrays with gaps (crops, steps) and foreign byte order are copied.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,10 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from stnwarp.errors import ParameterError, ShapeError
 
 DTYPES = (np.uint8, np.uint16, np.float32, np.float64)
+_NATIVE = frozenset(np.dtype(dtype) for dtype in DTYPES)
 
 
-@dataclass(frozen=True, eq=False)
-class Batch:
+class Batch(NamedTuple):
     """A batch of images or feature maps as a flat array; shape and strides (in elements) are (N, H, W, C)."""
 
     flat: NDArray[np.generic]
@@ -26,8 +27,8 @@ class Batch:
 def checked(array: ArrayLike, what: str) -> NDArray[np.generic]:
     """*array* as an array of a dtype that kernels take, in native byte order; ShapeError otherwise."""
     given = np.asarray(array)
-    native = given.astype(given.dtype.newbyteorder("="), copy=False)
-    if native.dtype not in DTYPES:
+    native = given if given.dtype in _NATIVE else given.astype(given.dtype.newbyteorder("="), copy=False)
+    if native.dtype not in _NATIVE:
         names = ", ".join(np.dtype(dtype).name for dtype in DTYPES)
         raise ShapeError(f"{what} must be {names}, got {given.dtype}")
     if native.size == 0:
@@ -45,22 +46,30 @@ def checked_maps(maps: ArrayLike) -> NDArray[np.generic]:
 
 def batch_of_maps(maps: NDArray[np.generic]) -> Batch:
     """(N, C, H, W) feature maps as a batch."""
-    return _batch(np.moveaxis(maps, 1, 3))
+    images, channels, height, width = maps.shape
+    flat, (by_image, by_channel, by_row, by_column) = flat_as_it_lies(maps)
+    return Batch(flat, (images, height, width, channels), (by_image, by_row, by_column, by_channel))
 
 
 def batch_of_image(image: NDArray[np.generic]) -> Batch:
     """An (H, W) or (H, W, C) image as a batch of one."""
-    return _batch(image.reshape(1, *image.shape, *(1,) * (3 - image.ndim)))
+    height, width, channels = image.shape if image.ndim == 3 else (*image.shape, 1)
+    shape = (1, height, width, channels)
+    if image.flags.c_contiguous:  # the common case, for which small images need not wait
+        row = width * channels
+        return Batch(writeable(image.reshape(-1)), shape, (height * row, row, channels, 1))
+    flat, (by_image, by_row, by_column, by_channel) = flat_as_it_lies(image.reshape(shape))
+    return Batch(flat, shape, (by_image, by_row, by_column, by_channel))
 
 
-def _batch(array: NDArray[np.generic]) -> Batch:
-    """*array* (N, H, W, C) as it lies in memory if it has no gaps, else a copy."""
-    order = sorted(range(4), key=lambda axis: (-abs(array.strides[axis]), -array.shape[axis]))
+def flat_as_it_lies(array: NDArray[np.generic]) -> tuple[NDArray[np.generic], tuple[int, ...]]:
+    """*array* as one flat array, writeable for kernels, and its strides in elements; a copy only if it has gaps."""
+    axes = range(array.ndim)
+    order = sorted(axes, key=lambda axis: (-abs(array.strides[axis]), -array.shape[axis]))
     if not array.transpose(order).flags.c_contiguous:
-        array, order = np.ascontiguousarray(array), [0, 1, 2, 3]
+        array, order = np.ascontiguousarray(array), list(axes)
     flat = writeable(array.transpose(order).reshape(-1))
-    by_image, by_row, by_column, by_channel = (stride // array.itemsize for stride in array.strides)
-    return Batch(flat, array.shape, (by_image, by_row, by_column, by_channel))
+    return flat, tuple(stride // array.itemsize for stride in array.strides)
 
 
 class _Interface:
@@ -106,13 +115,26 @@ def fill_values(fill: ArrayLike, channels: int, dtype: np.dtype[np.generic]) -> 
     return np.ascontiguousarray(np.broadcast_to(values, (channels,)).astype(weight_type(dtype)))
 
 
-def checked_size(size: tuple[int, int]) -> tuple[int, int]:
+def checked_size(size: Sequence[int]) -> tuple[int, int]:
     """*size* as (height, width) of at least one pixel each way; ShapeError otherwise."""
-    try:
-        height, width = (int(side) for side in size)
-        whole = (height, width) == tuple(size)
-    except (TypeError, ValueError, OverflowError):
-        raise ShapeError(f"size must be (height, width), got {size!r}") from None
-    if not whole or height < 1 or width < 1:
-        raise ShapeError(f"size must be (height, width), whole numbers of at least 1, got {size!r}")
+    height, width = _checked_sides(size, 2, "(height, width)")
     return height, width
+
+
+def checked_volume_size(size: Sequence[int]) -> tuple[int, int, int]:
+    """*size* as (depth, height, width) of at least one voxel each way; ShapeError otherwise."""
+    depth, height, width = _checked_sides(size, 3, "(depth, height, width)")
+    return depth, height, width
+
+
+def _checked_sides(size: Sequence[int], count: int, names: str) -> list[int]:
+    try:
+        sides = [int(side) for side in size]
+        whole = sides == list(size)
+    except (TypeError, ValueError, OverflowError):
+        sides, whole = [], False
+    if len(sides) != count:
+        raise ShapeError(f"size must be {names}, got {size!r}")
+    if not whole or min(sides) < 1:
+        raise ShapeError(f"size must be {names}, whole numbers of at least 1, got {size!r}")
+    return sides

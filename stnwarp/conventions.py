@@ -25,6 +25,8 @@ class Interpolation(StrEnum):
 
     NEAREST = "nearest"
     BILINEAR = "bilinear"
+    BICUBIC = "bicubic"
+    LANCZOS = "lanczos"
 
 
 class PaddingMode(StrEnum):
@@ -33,6 +35,7 @@ class PaddingMode(StrEnum):
     ZEROS = "zeros"
     BORDER = "border"
     REFLECTION = "reflection"
+    WRAP = "wrap"
 
 
 class Units(StrEnum):

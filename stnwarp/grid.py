@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from stnwarp.arrays import checked_size
+from stnwarp.arrays import checked_size, checked_volume_size
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS
 from stnwarp.errors import ShapeError, ThetaError
 from stnwarp.transforms import MatrixTransform, SamplingGrid, Transform
@@ -32,27 +32,38 @@ def affine_grid(
     Computed in float64 and rounded once to theta's own float type.
 
     Args:
-        theta: (N, 2, 3) with size (N, C, H, W), or (2, 3) with size (H, W).
+        theta: (N, 2, 3) with size (N, C, H, W), or (2, 3) with size (H, W). For volumes (N, 3, 4) with size
+            (N, C, D, H, W), or (3, 4) with size (D, H, W).
         size: of the output, in pixels; C is not used.
         align_corners: see the convention above.
 
     Returns:
-        (N, H, W, 2) or (H, W, 2), last axis (x, y), float32 for a float32 theta, else float64.
+        (N, H, W, 2) or (H, W, 2), last axis (x, y), float32 for a float32 theta, else float64. For volumes
+        (N, D, H, W, 3) or (D, H, W, 3), last axis (x, y, z), z from the first slice to the last.
 
     Raises:
         ShapeError: theta and size do not fit together.  ThetaError: theta is not finite.
 
     Source: Jaderberg et al. 2015, equation (1); torch.nn.functional.affine_grid; ONNX AffineGrid-20.
     """
-    matrices = _checked_theta(theta, rows=2)
-    height, width = _output_size(matrices, size)
-    grid = np.empty((*matrices.shape[:-2], height, width, 2), _grid_type(theta))
-    x, y = regular_axis(width, align_corners), regular_axis(height, align_corners)[:, None]
+    matrices = _checked_theta(theta, (2, 3), (3, 4))
+    sides = _output_size(matrices, size)
+    grid = np.empty((*matrices.shape[:-2], *sides, len(sides)), _grid_type(theta))
     with np.errstate(over="ignore", invalid="ignore"):
-        for axis in range(2):
-            across, along, shift = (matrices[..., axis, entry, None, None] for entry in range(3))
-            grid[..., axis] = across * x + (along * y + shift)
+        for axis in range(len(sides)):
+            grid[..., axis] = _affine_axis(matrices[..., axis, :], sides, align_corners)
     return grid
+
+
+def _affine_axis(row: NDArray[np.float64], sides: tuple[int, ...], align_corners: bool) -> NDArray[np.float64]:
+    """One coordinate of the grid, (..., *sides): *row* is that of theta, (..., 3) or (..., 4), its shift last."""
+    rank = len(sides)
+    entries = np.moveaxis(row, -1, 0)[(..., *(None,) * rank)]
+    value: NDArray[np.float64] = entries[rank]
+    for axis in reversed(range(rank)):  # the shift first and x last, so that a row of points is one pass over memory
+        points = regular_axis(sides[rank - 1 - axis], align_corners)
+        value = entries[axis] * points.reshape(-1, *(1,) * axis) + value
+    return value
 
 
 def projective_grid(
@@ -66,7 +77,7 @@ def projective_grid(
     Raises:
         ShapeError: theta and size do not fit together.  ThetaError: theta is not finite.
     """
-    matrices = _checked_theta(theta, rows=3)
+    matrices = _checked_theta(theta, (3, 3))
     height, width = _output_size(matrices, size)
     x, y = regular_axis(width, align_corners), regular_axis(height, align_corners)[:, None]
     parts = []
@@ -104,25 +115,27 @@ def sampling_grid(
     return given.grid
 
 
-def _checked_theta(theta: ArrayLike, rows: int) -> NDArray[np.float64]:
+def _checked_theta(theta: ArrayLike, *shapes: tuple[int, int]) -> NDArray[np.float64]:
     matrices = np.asarray(theta)
-    if matrices.ndim not in (2, 3) or matrices.shape[-2:] != (rows, 3) or matrices.dtype.kind not in "iuf":
+    if matrices.ndim not in (2, 3) or matrices.shape[-2:] not in shapes or matrices.dtype.kind not in "iuf":
+        known = ", ".join(f"({rows}, {columns}) or (N, {rows}, {columns})" for rows, columns in shapes)
         found = f"shape {matrices.shape} of {matrices.dtype}"
-        raise ShapeError(f"theta must be numbers of shape ({rows}, 3) or (N, {rows}, 3), got {found}")
+        raise ShapeError(f"theta must be numbers of shape {known}, got {found}")
     if not np.isfinite(matrices).all():
         raise ThetaError(f"theta must be finite, got {matrices[~np.isfinite(matrices)][0]}")
     return matrices.astype(np.float64)
 
 
-def _output_size(matrices: NDArray[np.float64], size: Sequence[int]) -> tuple[int, int]:
-    sides = tuple(size)
+def _output_size(matrices: NDArray[np.float64], size: Sequence[int]) -> tuple[int, ...]:
+    sides, rank = tuple(size), matrices.shape[-1] - 1
+    names = "H, W" if rank == 2 else "D, H, W"
     if matrices.ndim == 3:
-        if len(sides) != 4 or sides[0] != len(matrices):
-            raise ShapeError(f"size must be (N, C, H, W) with N = {len(matrices)} as in theta, got {sides}")
+        if len(sides) != 2 + rank or sides[0] != len(matrices):
+            raise ShapeError(f"size must be (N, C, {names}) with N = {len(matrices)} as in theta, got {sides}")
         sides = sides[2:]
-    elif len(sides) != 2:
-        raise ShapeError(f"size must be (H, W) for one theta of shape {matrices.shape}, got {sides}")
-    return checked_size((sides[0], sides[1]))
+    elif len(sides) != rank:
+        raise ShapeError(f"size must be ({names}) for one theta of shape {matrices.shape}, got {sides}")
+    return checked_size(sides) if rank == 2 else checked_volume_size(sides)
 
 
 def _grid_type(theta: ArrayLike) -> type[np.floating]:

@@ -13,8 +13,10 @@ from stnwarp.arrays import batch_of_image, batch_of_maps, checked, checked_maps,
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS
 from stnwarp.errors import ParameterError, ShapeError
 from stnwarp.grid import sampling_grid
-from stnwarp.sampler import Mapping, grid_mapping, matrix_mapping, sample
-from stnwarp.transforms import MatrixTransform, SamplingGrid, Transform, pixel_matrix
+from stnwarp.sampler import Mapping, entries_mapping, grid_mapping, matrix_mapping, sample
+from stnwarp.transforms import MatrixTransform, SamplingGrid, Transform, pixel_entries, pixel_matrices
+
+_FEW = 16  # thetas that are sooner done one by one than all at once
 
 
 def warp(
@@ -37,8 +39,9 @@ def warp(
         image: (H, W) or (H, W, C), any number of channels, uint8, uint16, float32 or float64.
         transform: theta (2, 3) or (3, 3), a sampling grid (H', W', 2), or a `Transform`.
         size: (height, width) of the output; by default the image's, or a grid's own.
-        interpolation: nearest (halves to even) or bilinear.
-        padding_mode: zeros (read the fill outside), border or reflection.
+        interpolation: nearest (halves to even), bilinear, bicubic (a = -0.75) or lanczos (a = 3). The last two
+            overshoot beside edges; integers are clamped to their range.
+        padding_mode: zeros (read the fill outside), border, reflection or wrap.
         fill: what is read outside under zeros, a number or one for each channel, in the image's own units.
         align_corners: see the convention above. A `SamplingGrid` carries its own and must agree.
         threads: how many bands of rows are worked off at a time; the result does not depend on it.
@@ -90,9 +93,13 @@ def spatial_transform(
         raise ShapeError(f"theta must be (N, 2, 3) or (N, 3, 3) with N = {len(maps)}, got {thetas.shape}")
     input_size = (maps.shape[2], maps.shape[3])
     height, width = checked_size(input_size if size is None else size)
-    matrices = [pixel_matrix(each, input_size, (height, width), align_corners) for each in thetas]
+    if len(thetas) <= _FEW:
+        entries = [pixel_entries(theta, input_size, (height, width), align_corners) for theta in thetas]
+        matrices = np.array(entries).reshape(-1, 3, 3)
+    else:
+        matrices = pixel_matrices(thetas, input_size, (height, width), align_corners)
     output = np.empty((*maps.shape[:2], height, width), maps.dtype)
-    mapping = matrix_mapping(np.stack(matrices), padding_mode, align_corners)
+    mapping = matrix_mapping(matrices, padding_mode, align_corners)
     sample(batch_of_maps(maps), batch_of_maps(output), mapping, mode, 0)
     return output
 
@@ -105,11 +112,13 @@ def _mapping(
     align_corners: bool,
 ) -> tuple[Mapping, tuple[int, int]]:
     """The kernels' mapping for *transform*, and the output's size."""
-    known = transform if isinstance(transform, Transform) else _transform(transform, align_corners)
+    known = transform if isinstance(transform, Transform) else _recognised(transform, align_corners)
     if isinstance(known, MatrixTransform):
+        known = known.theta
+    if isinstance(known, np.ndarray):
         output_size = checked_size(input_size if size is None else size)
-        matrix = pixel_matrix(known.theta, input_size, output_size, align_corners)
-        return matrix_mapping(matrix[None], padding_mode, align_corners), output_size
+        entries = pixel_entries(known, input_size, output_size, align_corners)
+        return entries_mapping(entries, padding_mode, align_corners), output_size
     if isinstance(known, SamplingGrid):
         if known.align_corners != align_corners:
             raise ParameterError(
@@ -121,11 +130,11 @@ def _mapping(
     return grid_mapping(grid, padding_mode, align_corners), output_size
 
 
-def _transform(given: ArrayLike, align_corners: bool) -> Transform:
+def _recognised(given: ArrayLike, align_corners: bool) -> NDArray[Any] | SamplingGrid:
     """A plain array as what its shape says: theta if it is (2, 3) or (3, 3), else a sampling grid."""
     array = np.asarray(given)
     if array.shape in ((2, 3), (3, 3)):
-        return MatrixTransform(array)
+        return array
     if array.ndim != 3 or array.shape[2] != 2:
         raise ShapeError(f"transform must be theta (2, 3) or (3, 3), or a grid (H, W, 2), got {array.shape}")
     return SamplingGrid(array, align_corners)

@@ -30,43 +30,54 @@ def _run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 def test_codes_are_those_of_the_enums() -> None:
     assert {mode.name: code for mode, code in PADDING_CODES.items()} == {
-        name: getattr(blocks, name) for name in ("ZEROS", "BORDER", "REFLECTION")
+        name: getattr(blocks, name) for name in ("ZEROS", "BORDER", "REFLECTION", "WRAP")
     }
 
 
 def test_parts_of_the_work_space_do_not_overlap() -> None:
     places, offsets, weights, pixels = blocks.work_space(np.float32)
     assert len(places) == blocks.Y + blocks.BLOCK
-    assert len(offsets) == blocks.DOWN + blocks.BLOCK
-    assert len(weights) == blocks.OUTSIDE_WEIGHT + blocks.BLOCK
-    assert len(pixels) == blocks.BLOCK
+    assert len(offsets) >= blocks.STEP + blocks.BLOCK
+    assert len(weights) >= blocks.STEP_Y + blocks.BLOCK
+    assert len(pixels) == blocks.LOWER_WORDS + 2 * blocks.BLOCK
     assert weights.dtype == np.float32
+    assert all(array.ctypes.data % 64 == 0 for array in (places, offsets, weights, pixels))
 
 
 @compiled_only
-@pytest.mark.parametrize(("kernel", "channels"), [("packed_rgb_rows", 3), ("packed_gray_rows", 1)])
-def test_sampling_loops_are_vectorised(kernel: str, channels: int) -> None:
-    """Gathers in LLVM's own code for a processor that has them, and nothing that counts references."""
-    code = f"""if True:
-        import numpy as np
-        from stnwarp.kernels import packed
-        from stnwarp.warp import warp
-        warp(np.zeros((8, 8, {channels}), np.uint8), np.eye(2, 3))
-        text = next(iter(packed.{kernel}.inspect_llvm().values()))
-        assert "llvm.masked.gather" in text, "the compiler no longer vectorises the gather loop"
-        assert "NRT_incref" not in text, "references are counted inside the kernel"
+@pytest.mark.parametrize(
+    ("image", "interpolation", "kernel", "vectors"),
+    [
+        ("np.zeros((8, 8, 3), np.uint8)", "bilinear", "packed.packed_rgb_rows", r"fmul .*<(8|16) x float>"),
+        ("np.zeros((8, 8), np.uint8)", "bilinear", "packed.packed_gray_rows", r"fmul .*<(8|16) x float>"),
+        ("np.zeros((8, 8), np.float32)", "bilinear", "planar.planar_rows", r"fmul .*<(8|16) x float>"),
+        ("np.zeros((8, 8, 3), np.float32)", "bilinear", "bilinear.bilinear_rows", r"llvm\.masked\.gather"),
+        ("np.zeros((8, 8, 3), np.float32)", "nearest", "nearest.nearest_rows", r"llvm\.masked\.gather"),
+        ("np.zeros((8, 8, 4), np.uint8)", "nearest", "nearest.nearest_rows", r"llvm\.masked\.gather"),
+    ],
+)
+def test_sampling_loops_are_vectorised(image: str, interpolation: str, kernel: str, vectors: str) -> None:
+    """Vectors of pixels in LLVM's own code for a processor that has them, gathered where the neighbours are not
+    collected before; and nothing that counts references.
     """
-    features = "+avx512f,+avx512bw,+avx512dq,+avx512vl,+avx2,+fma"
-    compiled = """if True:
-        import llvmlite.binding
+    module, name = kernel.split(".")
+    code = f"""if True:
+        import re
+        import numpy as np
         import stnwarp.kernels.native as native
         native._link = lambda *_: lambda *_: 0
+        from stnwarp.kernels import {module}
+        from stnwarp.warp import warp
+        warp({image}, np.eye(2, 3), interpolation={interpolation!r})
+        text = next(iter({module}.{name}.inspect_llvm().values()))
+        assert re.search({vectors!r}, text), "the compiler no longer vectorises the sampling loop"
+        assert "NRT_incref" not in text, "references are counted inside the kernel"
     """
     run = _run(
-        compiled + code.removeprefix("if True:"),
+        code,
         STNWARP_NUMBA_CACHE="0",
         NUMBA_CPU_NAME="skylake-avx512",
-        NUMBA_CPU_FEATURES=features,
+        NUMBA_CPU_FEATURES="+avx512f,+avx512bw,+avx512dq,+avx512vl,+avx2,+fma",
     )
     assert run.returncode == 0, run.stderr
 

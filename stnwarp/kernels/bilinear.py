@@ -4,6 +4,7 @@ import numpy as np
 
 from stnwarp.kernels.arithmetic import like, weighted
 from stnwarp.kernels.blocks import (
+    AFFINE,
     DOWN,
     FIRST,
     INSIDE,
@@ -13,16 +14,15 @@ from stnwarp.kernels.blocks import (
     OUTSIDE_WEIGHT,
     RIGHT,
     RIGHT_WEIGHT,
-    UNKNOWN,
     UPPER_WEIGHT,
     Call,
     Memory,
 )
-from stnwarp.kernels.coordinates import fold_places, generate_places
 from stnwarp.kernels.jit import inlined, kernel
+from stnwarp.kernels.locating import locate_block
 from stnwarp.kernels.memory import load_points, load_source, store_rounded
-from stnwarp.kernels.neighbours import fill_pixels, locate_anywhere, locate_inside
-from stnwarp.kernels.regions import block_at, output_offset, region_of, row_edges
+from stnwarp.kernels.neighbours import fill_pixels, locate_anywhere, tabulate_steps
+from stnwarp.kernels.regions import block_at, output_offset, row_edges
 
 
 @kernel
@@ -45,23 +45,24 @@ def bilinear_rows(
     source and output are flat; matrices and grid as in `coordinates`; fill has one number a channel in the weights'
     type; places, offsets, weights and pixels are the calling thread's own work space.
     """
+    known = -1
     for index in range(start, stop):
         image, row = index // call.output_height, index % call.output_height
+        if image != known and call.mapping == AFFINE:
+            tabulate_steps(call, matrices, image, offsets, weights)
+            known = image
         edges = row_edges(call, matrices, image, row, 0)
-        column = 0
+        column = int(np.int64(0))  # a literal would have everything compiled once more
         while column < call.output_width:
             count, region = block_at(column, edges, call.output_width)
-            if region != OUTSIDE:
-                generate_places(call, matrices, grid, image, row, column, count, places)
-            if region == UNKNOWN:
-                region = region_of(call, count, places, 0)
+            region = locate_block(call, matrices, grid, image, row, column, count, region, 0, places, offsets, weights)
             if region == INSIDE:
-                locate_inside(call, image, count, places, offsets, weights)
                 _blend_inside(source, output, call, offsets, weights, image, row, column, count)
             elif region == OUTSIDE:
                 fill_pixels(call, output, fill, image, row, column, count)
             else:
-                blend_rim(source, output, call, fill, places, offsets, weights, image, row, column, count)
+                locate_anywhere(call, image, count, places, offsets, weights)
+                _blend_rim(source, output, call, fill, offsets, weights, image, row, column, count)
             column += count
 
 
@@ -97,12 +98,11 @@ def _blend_inside(
 
 
 @inlined
-def blend_rim(
+def _blend_rim(
     source: Memory,
     output: Memory,
     call: Call,
     fill: Memory,
-    places: Memory,
     offsets: Memory,
     weights: Memory,
     image: int,
@@ -110,9 +110,7 @@ def blend_rim(
     column: int,
     count: int,
 ) -> None:
-    """Sample a block wherever its places lie: outside the image, on its rim, or not a number."""
-    fold_places(call, count, places)
-    locate_anywhere(call, image, count, places, offsets, weights)
+    """Sample a block wherever its places lie, by what `locate_anywhere` left."""
     step = np.uintp(call.output_column_stride)
     for channel in range(call.channels):
         shift = np.uintp(channel * call.channel_stride)

@@ -8,9 +8,11 @@ The work space of a thread is four arrays. Their parts are BLOCK long and start 
 
 - places, float64: X and Y, the continuous pixel indices in the input;
 - offsets, int64: of the upper left neighbour (FIRST), and from there to the right one (RIGHT) and the lower one (DOWN);
+  STEP is a table for affine maps, see `neighbours.tabulate_steps`;
 - weights, float32 or float64: of the left, right, upper and lower neighbours (LEFT_WEIGHT, ...), and the fill's share
-  (OUTSIDE_WEIGHT). A neighbour outside the image has weight 0 and an offset inside: it can be read without harm;
-- pixels, uint32: packed output pixels.
+  (OUTSIDE_WEIGHT). A neighbour outside the image has weight 0 and an offset inside: it can be read without harm.
+  STEP_X and STEP_Y belong to the table;
+- pixels, uint32: packed output pixels, and from UPPER_WORDS and LOWER_WORDS on two words a pixel, its neighbours.
 """
 
 from typing import Any, NamedTuple
@@ -19,14 +21,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 BLOCK = 256
+GROUP = 16  # pixels whose neighbours are collected while those of the group before are blended
 X, Y = np.uintp(0), np.uintp(BLOCK)
 FIRST, RIGHT, DOWN = np.uintp(0), np.uintp(BLOCK), np.uintp(2 * BLOCK)
 LEFT_WEIGHT, RIGHT_WEIGHT, UPPER_WEIGHT = np.uintp(0), np.uintp(BLOCK), np.uintp(2 * BLOCK)
 LOWER_WEIGHT, OUTSIDE_WEIGHT = np.uintp(3 * BLOCK), np.uintp(4 * BLOCK)
+STEP, STEP_X, STEP_Y = np.uintp(3 * BLOCK), np.uintp(5 * BLOCK), np.uintp(6 * BLOCK)
+UPPER_WORDS, LOWER_WORDS = np.uintp(BLOCK), np.uintp(3 * BLOCK)
 
-ZEROS, BORDER, REFLECTION = 0, 1, 2  # padding modes
-AFFINE, PROJECTIVE, GRID, GRID_FLOAT32 = 0, 1, 2, 3  # mappings
-INSIDE, OUTSIDE, RIM, UNKNOWN = 0, 1, 2, 3  # where the places of a block lie
+# Kernels of many taps part offsets and weights in their own way, see `taps`: for blocks of at most TAP_BLOCK places.
+TAP_BLOCK = 64
+TAP_OFFSETS, TAP_WEIGHTS = 16 * TAP_BLOCK, 38 * TAP_BLOCK + 1
+
+ZEROS, BORDER, REFLECTION, WRAP = 0, 1, 2, 3  # padding modes
+AFFINE, PROJECTIVE, GRID, GRID_FLOAT32, AFFINE_JOINED = 0, 1, 2, 3, 4  # mappings, see `coordinates`
+INSIDE, OUTSIDE, RIM, UNKNOWN = 0, 1, 2, 3  # where the places of a block lie, see `regions`
 
 
 class Call(NamedTuple):
@@ -48,6 +57,8 @@ class Call(NamedTuple):
     output_row_stride: int
     output_column_stride: int
     output_channel_stride: int
+    last_word: int  # the last element at which eight bytes of the input can be read
+    joined_width: int  # of the rows that one row of the output joins, under AFFINE_JOINED
 
 
 # What a kernel reads or writes: an address in compiled code, a flat array where kernels run in Python.
@@ -61,5 +72,13 @@ WorkSpace = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.floating], 
 
 def work_space(weight_type: type[np.floating]) -> WorkSpace:
     """Fresh places, offsets, weights (of *weight_type*) and pixels for one thread."""
-    places, offsets = np.empty(2 * BLOCK, np.float64), np.empty(3 * BLOCK, np.int64)
-    return places, offsets, np.empty(5 * BLOCK, weight_type), np.empty(BLOCK, np.uint32)
+    places, offsets = _aligned(2 * BLOCK, np.float64), _aligned(max(4 * BLOCK, TAP_OFFSETS), np.int64)
+    return places, offsets, _aligned(max(7 * BLOCK, TAP_WEIGHTS), weight_type), _aligned(5 * BLOCK, np.uint32)
+
+
+def _aligned(count: int, dtype: type[Any]) -> NDArray[Any]:
+    """Zeros that begin with a cache line: vectors as wide as a line would otherwise touch two each."""
+    line = 64
+    memory = np.zeros(count * np.dtype(dtype).itemsize + line, np.uint8)
+    start = -memory.ctypes.data % line
+    return memory[start : memory.size - line + start].view(dtype)

@@ -19,17 +19,38 @@ def compile_kernel(kernel: Any, arguments: tuple[Any, ...]) -> tuple[str, bytes]
     """Compile *kernel* for arguments of the types of *arguments*; arrays become addresses.
 
     Returns:
-        The name of the function, and the object code that holds it. It takes two addresses (for its result, and for an
-        error; it has neither) and then its arguments, tuples entry by entry.
+        The name of the function, and the object code that holds it. It takes the address of its arguments, one after
+        the other as whole numbers of 64 bits, tuples entry by entry.
     """
     signature = tuple(_native_type(argument) for argument in arguments)
     kernel.compile(signature)
     overload = kernel.overloads[signature]
-    module = llvm.parse_assembly(kernel.inspect_llvm(signature))
+    name = overload.fndesc.llvm_func_name
+    text = kernel.inspect_llvm(signature)
+    entries = [str(argument.type) for argument in llvm.parse_assembly(text).get_function(name).arguments]
+    module = llvm.parse_assembly(text + _entry_point(name, entries[2:]))
+    module.verify()
     for function in module.functions:
         if function.is_declaration and not _C_LIBRARY.fullmatch(function.name):
             raise RuntimeError(f"{kernel.__name__} was compiled to something that calls {function.name}")
-    return overload.fndesc.llvm_func_name, target_machine().emit_object(module)
+    return _ENTRY, target_machine().emit_object(module)
+
+
+_ENTRY = "stnwarp_entry"
+
+
+def _entry_point(name: str, entries: list[str]) -> str:
+    """A function that takes its arguments from memory: to hand over forty one by one takes longer than a small image.
+
+    A function of Numba's begins with two addresses, for its result and for an error; a kernel has neither.
+    """
+    lines = []
+    for number, entry in enumerate(entries):
+        lines.append(f"  %at{number} = getelementptr i64, ptr %arguments, i64 {number}")
+        lines.append(f"  %given{number} = load {entry}, ptr %at{number}")
+    given = ", ".join(["ptr %nothing", "ptr %nothing", *(f"{entry} %given{k}" for k, entry in enumerate(entries))])
+    body = "\n".join(["  %nothing = alloca i64", *lines, f'  %code = call i32 @"{name}"({given})', "  ret void"])
+    return f"\ndefine void @{_ENTRY}(ptr %arguments) {{\n{body}\n}}\n"
 
 
 def _native_type(argument: Any) -> Any:

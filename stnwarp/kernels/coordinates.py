@@ -4,7 +4,8 @@ All of it is float64 and a function of the pixel's own index, so that long rows 
 of rows are the same as the whole.
 
 matrices is (9 * images,), row by row, output pixel (x, y, 1) to input pixel; grid is (2 * points,), x before y,
-normalised. Which of them is read, the call's mapping says.
+normalised. Which of them is read, the call's mapping says. Under AFFINE_JOINED all rows of an image, too short to fill
+blocks, count as one.
 """
 
 from typing import Any
@@ -14,10 +15,12 @@ import numpy as np
 from stnwarp.kernels.arithmetic import like
 from stnwarp.kernels.blocks import (
     AFFINE,
+    AFFINE_JOINED,
     BLOCK,
     GRID_FLOAT32,
     PROJECTIVE,
     REFLECTION,
+    WRAP,
     ZEROS,
     Call,
     Memory,
@@ -34,7 +37,9 @@ def generate_places(
 ) -> None:
     """Set X and Y of *places* for *count* output pixels from (row, column) on."""
     if call.mapping == AFFINE:
-        _affine_places(matrices, image, row, column, count, places)
+        _affine_places(matrices, image, row, column, count, np.uintp(0), places)
+    elif call.mapping == AFFINE_JOINED:
+        _joined_places(call, matrices, image, column, count, places)
     elif call.mapping == PROJECTIVE:
         _projective_places(matrices, image, row, column, count, places)
     else:
@@ -58,14 +63,23 @@ def row_start(matrices: Memory, entry: int, row: int) -> Any:
 
 
 @inlined
-def _affine_places(matrices: Memory, image: int, row: int, column: int, count: int, places: Memory) -> None:
+def _affine_places(matrices: Memory, image: int, row: int, column: int, count: int, begin: Any, places: Memory) -> None:
     m = image * 9
     across_x, start_x = matrices[m], row_start(matrices, m, row)
     across_y, start_y = matrices[m + 3], row_start(matrices, m + 3, row)
     for k in range(np.uintp(count)):
         position = column + np.int64(k)
-        store_points(places, X + k, affine_coordinate(across_x, start_x, position))
-        store_points(places, Y + k, affine_coordinate(across_y, start_y, position))
+        store_points(places, X + begin + k, affine_coordinate(across_x, start_x, position))
+        store_points(places, Y + begin + k, affine_coordinate(across_y, start_y, position))
+
+
+@inlined
+def _joined_places(call: Call, matrices: Memory, image: int, column: int, count: int, places: Memory) -> None:
+    row, first, done = column // call.joined_width, column % call.joined_width, 0
+    while done < count:
+        part = min(call.joined_width - first, count - done)
+        _affine_places(matrices, image, row, first, part, np.uintp(done), places)
+        row, first, done = row + 1, 0, done + part
 
 
 @inlined
@@ -76,9 +90,10 @@ def _projective_places(matrices: Memory, image: int, row: int, column: int, coun
     across_w, start_w = matrices[m + 6], row_start(matrices, m + 6, row)
     for k in range(np.uintp(count)):
         position = column + np.int64(k)
-        w = affine_coordinate(across_w, start_w, position)  # zero on the horizon: x and y are then not finite
-        store_points(places, X + k, affine_coordinate(across_x, start_x, position) / w)
-        store_points(places, Y + k, affine_coordinate(across_y, start_y, position) / w)
+        # One division instead of two; w is zero on the horizon: x and y are then not finite.
+        per_w = 1.0 / affine_coordinate(across_w, start_w, position)
+        store_points(places, X + k, affine_coordinate(across_x, start_x, position) * per_w)
+        store_points(places, Y + k, affine_coordinate(across_y, start_y, position) * per_w)
 
 
 @inlined
@@ -116,6 +131,9 @@ def fold_places(call: Call, count: int, places: Memory) -> None:
     for axis in range(2):
         first = np.uintp(axis * BLOCK)
         last = np.float64((call.height if axis else call.width) - 1)
+        if call.padding == WRAP:
+            _wrap(first, count, last + 1.0, places)
+            continue
         if call.padding == REFLECTION:
             span = max(last - 2.0 * low, 0.5)  # a one-pixel axis has nothing to reflect in; the clamp decides
             if call.mapping == GRID_FLOAT32:
@@ -132,6 +150,15 @@ def _reflect(first: Any, count: int, low: Any, period: Any, places: Memory) -> N
         distance = abs(like(low, load_points(places, first + k)) - low)
         distance -= period * np.floor(distance / period)
         store_points(places, first + k, np.float64(low + min(distance, period - distance)))
+
+
+@inlined
+def _wrap(first: Any, count: int, size: Any, places: Memory) -> None:
+    """Bring one axis into [0, size); what is not finite, and what rounds to size, to 0."""
+    for k in range(np.uintp(count)):
+        position = load_points(places, first + k)
+        position -= size * np.floor(position / size)
+        store_points(places, first + k, position if (position >= 0.0) & (position < size) else 0.0)
 
 
 @inlined

@@ -36,6 +36,12 @@ def inlined(function: _Function) -> _Function:
     return compiled
 
 
+def hot(function: _Function) -> _Function:
+    """Compile *function* into the loops that call it, however large it is: a call would reload all that it needs."""
+    compiled: _Function = numba.njit(forceinline=True, **_OPTIONS, **_NO_WRAPPERS)(function)
+    return compiled
+
+
 def kernel(function: _Function) -> _Function:
     """Compile *function* when `native` asks for it."""
     wrappers: dict[str, Any] = {} if CHECKED else _NO_WRAPPERS

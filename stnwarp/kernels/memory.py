@@ -38,7 +38,7 @@ def _tag(builder: Any, instruction: Any, kind: str) -> None:
 def _loader(kind: str) -> Callable[..., Any]:
     def load(typingctx: Any, memory: Any, index: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            loaded = builder.load(builder.gep(args[0], [args[1]]))
+            loaded = builder.load(builder.gep(args[0], [args[1]], inbounds=True))
             _tag(builder, loaded, kind)
             return loaded
 
@@ -50,7 +50,7 @@ def _loader(kind: str) -> Callable[..., Any]:
 def _storer(kind: str) -> Callable[..., Any]:
     def store(typingctx: Any, memory: Any, index: Any, value: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            _tag(builder, builder.store(args[2], builder.gep(args[0], [args[1]])), kind)
+            _tag(builder, builder.store(args[2], builder.gep(args[0], [args[1]], inbounds=True)), kind)
             return context.get_dummy_value()
 
         return types.void(memory, types.uintp, memory.dtype), codegen
@@ -61,7 +61,7 @@ def _storer(kind: str) -> Callable[..., Any]:
 def _word_loader(word: Any) -> Callable[..., Any]:
     def load(typingctx: Any, memory: Any, index: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            start = builder.gep(builder.bitcast(args[0], ir.IntType(8).as_pointer()), [args[1]])
+            start = builder.gep(builder.bitcast(args[0], ir.IntType(8).as_pointer()), [args[1]], inbounds=True)
             loaded = builder.load(builder.bitcast(start, ir.IntType(word.bitwidth).as_pointer()), align=1)
             _tag(builder, loaded, "source")
             return loaded
@@ -71,12 +71,103 @@ def _word_loader(word: Any) -> Callable[..., Any]:
     return intrinsic(load)  # type: ignore[no-any-return]
 
 
+def _word_storer() -> Callable[..., Any]:
+    def store(typingctx: Any, memory: Any, index: Any, value: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            at = builder.bitcast(builder.gep(args[0], [args[1]], inbounds=True), ir.IntType(32).as_pointer())
+            _tag(builder, builder.store(args[2], at, align=1), "output")
+            return context.get_dummy_value()
+
+        return types.void(memory, types.uintp, types.uint32), codegen
+
+    return intrinsic(store)  # type: ignore[no-any-return]
+
+
+def _pair_storer() -> Callable[..., Any]:
+    """A store of two words at once. A vector among scalars keeps LLVM from making gathers and scatters of the loop
+    around it, which on some processors take longer than the loads and stores one by one.
+    """
+    word, lane = ir.IntType(64), ir.IntType(32)
+
+    def store(typingctx: Any, memory: Any, index: Any, a: Any, b: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            words = ir.Constant(ir.VectorType(word, 2), ir.Undefined)
+            words = builder.insert_element(words, args[2], lane(0))
+            words = builder.insert_element(words, args[3], lane(1))
+            at = builder.bitcast(builder.gep(args[0], [args[1]], inbounds=True), words.type.as_pointer())
+            _tag(builder, builder.store(words, at, align=4), "points")
+            return context.get_dummy_value()
+
+        return types.void(memory, types.uintp, types.uint64, types.uint64), codegen
+
+    return intrinsic(store)  # type: ignore[no-any-return]
+
+
+def _prefetcher(write: int) -> Callable[..., Any]:
+    def prefetch(typingctx: Any, memory: Any, index: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            number, byte = ir.IntType(32), ir.IntType(8).as_pointer()
+            kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+            function = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
+            where = builder.bitcast(builder.gep(args[0], [args[1]]), byte)
+            builder.call(function, [where, number(write), number(3), number(1)])
+            return context.get_dummy_value()
+
+        return types.void(memory, types.uintp), codegen
+
+    return intrinsic(prefetch)  # type: ignore[no-any-return]
+
+
+def _plain_prefetch(memory: Any, index: Any) -> None:
+    pass
+
+
+def _pair_loader() -> Callable[..., Any]:
+    def load(typingctx: Any, memory: Any, index: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            start = builder.bitcast(builder.gep(args[0], [args[1]], inbounds=True), ir.IntType(64).as_pointer())
+            loaded = builder.load(start, align=4)
+            _tag(builder, loaded, "source")
+            return loaded
+
+        return types.uint64(memory, types.uintp), codegen
+
+    return intrinsic(load)  # type: ignore[no-any-return]
+
+
+def _reinterpreter(argument: Any, result: Any, to: Any) -> Callable[..., Any]:
+    def reinterpret(typingctx: Any, value: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return builder.bitcast(args[0], to)
+
+        return result(argument), codegen
+
+    return intrinsic(reinterpret)  # type: ignore[no-any-return]
+
+
 def _plain_load(memory: Any, index: Any) -> Any:
     return memory[index]
 
 
 def _plain_store(memory: Any, index: Any, value: Any) -> None:
     memory[index] = value
+
+
+def _plain_load_pair(memory: Any, index: Any) -> Any:
+    left, right = as_word(memory[index]), as_word(memory[index + np.uintp(1)])
+    return np.uint64(left) | np.uint64(right) << np.uint64(32)
+
+
+def _plain_as_float(word: Any) -> Any:
+    return np.uint32(word).view(np.float32)
+
+
+def _plain_as_word(value: Any) -> Any:
+    return np.float32(value).view(np.uint32)
+
+
+def _plain_load_word16(memory: Any, index: Any) -> Any:
+    return np.uint16(memory[index]) | np.uint16(memory[index + np.uintp(1)]) << np.uint16(8)
 
 
 def _plain_load_word32(memory: Any, index: Any) -> Any:
@@ -93,17 +184,48 @@ def _plain_load_word64(memory: Any, index: Any) -> Any:
     return word
 
 
+def _plain_store_word32(memory: Any, index: Any, value: Any) -> None:
+    for byte in range(np.uintp(4)):
+        memory[index + np.uintp(byte)] = np.uint8((value >> np.uint32(8 * byte)) & np.uint32(255))
+
+
+def _plain_store_words64(memory: Any, index: Any, a: Any, b: Any) -> None:
+    low, high = np.uint64(0xFFFFFFFF), np.uint64(32)
+    memory[index], memory[index + np.uintp(1)] = np.uint32(a & low), np.uint32(a >> high)
+    memory[index + np.uintp(2)], memory[index + np.uintp(3)] = np.uint32(b & low), np.uint32(b >> high)
+
+
+# as_float(uint32), as_word(float32): the same bits under the other type
+if PLAIN:
+    as_float, as_word = _plain_as_float, _plain_as_word
+else:
+    as_float = _reinterpreter(types.uint32, types.float32, ir.FloatType())
+    as_word = _reinterpreter(types.float32, types.uint32, ir.IntType(32))
+
 if PLAIN or CHECKED:
     load_source = load_points = load_pixels = inlined(_plain_load)
     store_points = store_pixels = store_output = inlined(_plain_store)
-    load_word32, load_word64 = inlined(_plain_load_word32), inlined(_plain_load_word64)
+    load_word16, load_word32 = inlined(_plain_load_word16), inlined(_plain_load_word32)
+    load_word64, load_pair = inlined(_plain_load_word64), inlined(_plain_load_pair)
+    prefetch_source = prefetch_output = inlined(_plain_prefetch)
+    store_word32 = inlined(_plain_store_word32)
+    store_words64 = inlined(_plain_store_words64)
 else:
     # load(memory, index) -> element
     load_source, load_points, load_pixels = _loader("source"), _loader("points"), _loader("pixels")
     # store(memory, index, value)
     store_points, store_pixels, store_output = _storer("points"), _storer("pixels"), _storer("output")
-    # load(memory of bytes, index) -> the four or eight bytes from there on, at any alignment, low byte first
-    load_word32, load_word64 = _word_loader(types.uint32), _word_loader(types.uint64)
+    # load(memory of bytes, index) -> the two, four or eight bytes from there on, at any alignment, low byte first
+    load_word16, load_word32 = _word_loader(types.uint16), _word_loader(types.uint32)
+    load_word64 = _word_loader(types.uint64)
+    # load(memory of float32, index) -> the numbers at index and index + 1 as one word, the first in the low half
+    load_pair = _pair_loader()
+    # prefetch(memory, index): ask for the line of that element, which need not exist, to read it or to write it
+    prefetch_source, prefetch_output = _prefetcher(0), _prefetcher(1)
+    # store(memory of bytes, index, word): four bytes at any alignment, the low one first
+    store_word32 = _word_storer()
+    # store(memory of 32-bit words, index, two 64-bit words): low half first
+    store_words64 = _pair_storer()
 
 
 def store_rounded(memory: Any, index: Any, value: Any) -> None:

@@ -8,6 +8,7 @@ import importlib
 import os
 import sys
 import threading
+from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -15,19 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stnwarp.kernels.machine import target_machine
 from stnwarp.kernels.object_cache import from_cache, to_cache
 
-_Pointers = Callable[..., int]
+_Function = Callable[[int], None]
 
 _compile_listeners: list[Callable[[str], None]] = []
 _engines: list[Any] = []  # the machine code lives as long as these
 _loading = threading.RLock()  # LLVM is asked for one thing at a time
-
-# Where a compiled function writes its result (nothing) and an error (there are none); kept alive for good.
-_cells = (ctypes.c_void_p * 2)()
-_RESULT, _ERROR = ctypes.addressof(_cells), ctypes.addressof(_cells) + ctypes.sizeof(ctypes.c_void_p)
 
 
 def _unlock_in_child() -> None:
@@ -53,6 +51,22 @@ def told_of_compiling(listener: Callable[[str], None]) -> Iterator[None]:
         _compile_listeners.remove(listener)
 
 
+class Held:
+    """Arrays that are handed over again and again, one after the other; their addresses are looked up once."""
+
+    def __init__(self, *arrays: NDArray[np.generic]) -> None:
+        self.arrays = arrays
+        self.types = "".join(array.dtype.char for array in arrays)
+        self.addresses = [array.__array_interface__["data"][0] for array in arrays]
+
+
+def _spread(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """*arguments* with the arrays that are held in their places."""
+    return tuple(
+        one for argument in arguments for one in (argument.arrays if isinstance(argument, Held) else (argument,))
+    )
+
+
 class Native:
     """The kernel *name* of `stnwarp.kernels.`*module*; called with its arguments, arrays as arrays.
 
@@ -61,12 +75,12 @@ class Native:
 
     def __init__(self, module: str, name: str) -> None:
         self._module, self.name = f"stnwarp.kernels.{module}", name
-        self._loaded: dict[str, _Pointers] = {}
+        self._loaded: dict[str, _Function] = {}
 
     def __call__(self, *arguments: Any) -> None:
         """Run the kernel, without the interpreter's lock."""
         if _runs_in_python():
-            getattr(importlib.import_module(self._module), self.name)(*arguments)
+            getattr(importlib.import_module(self._module), self.name)(*_spread(arguments))
             return
         types = ""  # of the arrays, by NumPy's letters: their names take longer to find than a small image to sample
         flat: list[int] = []
@@ -74,19 +88,23 @@ class Native:
             if isinstance(argument, np.ndarray):
                 types += argument.dtype.char
                 flat.append(argument.__array_interface__["data"][0])
+            elif isinstance(argument, Held):
+                types += argument.types
+                flat += argument.addresses
             elif isinstance(argument, tuple):
-                flat.extend(argument)
+                flat += argument
             else:
                 flat.append(argument)
-        function = self._loaded.get(types) or self._load(types, arguments)
-        function(_RESULT, _ERROR, *flat)
+        function = self._loaded.get(types) or self._load(types, _spread(arguments))
+        handed = array("q", flat)
+        function(handed.buffer_info()[0])
 
     @property
     def specialisations(self) -> list[str]:
         """The types of arrays this kernel has been loaded for in this process."""
         return list(self._loaded)
 
-    def _load(self, types: str, arguments: tuple[Any, ...]) -> _Pointers:
+    def _load(self, types: str, arguments: tuple[Any, ...]) -> _Function:
         with _loading:
             if types not in self._loaded:
                 file = f"{self.name}-{types}.o"
@@ -96,8 +114,7 @@ class Native:
                         listener(self.name)
                     found = self._compile(arguments)
                     to_cache(file, found)
-                count = sum(len(a) if isinstance(a, tuple) else 1 for a in arguments)
-                self._loaded[types] = _link(*found, count)
+                self._loaded[types] = _link(*found)
             return self._loaded[types]
 
     def _compile(self, arguments: tuple[Any, ...]) -> tuple[str, bytes]:
@@ -121,8 +138,8 @@ def _runs_in_python() -> bool:
     return jit.PLAIN or jit.CHECKED
 
 
-def _link(symbol: str, code: bytes, count: int) -> _Pointers:
-    """The function *symbol* of *code*, which takes *count* addresses and whole numbers of 64 bits."""
+def _link(symbol: str, code: bytes) -> _Function:
+    """The function *symbol* of *code*, which takes the address of its arguments."""
     import llvmlite.binding as llvm
 
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine())
@@ -132,5 +149,4 @@ def _link(symbol: str, code: bytes, count: int) -> _Pointers:
     address = engine.get_function_address(symbol)
     if not address:
         raise RuntimeError(f"the object code of {symbol} does not hold it")
-    prototype = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_int64] * (count + 2))
-    return prototype(address)
+    return ctypes.CFUNCTYPE(None, ctypes.c_int64)(address)

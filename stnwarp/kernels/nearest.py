@@ -1,12 +1,18 @@
-"""Nearest-neighbour sampling of any dtype, channel count and layout: values are copied, never computed."""
+"""Nearest-neighbour sampling: values are copied, never computed.
+
+Pixels whose bytes lie side by side are copied whole: the caller hands over those of 1, 2, 4 and 8 bytes as one unsigned
+integer each, and `nearest_rgb_rows` takes those of three bytes. The fill comes in the type of the pixels.
+"""
+
+from typing import Any
 
 import numpy as np
 
-from stnwarp.kernels.blocks import FIRST, LEFT_WEIGHT, OUTSIDE, Call, Memory
+from stnwarp.kernels.blocks import FIRST, INSIDE, LEFT_WEIGHT, OUTSIDE, Call, Memory
 from stnwarp.kernels.coordinates import fold_places, generate_places
 from stnwarp.kernels.jit import inlined, kernel
-from stnwarp.kernels.memory import load_points, load_source, store_output, store_rounded
-from stnwarp.kernels.neighbours import fill_pixels, locate_nearest
+from stnwarp.kernels.memory import load_points, load_source, load_word32, store_output, store_word32
+from stnwarp.kernels.neighbours import locate_nearest, locate_nearest_inside
 from stnwarp.kernels.regions import block_at, output_offset, row_edges
 
 
@@ -29,31 +35,75 @@ def nearest_rows(
     for index in range(start, stop):
         image, row = index // call.output_height, index % call.output_height
         edges = row_edges(call, matrices, image, row, 0)
-        column = 0
+        column = int(np.int64(0))
         while column < call.output_width:
             count, region = block_at(column, edges, call.output_width)
-            if region == OUTSIDE:
-                fill_pixels(call, output, fill, image, row, column, count)
-            else:
-                generate_places(call, matrices, grid, image, row, column, count, places)
-                fold_places(call, count, places)
-                locate_nearest(call, image, count, places, offsets, weights)
-                _copy(source, output, call, fill, offsets, weights, image, row, column, count)
+            inside = 0
+            if region != OUTSIDE:
+                inside = _locate(call, matrices, grid, image, row, column, count, region, places, offsets, weights)
+                _copy(source, output, call, offsets, image, row, column, count)
+            if inside < count:
+                _fill(output, call, fill, weights, image, row, column, count, inside)
+            column += count
+
+
+@kernel
+def nearest_rgb_rows(
+    source: Memory,
+    output: Memory,
+    call: Call,
+    matrices: Memory,
+    grid: Memory,
+    fill: Memory,
+    places: Memory,
+    offsets: Memory,
+    weights: Memory,
+    pixels: Memory,
+    start: int,
+    stop: int,
+) -> None:
+    """The same for uint8 images (H, W, 3)."""
+    for index in range(start, stop):
+        image, row = index // call.output_height, index % call.output_height
+        edges = row_edges(call, matrices, image, row, 0)
+        column = int(np.int64(0))
+        while column < call.output_width:
+            count, region = block_at(column, edges, call.output_width)
+            inside = 0
+            if region != OUTSIDE:
+                inside = _locate(call, matrices, grid, image, row, column, count, region, places, offsets, weights)
+                _copy_rgb(source, output, call, offsets, np.uintp(output_offset(call, image, row, column)), count)
+            if inside < count:
+                _fill(output, call, fill, weights, image, row, column, count, inside)
             column += count
 
 
 @inlined
-def _copy(
-    source: Memory,
-    output: Memory,
+def _locate(
     call: Call,
-    fill: Memory,
-    offsets: Memory,
-    weights: Memory,
+    matrices: Memory,
+    grid: Memory,
     image: int,
     row: int,
     column: int,
     count: int,
+    region: int,
+    places: Memory,
+    offsets: Memory,
+    weights: Memory,
+) -> Any:
+    """Offsets, and how many places lie inside."""
+    if region == INSIDE:
+        locate_nearest_inside(call, matrices, image, row, column, count, offsets)
+        return count
+    generate_places(call, matrices, grid, image, row, column, count, places)
+    fold_places(call, count, places)
+    return locate_nearest(call, image, count, places, offsets, weights)
+
+
+@inlined
+def _copy(
+    source: Memory, output: Memory, call: Call, offsets: Memory, image: int, row: int, column: int, count: int
 ) -> None:
     step = np.uintp(call.output_column_stride)
     for channel in range(call.channels):
@@ -62,7 +112,39 @@ def _copy(
         for k in range(np.uintp(count)):
             at = np.uintp(load_points(offsets, FIRST + k)) + shift
             store_output(output, first + k * step, load_source(source, at))
+
+
+@inlined
+def _copy_rgb(source: Memory, output: Memory, call: Call, offsets: Memory, first: Any, count: int) -> None:
+    """Four bytes at a time: the fourth is overwritten by the next pixel, so the last pixel is copied by bytes."""
+    last = np.uintp(call.last_word + 4)
+    for k in range(np.uintp(count - 1)):
+        at = np.uintp(load_points(offsets, FIRST + k))
+        back = at - last if at > last else np.uintp(0)
+        word = load_word32(source, at - back) >> np.uint32(np.uintp(8) * back)
+        store_word32(output, first + np.uintp(3) * k, word)
+    at, end = np.uintp(load_points(offsets, FIRST + np.uintp(count - 1))), first + np.uintp(3 * (count - 1))
+    for channel in range(np.uintp(3)):
+        store_output(output, end + channel, load_source(source, at + channel))
+
+
+@inlined
+def _fill(
+    output: Memory,
+    call: Call,
+    fill: Memory,
+    weights: Memory,
+    image: int,
+    row: int,
+    column: int,
+    count: int,
+    inside: int,
+) -> None:
+    """Write the fill where LEFT_WEIGHT is 0; everywhere if nothing lies *inside*."""
+    step = np.uintp(call.output_column_stride)
+    for channel in range(call.channels):
+        first = np.uintp(output_offset(call, image, row, column) + channel * call.output_channel_stride)
         outside = load_source(fill, np.uintp(channel))
         for k in range(np.uintp(count)):
-            if load_points(weights, LEFT_WEIGHT + k) == 0:
-                store_rounded(output, first + k * step, outside)
+            if inside == 0 or load_points(weights, LEFT_WEIGHT + k) == 0:
+                store_output(output, first + k * step, outside)

@@ -1,9 +1,12 @@
 """From places to the pixels that are read: offsets of the neighbours and their weights, and the fill."""
 
+from typing import Any
+
 import numpy as np
 
 from stnwarp.kernels.arithmetic import as_weight, like
 from stnwarp.kernels.blocks import (
+    BLOCK,
     DOWN,
     FIRST,
     LEFT_WEIGHT,
@@ -11,15 +14,76 @@ from stnwarp.kernels.blocks import (
     OUTSIDE_WEIGHT,
     RIGHT,
     RIGHT_WEIGHT,
+    STEP,
+    STEP_X,
+    STEP_Y,
     UPPER_WEIGHT,
+    WRAP,
     Call,
     Memory,
     X,
     Y,
 )
+from stnwarp.kernels.coordinates import affine_coordinate, row_start
 from stnwarp.kernels.jit import inlined
 from stnwarp.kernels.memory import load_points, load_source, store_points, store_rounded
 from stnwarp.kernels.regions import output_offset
+
+# Images are smaller than this: a longer step leads out of them, and its table entry is not used.
+_FAR = 2.0**31
+
+
+@inlined
+def tabulate_steps(call: Call, matrices: Memory, image: int, offsets: Memory, weights: Memory) -> None:
+    """How far the places of an affine map move over 0, 1, 2, ... columns, as whole pixels and the rest.
+
+    STEP is the offset of the whole pixels; the rests, in [0, 1], go to STEP_X and STEP_Y. It is the same for every
+    block of an image.
+    """
+    m = image * 9
+    across, along = matrices[m], matrices[m + 3]
+    for k in range(np.uintp(min(BLOCK, call.output_width))):
+        x, y = across * np.float64(k), along * np.float64(k)
+        x, y = (x if abs(x) < _FAR else 0.0), (y if abs(y) < _FAR else 0.0)
+        column, line = np.floor(x), np.floor(y)
+        store_points(weights, STEP_X + k, x - column)
+        store_points(weights, STEP_Y + k, y - line)
+        store_points(offsets, STEP + k, np.int64(line) * call.row_stride + np.int64(column) * call.column_stride)
+
+
+@inlined
+def locate_steps(
+    call: Call, matrices: Memory, image: int, row: int, column: int, count: int, offsets: Memory, weights: Memory
+) -> None:
+    """`locate_inside` for the places of an affine map from (row, column) on, from the tabulated steps.
+
+    Fractions are added to fractions, so that they are as exact in the last column of a long row as in the first.
+    """
+    m = image * 9
+    x = affine_coordinate(matrices[m], row_start(matrices, m, row), column)
+    y = affine_coordinate(matrices[m + 3], row_start(matrices, m + 3, row), column)
+    left, top = np.floor(x), np.floor(y)
+    base = image * call.image_stride + np.int64(top) * call.row_stride + np.int64(left) * call.column_stride
+    first_across, first_along = as_weight(weights, x - left), as_weight(weights, y - top)
+    one = like(first_across, 1)
+    for k in range(np.uintp(count)):
+        across = first_across + load_points(weights, STEP_X + k)
+        along = first_along + load_points(weights, STEP_Y + k)
+        store_points(weights, RIGHT_WEIGHT + k, across - one if across >= one else across)
+        store_points(weights, LOWER_WEIGHT + k, along - one if along >= one else along)
+        offset = base + load_points(offsets, STEP + k)
+        offset += call.column_stride if across >= one else 0
+        offset += call.row_stride if along >= one else 0
+        store_points(offsets, FIRST + k, offset)
+
+
+@inlined
+def _offset(call: Call, column: Any, line: Any) -> Any:
+    """The offset of a pixel from its image's first, from whole float64 numbers.
+
+    Multiplied in float64, which is exact below 2**53 and faster than with integers of 64 bits.
+    """
+    return np.int64(line * np.float64(call.row_stride) + column * np.float64(call.column_stride))
 
 
 @inlined
@@ -31,7 +95,7 @@ def locate_inside(call: Call, image: int, count: int, places: Memory, offsets: M
         column, line = np.floor(x), np.floor(y)
         store_points(weights, RIGHT_WEIGHT + k, x - column)
         store_points(weights, LOWER_WEIGHT + k, y - line)
-        offset = base + np.int64(line) * call.row_stride + np.int64(column) * call.column_stride
+        offset = base + _offset(call, column, line)
         store_points(offsets, FIRST + k, offset)
 
 
@@ -39,6 +103,8 @@ def locate_inside(call: Call, image: int, count: int, places: Memory, offsets: M
 def locate_anywhere(call: Call, image: int, count: int, places: Memory, offsets: Memory, weights: Memory) -> None:
     """Offsets and weights of any places, NaN and infinity included: a neighbour outside has weight 0."""
     right, bottom = np.float64(call.width - 1), np.float64(call.height - 1)
+    wraps = call.padding == WRAP
+    behind_right, behind_bottom = (0.0, 0.0) if wraps else (right, bottom)
     base = image * call.image_stride
     for k in range(np.uintp(count)):
         x, y = load_points(places, X + k), load_points(places, Y + k)
@@ -48,32 +114,96 @@ def locate_anywhere(call: Call, image: int, count: int, places: Memory, offsets:
         across, along = as_weight(weights, x - column), as_weight(weights, y - line)
         left, upper, zero = like(across, 1) - across, like(along, 1) - along, like(across, 0)
         store_points(weights, LEFT_WEIGHT + k, left if column >= 0.0 else zero)
-        store_points(weights, RIGHT_WEIGHT + k, across if column < right else zero)
+        store_points(weights, RIGHT_WEIGHT + k, across if wraps | (column < right) else zero)
         store_points(weights, UPPER_WEIGHT + k, upper if line >= 0.0 else zero)
-        store_points(weights, LOWER_WEIGHT + k, along if line < bottom else zero)
+        store_points(weights, LOWER_WEIGHT + k, along if wraps | (line < bottom) else zero)
         # Not as one minus the weights above, whose rounding would let a little of the fill into the image.
-        missing_x = (zero if column >= 0.0 else left) + (zero if column < right else across)
-        missing_y = (zero if line >= 0.0 else upper) + (zero if line < bottom else along)
+        missing_x = (zero if column >= 0.0 else left) + (zero if wraps | (column < right) else across)
+        missing_y = (zero if line >= 0.0 else upper) + (zero if wraps | (line < bottom) else along)
         store_points(weights, OUTSIDE_WEIGHT + k, missing_x + missing_y - missing_x * missing_y)
-        near_column, near_line = np.int64(max(column, 0.0)), np.int64(max(line, 0.0))
-        far_column, far_line = np.int64(min(column + 1.0, right)), np.int64(min(line + 1.0, bottom))
-        store_points(offsets, FIRST + k, base + near_line * call.row_stride + near_column * call.column_stride)
-        store_points(offsets, RIGHT + k, (far_column - near_column) * call.column_stride)
-        store_points(offsets, DOWN + k, (far_line - near_line) * call.row_stride)
+        near_column, near_line = max(column, 0.0), max(line, 0.0)
+        far_column = column + 1.0 if column < right else behind_right
+        far_line = line + 1.0 if line < bottom else behind_bottom
+        store_points(offsets, FIRST + k, base + _offset(call, near_column, near_line))
+        store_points(offsets, RIGHT + k, _offset(call, far_column - near_column, 0.0))
+        store_points(offsets, DOWN + k, _offset(call, 0.0, far_line - near_line))
 
 
 @inlined
-def locate_nearest(call: Call, image: int, count: int, places: Memory, offsets: Memory, weights: Memory) -> None:
-    """Offset of the nearest pixel, halves to even; LEFT_WEIGHT is 0 where it lies outside, else 1."""
+def locate_pairs(call: Call, image: int, count: int, places: Memory, offsets: Memory, weights: Memory) -> None:
+    """`locate_anywhere` for images of at least 2x2 that are not wrapped: the four pixels from FIRST on always exist.
+
+    Beyond the rim they are the nearest four, and the weights those of the hats that stand on them.
+    """
     right, bottom = np.float64(call.width - 1), np.float64(call.height - 1)
-    base = image * call.image_stride
+    base, one, zero = image * call.image_stride, as_weight(weights, 1), as_weight(weights, 0)
+    for k in range(np.uintp(count)):
+        x, y = load_points(places, X + k), load_points(places, Y + k)
+        column, line = _first_of_pair(x, right), _first_of_pair(y, bottom)
+        across, along = as_weight(weights, x - column), as_weight(weights, y - line)
+        left, upper = _hat(one - across, one + across, zero), _hat(one - along, one + along, zero)
+        after, below = _hat(across, one + one - across, zero), _hat(along, one + one - along, zero)
+        store_points(weights, LEFT_WEIGHT + k, left)
+        store_points(weights, RIGHT_WEIGHT + k, after)
+        store_points(weights, UPPER_WEIGHT + k, upper)
+        store_points(weights, LOWER_WEIGHT + k, below)
+        # Inside not as a sum, whose rounding would let a little of the fill into the image.
+        covered_x = one if (x >= 0.0) & (x <= right) else left + after
+        covered_y = one if (y >= 0.0) & (y <= bottom) else upper + below
+        store_points(weights, OUTSIDE_WEIGHT + k, one - covered_x * covered_y)
+        offset = base + _offset(call, column, line)
+        store_points(offsets, FIRST + k, offset)
+
+
+@inlined
+def _first_of_pair(position: Any, last: Any) -> Any:
+    """The whole number from 0 to *last* - 1 next below *position*; written so that NaN gives 0."""
+    whole = np.floor(position)
+    whole = whole if whole > 0.0 else 0.0
+    return whole if whole < last - 1.0 else last - 1.0
+
+
+@inlined
+def _hat(rising: Any, falling: Any, zero: Any) -> Any:
+    height = rising if rising < falling else falling
+    return height if height > zero else zero
+
+
+@inlined
+def locate_nearest(call: Call, image: int, count: int, places: Memory, offsets: Memory, weights: Memory) -> Any:
+    """Offset of the nearest pixel, halves to even; LEFT_WEIGHT is 0 where it lies outside, else 1.
+
+    Returns how many lie inside.
+    """
+    right, bottom = np.float64(call.width - 1), np.float64(call.height - 1)
+    base, wraps = image * call.image_stride, call.padding == WRAP
+    within: Any = 0
     for k in range(np.uintp(count)):
         column, line = np.rint(load_points(places, X + k)), np.rint(load_points(places, Y + k))
+        column = 0.0 if wraps & (column > right) else column
+        line = 0.0 if wraps & (line > bottom) else line
         inside = (column >= 0.0) & (column <= right) & (line >= 0.0) & (line <= bottom)
+        within += inside
         column, line = (column if inside else 0.0), (line if inside else 0.0)
         store_points(weights, LEFT_WEIGHT + k, 1.0 if inside else 0.0)
-        offset = base + np.int64(line) * call.row_stride + np.int64(column) * call.column_stride
+        offset = base + _offset(call, column, line)
         store_points(offsets, FIRST + k, offset)
+    return within
+
+
+@inlined
+def locate_nearest_inside(
+    call: Call, matrices: Memory, image: int, row: int, column: int, count: int, offsets: Memory
+) -> None:
+    """Offset of the nearest pixel for the places of an affine map from (row, column) on, all of which lie inside."""
+    m = image * 9
+    across_x, start_x = matrices[m], row_start(matrices, m, row)
+    across_y, start_y = matrices[m + 3], row_start(matrices, m + 3, row)
+    base = image * call.image_stride
+    for k in range(np.uintp(count)):
+        position = column + np.int64(k)
+        x, y = affine_coordinate(across_x, start_x, position), affine_coordinate(across_y, start_y, position)
+        store_points(offsets, FIRST + k, base + _offset(call, np.rint(x), np.rint(y)))
 
 
 @inlined

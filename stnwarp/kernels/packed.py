@@ -1,38 +1,53 @@
 """Bilinear sampling of uint8 pictures with 1, 2, 3 or 4 interleaved channels, a whole pixel at a time.
 
-One load at an unaligned byte offset takes two neighbouring pixels (of 3 or 4 channels: 64 bits, of 1 or 2: 32 bits);
-they are unpacked with shifts, blended in float32 lanes, packed into one word a pixel, and narrowed to bytes in a
-second loop. A load may reach past the two pixels; the margins keep the last one of a row inside the row.
+Neighbours come as words (see `words`), are blended in float32 lanes, packed into one word a pixel, and narrowed to
+bytes in a loop of their own. A word of eight bytes reaches past two pixels of three bytes; the margin keeps it inside
+the row.
 """
 
 from typing import Any
 
 import numpy as np
 
-from stnwarp.kernels.bilinear import blend_rim
 from stnwarp.kernels.blocks import (
-    FIRST,
+    AFFINE,
+    GROUP,
     INSIDE,
+    LEFT_WEIGHT,
     LOWER_WEIGHT,
+    LOWER_WORDS,
     OUTSIDE,
+    OUTSIDE_WEIGHT,
     RIGHT_WEIGHT,
     RIM,
-    UNKNOWN,
+    UPPER_WEIGHT,
+    UPPER_WORDS,
     Call,
     Memory,
 )
-from stnwarp.kernels.coordinates import generate_places
-from stnwarp.kernels.jit import inlined, kernel
+from stnwarp.kernels.jit import hot, inlined, kernel
+from stnwarp.kernels.locating import locate_block
 from stnwarp.kernels.memory import (
+    as_float,
+    as_word,
     load_pixels,
     load_points,
-    load_word32,
-    load_word64,
+    load_source,
     store_output,
     store_pixels,
+    store_word32,
 )
-from stnwarp.kernels.neighbours import locate_inside
-from stnwarp.kernels.regions import block_at, output_offset, region_of, row_edges
+from stnwarp.kernels.neighbours import locate_pairs, tabulate_steps
+from stnwarp.kernels.regions import block_at, output_offset, row_edges
+from stnwarp.kernels.words import collect_bytes, collect_last_words, collect_long_words, collect_words, fill_up_groups
+
+# Bytes become float32 without a conversion: put behind the sign and exponent of 256, they are 256 + byte. Means of such
+# numbers are too large by 256 and exact to 2**-15; adding 1.5 * 2**23 rounds them to whole numbers, half to even, which
+# the low bits of the sum then hold.
+_BIAS = np.uint32(0x43800000)
+_PLACE = np.uint32(0x007F8000)
+_ROUNDING = np.float32(12582912.0)
+_BYTE = np.uint32(255)
 
 
 @kernel
@@ -128,27 +143,65 @@ def _rows(
     channels: int,
 ) -> None:
     # channels is a literal wherever this is inlined: what belongs to other numbers of channels is left out.
-    margin = 2 if channels == 1 else (1 if channels == 3 else 0)
+    margin = 1 if channels == 3 else 0
+    known = -1
     for index in range(start, stop):
         image, row = index // call.output_height, index % call.output_height
+        if image != known and call.mapping == AFFINE:
+            tabulate_steps(call, matrices, image, offsets, weights)
+            known = image
         edges = row_edges(call, matrices, image, row, margin)
-        column = 0
+        column = int(np.int64(0))  # a literal would have everything compiled once more
         while column < call.output_width:
             count, region = block_at(column, edges, call.output_width)
-            if region != OUTSIDE:
-                generate_places(call, matrices, grid, image, row, column, count, places)
-            if region == UNKNOWN:
-                region = region_of(call, count, places, margin)
-            if region == RIM:
-                blend_rim(source, output, call, fill, places, offsets, weights, image, row, column, count)
+            region = locate_block(
+                call, matrices, grid, image, row, column, count, region, margin, places, offsets, weights
+            )
+            # INSIDE and RIM are literals for what is compiled into each branch.
+            if region == OUTSIDE:
+                _fill(fill, pixels, count, channels)
+            elif region == INSIDE:
+                _sample(source, call, fill, offsets, weights, pixels, count, INSIDE, channels)
             else:
-                if region == INSIDE:
-                    locate_inside(call, image, count, places, offsets, weights)
-                    _blend(source, np.uintp(call.row_stride), offsets, weights, pixels, count, channels)
-                else:
-                    _fill(fill, pixels, count, channels)
-                _unpack(output, np.uintp(output_offset(call, image, row, column)), pixels, count, channels)
+                locate_pairs(call, image, count, places, offsets, weights)
+                _sample(source, call, fill, offsets, weights, pixels, count, RIM, channels)
+            _unpack(output, np.uintp(output_offset(call, image, row, column)), pixels, count, channels)
             column += count
+
+
+@inlined
+def _sample(
+    source: Memory,
+    call: Call,
+    fill: Memory,
+    offsets: Memory,
+    weights: Memory,
+    pixels: Memory,
+    count: int,
+    region: int,
+    channels: int,
+) -> None:
+    groups, length = fill_up_groups(offsets, count), np.uintp(GROUP)
+    for group in range(groups + np.uintp(1)):
+        if group < groups:
+            _collect(source, call, offsets, pixels, group * length, region, channels)
+        if group > np.uintp(0):
+            _blend(fill, weights, pixels, (group - np.uintp(1)) * length, region, channels)
+
+
+@hot
+def _collect(
+    source: Memory, call: Call, offsets: Memory, pixels: Memory, begin: Any, region: int, channels: int
+) -> None:
+    down = np.uintp(call.row_stride)
+    if channels == 1:
+        collect_bytes(source, down, offsets, pixels, begin)
+    elif channels == 2:
+        collect_words(source, down, offsets, pixels, begin)
+    elif channels == 3 and region != INSIDE:
+        collect_last_words(source, down, offsets, pixels, begin, np.uintp(call.last_word))
+    else:
+        collect_long_words(source, down, offsets, pixels, begin)
 
 
 @inlined
@@ -160,102 +213,75 @@ def _fill(fill: Memory, pixels: Memory, count: int, channels: int) -> None:
         store_pixels(pixels, k, word)
 
 
+@hot
+def _blend(fill: Memory, weights: Memory, pixels: Memory, begin: Any, region: int, channels: int) -> None:
+    for place in range(np.uintp(GROUP)):
+        k, word = begin + place, np.uint32(0)
+        for channel in range(channels):
+            a, b, c, d = _corners(pixels, k, channel, channels)
+            if region == INSIDE:
+                across, along = load_points(weights, RIGHT_WEIGHT + k), load_points(weights, LOWER_WEIGHT + k)
+                value = _mix(a, b, c, d, across, along)
+            else:
+                value = _mix_rim(a, b, c, d, weights, k, load_source(fill, np.uintp(channel)))
+            word |= value << np.uint32(8 * channel)
+        store_pixels(pixels, k, word)
+
+
 @inlined
-def _blend(
-    source: Memory, down: Any, offsets: Memory, weights: Memory, pixels: Memory, count: int, channels: int
-) -> None:
+def _corners(pixels: Memory, k: Any, channel: int, channels: int) -> tuple[Any, Any, Any, Any]:
+    """The four neighbours in one channel, biased."""
     if channels == 1:
-        _blend_gray(source, down, offsets, weights, pixels, count)
-    elif channels == 2:
-        _blend_two(source, down, offsets, weights, pixels, count)
-    elif channels == 3:
-        _blend_rgb(source, down, offsets, weights, pixels, count)
-    else:
-        _blend_four(source, down, offsets, weights, pixels, count)
+        word = load_points(pixels, UPPER_WORDS + k)
+        return _biased(word, 0), _biased(word, 8), _biased(word, 16), _biased(word, 24)
+    first = np.uintp(2) * k
+    left, right = load_points(pixels, UPPER_WORDS + first), load_points(pixels, UPPER_WORDS + first + np.uintp(1))
+    shift = 8 * channel
+    if channels == 2:
+        return _biased(left, shift), _biased(left, shift + 16), _biased(right, shift), _biased(right, shift + 16)
+    lower = load_points(pixels, LOWER_WORDS + first)
+    lower_right = load_points(pixels, LOWER_WORDS + first + np.uintp(1))
+    if channels == 4:
+        return _biased(left, shift), _biased(right, shift), _biased(lower, shift), _biased(lower_right, shift)
+    if channel == 0:
+        return _biased(left, 0), _biased(left, 24), _biased(lower, 0), _biased(lower, 24)
+    # The second pixel's second channel opens the second word.
+    behind = shift - 8
+    return _biased(left, shift), _biased(right, behind), _biased(lower, shift), _biased(lower_right, behind)
 
 
 @inlined
-def _byte(word: Any, shift: int) -> Any:
-    # By way of int32, whose conversion to float32 is one instruction in every vector extension.
-    return np.float32(np.int32((word >> np.uint32(shift)) & np.uint32(255)))
+def _biased(word: Any, at: int) -> Any:
+    moved = word << np.uint32(15 - at) if at < 15 else word >> np.uint32(at - 15)
+    return as_float((moved & _PLACE) | _BIAS)
 
 
 @inlined
 def _mix(a: Any, b: Any, c: Any, d: Any, across: Any, along: Any) -> Any:
-    upper = a + across * (b - a)
-    lower = c + across * (d - c)
-    return np.uint32(np.int32(np.rint(upper + along * (lower - upper))))
+    both = across * along
+    value = a * ((np.float32(1) - across) - (along - both)) + b * (across - both)
+    value += c * (along - both) + d * both
+    return as_word(value + _ROUNDING) & _BYTE
 
 
 @inlined
-def _channel(left: Any, right: Any, lower_left: Any, lower_right: Any, shift: int, across: Any, along: Any) -> Any:
-    value = _mix(
-        _byte(left, shift),
-        _byte(right, shift),
-        _byte(lower_left, shift),
-        _byte(lower_right, shift),
-        across,
-        along,
-    )
-    return value << np.uint32(shift)
-
-
-@inlined
-def _blend_gray(source: Memory, down: Any, offsets: Memory, weights: Memory, pixels: Memory, count: int) -> None:
-    for k in range(np.uintp(count)):
-        at = np.uintp(load_points(offsets, FIRST + k))
-        across, along = load_points(weights, RIGHT_WEIGHT + k), load_points(weights, LOWER_WEIGHT + k)
-        upper, lower = load_word32(source, at), load_word32(source, at + down)
-        eight = np.uint32(8)
-        store_pixels(pixels, k, _channel(upper, upper >> eight, lower, lower >> eight, 0, across, along))
-
-
-@inlined
-def _blend_two(source: Memory, down: Any, offsets: Memory, weights: Memory, pixels: Memory, count: int) -> None:
-    for k in range(np.uintp(count)):
-        at = np.uintp(load_points(offsets, FIRST + k))
-        across, along = load_points(weights, RIGHT_WEIGHT + k), load_points(weights, LOWER_WEIGHT + k)
-        a, c = load_word32(source, at), load_word32(source, at + down)
-        b, d = a >> np.uint32(16), c >> np.uint32(16)
-        pixel = _channel(a, b, c, d, 0, across, along) | _channel(a, b, c, d, 8, across, along)
-        store_pixels(pixels, k, pixel)
-
-
-@inlined
-def _blend_rgb(source: Memory, down: Any, offsets: Memory, weights: Memory, pixels: Memory, count: int) -> None:
-    for k in range(np.uintp(count)):
-        at = np.uintp(load_points(offsets, FIRST + k))
-        across, along = load_points(weights, RIGHT_WEIGHT + k), load_points(weights, LOWER_WEIGHT + k)
-        upper, lower = load_word64(source, at), load_word64(source, at + down)
-        a, b = (
-            np.uint32(upper & np.uint64(0xFFFFFF)),
-            np.uint32((upper >> np.uint64(24)) & np.uint64(0xFFFFFF)),
-        )
-        c, d = (
-            np.uint32(lower & np.uint64(0xFFFFFF)),
-            np.uint32((lower >> np.uint64(24)) & np.uint64(0xFFFFFF)),
-        )
-        pixel = _channel(a, b, c, d, 0, across, along) | _channel(a, b, c, d, 8, across, along)
-        store_pixels(pixels, k, pixel | _channel(a, b, c, d, 16, across, along))
-
-
-@inlined
-def _blend_four(source: Memory, down: Any, offsets: Memory, weights: Memory, pixels: Memory, count: int) -> None:
-    for k in range(np.uintp(count)):
-        at = np.uintp(load_points(offsets, FIRST + k))
-        across, along = load_points(weights, RIGHT_WEIGHT + k), load_points(weights, LOWER_WEIGHT + k)
-        upper, lower = load_word64(source, at), load_word64(source, at + down)
-        low = np.uint64(0xFFFFFFFF)
-        a, b = np.uint32(upper & low), np.uint32(upper >> np.uint64(32))
-        c, d = np.uint32(lower & low), np.uint32(lower >> np.uint64(32))
-        pixel = _channel(a, b, c, d, 0, across, along) | _channel(a, b, c, d, 8, across, along)
-        pixel |= _channel(a, b, c, d, 16, across, along) | _channel(a, b, c, d, 24, across, along)
-        store_pixels(pixels, k, pixel)
+def _mix_rim(a: Any, b: Any, c: Any, d: Any, weights: Memory, k: Any, fill: Any) -> Any:
+    """The same with the weights of `locate_pairs`, and the fill's share."""
+    zero = np.float32(256)
+    left, right = load_points(weights, LEFT_WEIGHT + k), load_points(weights, RIGHT_WEIGHT + k)
+    upper = left * (a - zero) + right * (b - zero)
+    lower = left * (c - zero) + right * (d - zero)
+    value = load_points(weights, UPPER_WEIGHT + k) * upper + load_points(weights, LOWER_WEIGHT + k) * lower
+    return as_word(_ROUNDING + (value + load_points(weights, OUTSIDE_WEIGHT + k) * fill)) & _BYTE
 
 
 @inlined
 def _unpack(output: Memory, where: Any, pixels: Memory, count: int, channels: int) -> None:
     """Narrow packed pixels to bytes; spelt out, as a loop over channels compiles to something ten times longer."""
+    if channels == 4:
+        for k in range(np.uintp(count)):
+            store_word32(output, where + k * np.uintp(4), load_pixels(pixels, k))
+        return
     for k in range(np.uintp(count)):
         pixel = load_pixels(pixels, k)
         at = where + k * np.uintp(channels)
@@ -264,8 +290,6 @@ def _unpack(output: Memory, where: Any, pixels: Memory, count: int, channels: in
             store_output(output, at + np.uintp(1), _low_byte(pixel >> np.uint32(8)))
         if channels > 2:
             store_output(output, at + np.uintp(2), _low_byte(pixel >> np.uint32(16)))
-        if channels > 3:
-            store_output(output, at + np.uintp(3), _low_byte(pixel >> np.uint32(24)))
 
 
 @inlined

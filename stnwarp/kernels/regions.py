@@ -1,13 +1,18 @@
 """How a row is cut into blocks, and where the places of each lie: inside the image, outside it, or on its rim.
 
+INSIDE: all four neighbours of every place exist. OUTSIDE: only the fill is read. RIM: anything else. UNKNOWN until
+one has looked.
+
 For affine maps the columns are solved for, so that the sampling loops run without any test and nothing is computed
 where only the fill is written. Other maps find out block by block.
 """
 
+from typing import Any
+
 import numpy as np
 
 from stnwarp.kernels.blocks import AFFINE, BLOCK, INSIDE, OUTSIDE, RIM, UNKNOWN, ZEROS, Call, Edges, Memory
-from stnwarp.kernels.coordinates import affine_span, count_within
+from stnwarp.kernels.coordinates import affine_coordinate, affine_span, count_within, row_start
 from stnwarp.kernels.jit import inlined
 
 
@@ -17,22 +22,38 @@ def output_offset(call: Call, image: int, row: int, column: int) -> int:
     return image * call.output_image_stride + row * call.output_row_stride + column * call.output_column_stride
 
 
+# A place found by adding fractions of pixels may come to lie this far from where it was solved for.
+SLACK = 2.0**-20
+
+
 @inlined
 def row_edges(call: Call, matrices: Memory, image: int, row: int, margin: int) -> Edges:
     """The columns (a, b, c, d) that part a row: outside before a and from d on, inside in [b, c), else rim.
 
-    Inside means that all four neighbours exist, with *margin* columns to the right of them to spare; outside, that
-    only the fill is read. For maps that are not affine b is -1: nothing is known.
+    Inside means with SLACK to spare, and *margin* columns to the right. For maps that are not affine b is -1: nothing
+    is known.
     """
     width = call.output_width
     if call.mapping != AFFINE:
         return 0, -1, 0, width
-    x_stop, y_stop = np.float64(call.width - 1 - margin), np.float64(call.height - 1)
-    first, last = affine_span(call, matrices, image, row, 0.0, x_stop, y_stop)
+    x_stop, y_stop = np.float64(call.width - 1 - margin) - SLACK, np.float64(call.height - 1) - SLACK
+    low_x, high_x = _ends(matrices, image * 9, row, width)
+    low_y, high_y = _ends(matrices, image * 9 + 3, row, width)
+    if low_x >= SLACK and high_x < x_stop and low_y >= SLACK and high_y < y_stop:
+        return 0, 0, width, width  # most rows of most maps: nothing to solve
+    first, last = affine_span(call, matrices, image, row, SLACK, x_stop, y_stop)
     if call.padding != ZEROS:
         return 0, first, last, width
     begin, end = affine_span(call, matrices, image, row, -1.0, np.float64(call.width), np.float64(call.height))
     return begin, max(begin, min(first, end)), max(begin, min(last, end)), end
+
+
+@inlined
+def _ends(matrices: Memory, entry: int, row: int, width: int) -> tuple[Any, Any]:
+    """The least and the greatest coordinate of a row, by the matrix row that begins at *entry*; NaN stays NaN."""
+    start = row_start(matrices, entry, row)
+    near, far = affine_coordinate(matrices[entry], start, 0), affine_coordinate(matrices[entry], start, width - 1)
+    return (near, far) if near < far else (far, near)
 
 
 @inlined
@@ -56,7 +77,10 @@ def block_at(column: int, edges: Edges, width: int) -> tuple[int, int]:
 def region_of(call: Call, count: int, places: Memory, margin: int) -> int:
     """The region of a block by looking at each of its places; inside and outside as in `row_edges`."""
     x_stop, y_stop = np.float64(call.width - 1 - margin), np.float64(call.height - 1)
-    if count_within(places, count, 0.0, x_stop, y_stop) == count:
+    inside = count_within(places, count, 0.0, x_stop, y_stop)
+    if inside == count:
         return INSIDE
+    if inside > 0 or call.padding != ZEROS:
+        return RIM
     touching = count_within(places, count, -1.0, np.float64(call.width), np.float64(call.height))
-    return OUTSIDE if touching == 0 and call.padding == ZEROS else RIM
+    return RIM if touching > 0 else OUTSIDE

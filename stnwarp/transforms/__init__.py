@@ -25,7 +25,9 @@ from stnwarp.transforms.interchange import (
 from stnwarp.transforms.motion import Move, MoveKind, forward_matrix, quad_matrix
 from stnwarp.transforms.pixels import (
     normalised_from_pixel,
+    pixel_entries,
     pixel_from_normalised,
+    pixel_matrices,
     pixel_matrix,
     theta_from_pixel_matrix,
 )
@@ -62,7 +64,9 @@ __all__ = [
     "from_pillow",
     "from_skimage",
     "normalised_from_pixel",
+    "pixel_entries",
     "pixel_from_normalised",
+    "pixel_matrices",
     "pixel_matrix",
     "quad_matrix",
     "theta_from_numbers",

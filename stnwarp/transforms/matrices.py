@@ -18,8 +18,10 @@ MAX_CONDITION = 1e10
 
 # Rounding errors that a product may have gathered, its factors' own included, in units of the last place of
 # the numbers added up; a composition of a dozen turns stays below a tenth of it.
-_ROUNDING = 64 * np.finfo(np.float64).eps
+_ROUNDING = 64 * float(np.finfo(np.float64).eps)
 _GRAIN = 256.0
+
+_IDENTITY = np.eye(3)
 
 _WAY_OUT = "correct its numbers, or do without --inverse and --size fit"
 
@@ -57,22 +59,38 @@ def as_matrix(values: ArrayLike, what: str = "theta") -> Array:
     given = as_floats(values, what)
     if given.shape not in ((2, 3), (3, 3)):
         raise ShapeError(f"{what} must have shape (2, 3) or (3, 3), got {given.shape}")
-    for row, column in np.argwhere(~np.isfinite(given)):
+    # In plain numbers: NumPy's functions take longer than the nine numbers do, and small images wait for it.
+    if not all(map(math.isfinite, given.ravel().tolist())):
+        row, column = np.argwhere(~np.isfinite(given))[0]
         raise ThetaError(f"{what} holds {given[row, column]} in row {row + 1}, column {column + 1}; use finite numbers")
-    matrix = np.eye(3)
+    matrix = _IDENTITY.copy()
     matrix[: len(given)] = given
     return _unit_scale(matrix, what)
 
 
+def as_matrices(values: ArrayLike, what: str = "theta") -> Array:
+    """*values*, (N, 2, 3) or (N, 3, 3), as `as_matrix` makes each of them: (N, 3, 3)."""
+    given = as_floats(values, what)
+    if given.ndim != 3 or given.shape[1:] not in ((2, 3), (3, 3)):
+        raise ShapeError(f"{what} must have shape (N, 2, 3) or (N, 3, 3), got {given.shape}")
+    stack = np.tile(_IDENTITY, (len(given), 1, 1))
+    stack[:, : given.shape[1]] = given
+    plain = np.isfinite(stack).all(axis=(1, 2)) & (stack[:, 2] == _IDENTITY[2]).all(axis=1)
+    for index in np.flatnonzero(~plain):
+        stack[index] = as_matrix(stack[index], what)
+    return stack
+
+
 def _unit_scale(matrix: Array, what: str) -> Array:
-    if np.any(matrix[2, :2]):
+    g, h, i = matrix[2].tolist()
+    if g or h or i == 1.0:
         return matrix
-    if matrix[2, 2] == 0.0:
+    if i == 0.0:
         raise ThetaError(f"the last row of {what} is all zeros; it must be 0 0 1, or a homography's")
     with np.errstate(over="ignore"):
-        scaled: Array = matrix / matrix[2, 2]
+        scaled: Array = matrix / i
     if not np.isfinite(scaled).all():
-        raise ThetaError(f"{what} is too large for its last number {matrix[2, 2]:g}; write it with a last number of 1")
+        raise ThetaError(f"{what} is too large for its last number {i:g}; write it with a last number of 1")
     return scaled
 
 
@@ -98,8 +116,22 @@ def product(*factors: Array) -> Array:
         exact, terms = np.eye(3), np.eye(3)
         for factor in factors:
             exact, terms = exact @ factor, terms @ np.abs(factor)
-        near = np.rint(exact * _GRAIN) / _GRAIN
-        return np.where(np.abs(exact - near) <= _ROUNDING * terms, near, exact) + 0.0
+        return all_on_grain(exact, terms)
+
+
+def all_on_grain(values: Array, terms: Array) -> Array:
+    """*values*, those that miss a multiple of 1/256 by what rounding *terms* explains put onto it."""
+    near = np.rint(values * _GRAIN) / _GRAIN
+    return np.where(np.abs(values - near) <= _ROUNDING * terms, near, values) + 0.0
+
+
+def on_grain(value: float, terms: float) -> float:
+    """The same for one number."""
+    scaled = value * _GRAIN
+    if not math.isfinite(scaled):
+        return value
+    near = round(scaled) / _GRAIN
+    return (near if abs(value - near) <= _ROUNDING * terms else value) + 0.0
 
 
 def map_points(matrix: Array, points: ArrayLike) -> Array:

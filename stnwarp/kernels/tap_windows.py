@@ -1,0 +1,73 @@
+"""A block of places whose taps lie side by side: each place in one go, see `lanes`."""
+
+from typing import Any
+
+import numpy as np
+
+from stnwarp.kernels.blocks import Memory
+from stnwarp.kernels.jit import inlined
+from stnwarp.kernels.lanes import (
+    blend_4x4_four,
+    blend_4x4_one,
+    blend_4x4_three,
+    blend_4x4_two,
+    blend_6x6_four,
+    blend_6x6_one,
+    blend_6x6_three,
+    blend_6x6_two,
+    prefetch_4,
+    prefetch_6,
+)
+from stnwarp.kernels.memory import load_points
+from stnwarp.kernels.tap_weights import CUBIC_TAPS, stride
+from stnwarp.kernels.taps import BLENDED, FIRST_TAP, WINDOW_ACROSS, WINDOW_ALONG
+
+
+@inlined
+def prefetch_block(source: Memory, down: Any, shift: Any, offsets: Memory, count: int, taps: int) -> None:
+    """Ask for what a block will read: on a slope no hardware foresees the next line. Every other place is enough."""
+    for k in range(np.uintp(0), np.uintp(count), np.uintp(2)):
+        at = np.uintp(load_points(offsets, FIRST_TAP + k)) + shift
+        if taps == CUBIC_TAPS:
+            prefetch_4(source, at, down)
+        else:
+            prefetch_6(source, at, down)
+
+
+@inlined
+def blend_block(
+    source: Memory, down: Any, shift: Any, offsets: Memory, weights: Memory, count: int, together: int, taps: int
+) -> None:
+    """BLENDED of a block, from FIRST_TAP, WINDOW_ACROSS and WINDOW_ALONG: *together* channels of each place."""
+    if together == 1:
+        for k in range(np.uintp(count)):
+            at, to = np.uintp(load_points(offsets, FIRST_TAP + k)) + shift, BLENDED + k
+            across, along = WINDOW_ACROSS + stride(taps) * k, WINDOW_ALONG + stride(taps) * k
+            if taps == CUBIC_TAPS:
+                blend_4x4_one(source, at, down, weights, across, along, to)
+            else:
+                blend_6x6_one(source, at, down, weights, across, along, to)
+    elif together == 2:
+        for k in range(np.uintp(count)):
+            at, to = np.uintp(load_points(offsets, FIRST_TAP + k)) + shift, BLENDED + np.uintp(2) * k
+            across, along = WINDOW_ACROSS + stride(taps) * k, WINDOW_ALONG + stride(taps) * k
+            if taps == CUBIC_TAPS:
+                blend_4x4_two(source, at, down, weights, across, along, to)
+            else:
+                blend_6x6_two(source, at, down, weights, across, along, to)
+    elif together == 3:
+        for k in range(np.uintp(count)):
+            at, to = np.uintp(load_points(offsets, FIRST_TAP + k)) + shift, BLENDED + np.uintp(3) * k
+            across, along = WINDOW_ACROSS + stride(taps) * k, WINDOW_ALONG + stride(taps) * k
+            if taps == CUBIC_TAPS:
+                blend_4x4_three(source, at, down, weights, across, along, to)
+            else:
+                blend_6x6_three(source, at, down, weights, across, along, to)
+    else:
+        for k in range(np.uintp(count)):
+            at, to = np.uintp(load_points(offsets, FIRST_TAP + k)) + shift, BLENDED + np.uintp(4) * k
+            across, along = WINDOW_ACROSS + stride(taps) * k, WINDOW_ALONG + stride(taps) * k
+            if taps == CUBIC_TAPS:
+                blend_4x4_four(source, at, down, weights, across, along, to)
+            else:
+                blend_6x6_four(source, at, down, weights, across, along, to)

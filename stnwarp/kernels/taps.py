@@ -1,0 +1,207 @@
+"""From places to taps: the pixels a place is blended from where that is more than its four neighbours, and the weights.
+
+A place has taps x taps pixels, 4 x 4 or 6 x 6, the middle ones around it; half of that is how far they reach. The work
+space is parted otherwise than `blocks` says, for blocks of at most TAP_BLOCK places:
+
+- offsets: FIRST_TAP, the offset of the first of taps that lie side by side; COLUMNS and LINES, the indices of the taps,
+  tap by tap; WINDOW_X and WINDOW_Y, the first tap's indices; ODD, whether a place has to be blended tap by tap;
+- weights: of the taps across (ACROSS) and along (ALONG), tap by tap; those of taps in the order in which they lie in
+  memory (WINDOW_ACROSS, WINDOW_ALONG), place by place, `stride` for each; the fill's share on either axis (MISSING_X,
+  MISSING_Y); the blended values (BLENDED), as many for each place as channels are blended together.
+
+Windows and the fill's share are stored as the kind of memory that packed pixels are, and the rest as points. They do
+not overlap, which LLVM does not see where one is ordered by taps and the other by places.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from stnwarp.kernels.arithmetic import as_weight
+from stnwarp.kernels.blocks import REFLECTION, TAP_BLOCK, WRAP, ZEROS, Call, Memory, X, Y
+from stnwarp.kernels.jit import inlined
+from stnwarp.kernels.memory import load_points, store_pixels, store_points
+from stnwarp.kernels.tap_regions import any_tap
+from stnwarp.kernels.tap_weights import stride, weigh
+
+FIRST_TAP, COLUMNS, LINES, ODD, WINDOW_X, WINDOW_Y = (np.uintp(part * TAP_BLOCK) for part in (0, 1, 7, 13, 14, 15))
+ACROSS, ALONG, WINDOW_ACROSS, WINDOW_ALONG = (np.uintp(part * TAP_BLOCK) for part in (0, 8, 16, 24))
+MISSING_X, MISSING_Y, BLENDED = (np.uintp(part * TAP_BLOCK) for part in (32, 33, 34))
+
+_FAR_OUTSIDE = -16.0
+
+
+@inlined
+def locate_inside_taps(
+    call: Call, image: int, count: int, places: Memory, offsets: Memory, weights: Memory, taps: int
+) -> None:
+    """FIRST_TAP, WINDOW_ACROSS and WINDOW_ALONG of places all of whose taps exist."""
+    base = image * call.image_stride - (taps // 2 - 1) * (call.row_stride + call.column_stride)
+    for k in range(np.uintp(count)):
+        column, line = np.floor(load_points(places, X + k)), np.floor(load_points(places, Y + k))
+        offset = base + np.int64(line) * call.row_stride + np.int64(column) * call.column_stride
+        store_points(offsets, FIRST_TAP + k, offset)
+    weigh(places, X, count, weights, WINDOW_ACROSS, 0, taps)
+    weigh(places, Y, count, weights, WINDOW_ALONG, 0, taps)
+
+
+@inlined
+def locate_taps(call: Call, count: int, places: Memory, offsets: Memory, weights: Memory, taps: int) -> None:
+    """COLUMNS, LINES, ACROSS and ALONG of any places, NaN and infinity included.
+
+    Under zeros the index of a tap outside is outside.
+    """
+    if call.padding == ZEROS:
+        _settle_outside(call, count, places, taps)
+    weigh(places, X, count, weights, ACROSS, 1, taps)
+    weigh(places, Y, count, weights, ALONG, 1, taps)
+    # The axis is a literal, here and below: LLVM then knows which parts of the work space are different ones.
+    _fold_axis(call, 0, count, places, offsets, taps)
+    _fold_axis(call, 1, count, places, offsets, taps)
+
+
+@inlined
+def _settle_outside(call: Call, count: int, places: Memory, taps: int) -> None:
+    """Move places none of whose taps exist to where the fill has the share 1, with no rounding."""
+    low, x_stop, y_stop = any_tap(call, taps)
+    for k in range(np.uintp(count)):
+        x, y = load_points(places, X + k), load_points(places, Y + k)
+        touching = (x >= low) & (x < x_stop) & (y >= low) & (y < y_stop)
+        store_points(places, X + k, x if touching else _FAR_OUTSIDE)
+        store_points(places, Y + k, y if touching else _FAR_OUTSIDE)
+
+
+@inlined
+def _fold_axis(call: Call, axis: int, count: int, places: Memory, offsets: Memory, taps: int) -> None:
+    """Fold each tap of each place into the image, by itself as torch does, on one axis."""
+    size = call.height if axis == 1 else call.width
+    place, indices = (Y, LINES) if axis == 1 else (X, COLUMNS)
+    low = 0.0 if call.align_corners != 0 else -0.5
+    last = np.float64(size - 1)
+    period = max(last - low - low, 0.5) * 2.0 if call.padding == REFLECTION else np.float64(size)
+    for tap in range(taps):
+        from_left, to = np.float64(tap - (taps // 2 - 1)), indices + np.uintp(tap * TAP_BLOCK)
+        if call.padding == REFLECTION:
+            _reflect(place, to, from_left, low, period, last, count, places, offsets)
+        elif call.padding == WRAP:
+            _wrap(place, to, from_left, period, last, count, places, offsets)
+        elif call.padding == ZEROS:
+            _clamp(place, to, from_left, -1.0, last + 1.0, count, places, offsets)
+        else:
+            _clamp(place, to, from_left, 0.0, last, count, places, offsets)
+
+
+@inlined
+def _clamp(
+    place: Any, to: Any, from_left: float, first: float, last: float, count: int, places: Memory, offsets: Memory
+) -> None:
+    for k in range(np.uintp(count)):
+        position = np.floor(load_points(places, place + k)) + from_left
+        store_points(offsets, to + k, _index(position, first, last))
+
+
+@inlined
+def _reflect(
+    place: Any,
+    to: Any,
+    from_left: float,
+    low: float,
+    period: float,
+    last: float,
+    count: int,
+    places: Memory,
+    offsets: Memory,
+) -> None:
+    for k in range(np.uintp(count)):
+        distance = abs(np.floor(load_points(places, place + k)) + from_left - low)
+        distance -= period * np.floor(distance / period)
+        store_points(offsets, to + k, _index(low + min(distance, period - distance), 0.0, last))
+
+
+@inlined
+def _wrap(
+    place: Any, to: Any, from_left: float, period: float, last: float, count: int, places: Memory, offsets: Memory
+) -> None:
+    for k in range(np.uintp(count)):
+        position = np.floor(load_points(places, place + k)) + from_left
+        store_points(offsets, to + k, _index(position - period * np.floor(position / period), 0.0, last))
+
+
+@inlined
+def _index(position: float, first: float, last: float) -> Any:
+    """The index from *first* to *last* nearest to *position*; NaN has the first."""
+    position = position if position > first else first
+    return np.int64(position if position < last else last)
+
+
+@inlined
+def fit_windows(call: Call, image: int, count: int, offsets: Memory, weights: Memory, taps: int) -> int:
+    """FIRST_TAP, WINDOW_ACROSS, WINDOW_ALONG, MISSING_X and MISSING_Y of places whose taps lie side by side.
+
+    The others are ODD; returns how many.
+
+    Folding leaves most taps side by side: clamped ones are fewer, mirrored ones the other way round. Each weight goes
+    to where its pixel lies, those of the same pixel are summed. There must be taps columns and taps rows.
+    """
+    for k in range(np.uintp(count)):
+        store_points(offsets, ODD + k, np.int64(0))
+    _find_windows(call, 0, count, offsets, taps)
+    _find_windows(call, 1, count, offsets, taps)
+    _order_weights(0, count, offsets, weights, taps)
+    _order_weights(1, count, offsets, weights, taps)
+    _sum_missing(call, 0, count, offsets, weights, taps)
+    _sum_missing(call, 1, count, offsets, weights, taps)
+    odd = 0
+    for k in range(np.uintp(count)):
+        offset = load_points(offsets, WINDOW_X + k) * call.column_stride
+        offset += load_points(offsets, WINDOW_Y + k) * call.row_stride
+        store_points(offsets, FIRST_TAP + k, image * call.image_stride + offset)
+        odd += int(load_points(offsets, ODD + k))
+    return odd
+
+
+@inlined
+def _find_windows(call: Call, axis: int, count: int, offsets: Memory, taps: int) -> None:
+    """WINDOW_X or WINDOW_Y: the least index of each place's taps, moved to where a window fits into the image."""
+    size = call.height if axis == 1 else call.width
+    window, indices = (WINDOW_Y, LINES) if axis == 1 else (WINDOW_X, COLUMNS)
+    for k in range(np.uintp(count)):
+        low = high = load_points(offsets, indices + k)
+        for tap in range(np.uintp(1), np.uintp(taps)):
+            index = load_points(offsets, indices + np.uintp(TAP_BLOCK) * tap + k)
+            low, high = min(low, index), max(high, index)
+        low, high = max(min(low, size - taps), 0), min(high, size - 1)
+        store_points(offsets, window + k, low)
+        odd = load_points(offsets, ODD + k)
+        store_points(offsets, ODD + k, np.int64(1) if high - low >= taps else odd)
+
+
+@inlined
+def _order_weights(axis: int, count: int, offsets: Memory, weights: Memory, taps: int) -> None:
+    """WINDOW_ACROSS or WINDOW_ALONG."""
+    window, indices = (WINDOW_Y, LINES) if axis == 1 else (WINDOW_X, COLUMNS)
+    part, ordered = (ALONG, WINDOW_ALONG) if axis == 1 else (ACROSS, WINDOW_ACROSS)
+    for k in range(np.uintp(count)):
+        low, nothing = load_points(offsets, window + k), as_weight(weights, 0)
+        for column in range(stride(taps)):
+            total = nothing
+            for tap in range(np.uintp(taps)):
+                index = load_points(offsets, indices + np.uintp(TAP_BLOCK) * tap + k)
+                # Loaded whatever the condition, which then need not become a gather.
+                weight = load_points(weights, part + np.uintp(TAP_BLOCK) * tap + k)
+                total += weight if index == low + np.int64(column) else nothing
+            store_pixels(weights, ordered + stride(taps) * k + column, total)
+
+
+@inlined
+def _sum_missing(call: Call, axis: int, count: int, offsets: Memory, weights: Memory, taps: int) -> None:
+    """MISSING_X or MISSING_Y: not as one minus the other weights, whose rounding would let the fill into the image."""
+    size = call.height if axis == 1 else call.width
+    indices, part, missing = (LINES, ALONG, MISSING_Y) if axis == 1 else (COLUMNS, ACROSS, MISSING_X)
+    for k in range(np.uintp(count)):
+        total, nothing = as_weight(weights, 0), as_weight(weights, 0)
+        for tap in range(np.uintp(taps)):
+            index = load_points(offsets, indices + np.uintp(TAP_BLOCK) * tap + k)
+            weight = load_points(weights, part + np.uintp(TAP_BLOCK) * tap + k)
+            total += weight if (index < 0) | (index >= size) else nothing
+        store_pixels(weights, missing + k, total)

@@ -1,0 +1,145 @@
+"""From points of a grid to the voxels that are read: places, folding by the padding mode, neighbours and weights."""
+
+import numpy as np
+
+from stnwarp.kernels.arithmetic import as_weight, like
+from stnwarp.kernels.blocks import BLOCK, BORDER, REFLECTION, WRAP, Memory
+from stnwarp.kernels.folding import clamp, pixels_per_unit, reflect, wrap
+from stnwarp.kernels.jit import inlined
+from stnwarp.kernels.memory import load_points, load_source, store_points
+from stnwarp.kernels.volume_blocks import FAR, FAR_SLOPE, FIRST, NEAR, NEAR_SLOPE, SLOPES, STEPS, VolumeCall, Y, Z
+
+
+@inlined
+def block_of(call: VolumeCall, index: int) -> tuple[int, int, int]:
+    """Volume, first point and number of points of block *index*, counted through all volumes."""
+    blocks = (call.points + BLOCK - 1) // BLOCK
+    point = index % blocks * BLOCK
+    return index // blocks, point, min(BLOCK, call.points - point)
+
+
+@inlined
+def axis_size(call: VolumeCall, axis: int) -> int:
+    """How many voxels the input has along *axis*."""
+    return call.width if axis == 0 else (call.height if axis == 1 else call.depth)
+
+
+@inlined
+def axis_stride(call: VolumeCall, axis: int) -> int:
+    """How many elements lie between neighbours along *axis*."""
+    return call.column_stride if axis == 0 else (call.row_stride if axis == 1 else call.slice_stride)
+
+
+@inlined
+def place_points(call: VolumeCall, grid: Memory, volume: int, point: int, count: int, places: Memory) -> None:
+    """Set the continuous voxel indices, not folded yet, of *count* points from *point* on."""
+    first = np.uintp(3 * (volume * call.points + point))
+    one, inset = as_weight(places, 1.0), as_weight(places, 0.0 if call.align_corners != 0 else 0.5)
+    scale_x = pixels_per_unit(one, call.width, call.align_corners)
+    scale_y = pixels_per_unit(one, call.height, call.align_corners)
+    scale_z = pixels_per_unit(one, call.depth, call.align_corners)
+    for k in range(np.uintp(count)):
+        at = first + np.uintp(3) * k
+        x, y = like(one, load_source(grid, at)), like(one, load_source(grid, at + np.uintp(1)))
+        z = like(one, load_source(grid, at + np.uintp(2)))
+        store_points(places, k, (x + one) * scale_x)
+        store_points(places, Y + k, (y + one) * scale_y)
+        store_points(places, Z + k, (z + one) * scale_z)
+    # In a loop of its own: fused with the multiplication it would round other than in torch, which decides ties.
+    for axis in range(3):
+        part = np.uintp(axis * BLOCK)
+        for k in range(np.uintp(count)):
+            store_points(places, part + k, load_points(places, part + k) - inset)
+
+
+@inlined
+def fold_points(call: VolumeCall, count: int, places: Memory) -> None:
+    """Fold the indices as the padding mode says, and set the slopes.
+
+    What is not a number reads the last voxel under border and reflection: what torch makes of it in three dimensions.
+    """
+    for axis in range(3):
+        part, size = np.uintp(axis * BLOCK), axis_size(call, axis)
+        slopes = SLOPES + part
+        last = as_weight(places, size - 1)
+        infinity = as_weight(places, np.inf)
+        if call.padding == BORDER:
+            for k in range(np.uintp(count)):
+                place = load_points(places, part + k)
+                folded, slope = clamp(place, size)
+                store_points(places, part + k, folded if place == place else last)
+                store_points(places, slopes + k, slope)
+        elif call.padding == REFLECTION:
+            for k in range(np.uintp(count)):
+                place = load_points(places, part + k)
+                folded, slope = reflect(place, size, call.align_corners)
+                store_points(places, part + k, folded if abs(place) < infinity else last)
+                store_points(places, slopes + k, slope)
+        elif call.padding == WRAP:
+            for k in range(np.uintp(count)):
+                folded, slope = wrap(load_points(places, part + k), size)
+                store_points(places, part + k, folded)
+                store_points(places, slopes + k, slope)
+        else:
+            for k in range(np.uintp(count)):
+                store_points(places, slopes + k, like(last, 1))
+
+
+@inlined
+def locate_corners(call: VolumeCall, volume: int, count: int, places: Memory, offsets: Memory, weights: Memory) -> None:
+    """Offsets and weights of the eight neighbours of any places, NaN and infinity included."""
+    base = volume * call.volume_stride
+    for k in range(np.uintp(count)):
+        store_points(offsets, FIRST + k, base)
+    for axis in range(3):
+        _locate_axis(call, axis, count, places, offsets, weights)
+
+
+@inlined
+def _locate_axis(call: VolumeCall, axis: int, count: int, places: Memory, offsets: Memory, weights: Memory) -> None:
+    part, stride, size = np.uintp(axis * BLOCK), axis_stride(call, axis), axis_size(call, axis)
+    wraps = call.padding == WRAP
+    before, first, last = as_weight(places, -1), as_weight(places, 0), as_weight(places, size - 1)
+    stop = as_weight(places, size if wraps else size - 1)  # what lies before this has its farther neighbour
+    for k in range(np.uintp(count)):
+        place = load_points(places, part + k)
+        near, across = np.floor(place), as_weight(weights, place - np.floor(place))
+        has_near, has_far = (near >= first) & (near <= last), (near >= before) & (near < stop)
+        zero, one = like(across, 0), like(across, 1)
+        store_points(weights, NEAR + part + k, one - across if has_near else zero)
+        store_points(weights, FAR + part + k, across if has_far else zero)
+        store_points(weights, NEAR_SLOPE + part + k, -one if has_near else zero)
+        store_points(weights, FAR_SLOPE + part + k, one if has_far else zero)
+        far = near + like(near, 1) if near < last else first  # the first one again only where it wraps around
+        near = near if has_near else first
+        far = far if has_far else near
+        store_points(offsets, FIRST + k, load_points(offsets, FIRST + k) + np.int64(near) * stride)
+        store_points(offsets, STEPS + part + k, (np.int64(far) - np.int64(near)) * stride)
+
+
+@inlined
+def locate_nearest(call: VolumeCall, volume: int, count: int, places: Memory, offsets: Memory, weights: Memory) -> int:
+    """Offset of the nearest voxel, halves to even, and the weight NEAR: 0 where it lies outside, else 1.
+
+    Returns:
+        How many lie inside.
+    """
+    zero = as_weight(places, 0)
+    x_stop, y_stop, z_stop = (
+        as_weight(places, call.width),
+        as_weight(places, call.height),
+        as_weight(places, call.depth),
+    )
+    base, inside_count = volume * call.volume_stride, 0
+    for k in range(np.uintp(count)):
+        x, y = np.rint(load_points(places, k)), np.rint(load_points(places, Y + k))
+        z = np.rint(load_points(places, Z + k))
+        if call.padding == WRAP:
+            x, y, z = (x if x < x_stop else zero), (y if y < y_stop else zero), (z if z < z_stop else zero)
+        inside = (x >= zero) & (x < x_stop) & (y >= zero) & (y < y_stop) & (z >= zero) & (z < z_stop)
+        x, y, z = (x if inside else zero), (y if inside else zero), (z if inside else zero)
+        inside_count += inside
+        store_points(weights, NEAR + k, as_weight(weights, 1 if inside else 0))
+        offset = base + np.int64(z) * call.slice_stride + np.int64(y) * call.row_stride
+        store_points(offsets, FIRST + k, offset + np.int64(x) * call.column_stride)
+    return inside_count
