@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from stnwarp.conventions import Interpolation, PaddingMode, Units
     from stnwarp.errors import StnwarpError
+    from stnwarp.gradients import affine_grid_backward, grid_sample_backward, spatial_transform_backward
     from stnwarp.grid import affine_grid, projective_grid, sampling_grid
     from stnwarp.sampler import grid_sample
     from stnwarp.transforms import Family, MatrixTransform, SamplingGrid, ThetaConstraints, Transform
@@ -30,10 +31,13 @@ _HOMES = {
     "Transform": "transforms",
     "Units": "conventions",
     "affine_grid": "grid",
+    "affine_grid_backward": "gradients",
     "grid_sample": "sampler",
+    "grid_sample_backward": "gradients",
     "projective_grid": "grid",
     "sampling_grid": "grid",
     "spatial_transform": "warp",
+    "spatial_transform_backward": "gradients",
     "warp": "warp",
 }
 
@@ -48,10 +52,13 @@ __all__ = [
     "Transform",
     "Units",
     "affine_grid",
+    "affine_grid_backward",
     "grid_sample",
+    "grid_sample_backward",
     "projective_grid",
     "sampling_grid",
     "spatial_transform",
+    "spatial_transform_backward",
     "warp",
 ]
 

@@ -34,12 +34,7 @@ _KERNELS = {
     Interpolation.BICUBIC: Native("convolution", "bicubic_rows"),
     Interpolation.LANCZOS: Native("convolution", "lanczos_rows"),
 }
-_PACKED_BILINEAR = {
-    1: Native("packed", "packed_gray_rows"),
-    2: Native("packed", "packed_two_rows"),
-    3: Native("packed", "packed_rgb_rows"),
-    4: Native("packed", "packed_four_rows"),
-}
+_PACKED_BILINEAR = {channels: Native("packed", "packed_rows", channels) for channels in (1, 2, 3, 4)}
 _RGB_NEAREST = Native("nearest", "nearest_rgb_rows")
 _PLANAR_BILINEAR = Native("planar", "planar_rows")
 

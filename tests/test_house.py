@@ -16,10 +16,12 @@ FLOORS = (
     {"conventions"},
     {"kernels"},
     {"transforms", "arrays"},
+    {"volumes"},
     {"grid"},
     {"sampler"},
+    {"gradients"},
     {"warp", "drawing"},
-    {"images", "transform_files"},
+    {"images", "transform_files", "torch"},
     {"folder"},
     {"cli"},
 )

@@ -48,8 +48,8 @@ def test_parts_of_the_work_space_do_not_overlap() -> None:
 @pytest.mark.parametrize(
     ("image", "interpolation", "kernel", "vectors"),
     [
-        ("np.zeros((8, 8, 3), np.uint8)", "bilinear", "packed.packed_rgb_rows", r"fmul .*<(8|16) x float>"),
-        ("np.zeros((8, 8), np.uint8)", "bilinear", "packed.packed_gray_rows", r"fmul .*<(8|16) x float>"),
+        ("np.zeros((8, 8, 3), np.uint8)", "bilinear", "packed.packed_rows", r"fmul .*<(8|16) x float>"),
+        ("np.zeros((8, 8), np.uint8)", "bilinear", "packed.packed_rows", r"fmul .*<(8|16) x float>"),
         ("np.zeros((8, 8), np.float32)", "bilinear", "planar.planar_rows", r"fmul .*<(8|16) x float>"),
         ("np.zeros((8, 8, 3), np.float32)", "bilinear", "bilinear.bilinear_rows", r"llvm\.masked\.gather"),
         ("np.zeros((8, 8, 3), np.float32)", "nearest", "nearest.nearest_rows", r"llvm\.masked\.gather"),
@@ -96,7 +96,7 @@ def test_an_rgb_folder_needs_one_specialisation_and_no_compiler_once_cached(tmp_
                     warp(image, theta, (5, 6), padding_mode=padding, fill=3, threads=2)
         kernels = [*sampler._KERNELS.values(), *sampler._PACKED_BILINEAR.values()]
         assert {kernel.name: len(kernel.specialisations) for kernel in kernels if kernel.specialisations} == {
-            "packed_rgb_rows": 1
+            "packed_rows": 1
         }
         print("numba" in sys.modules)
     """
@@ -119,7 +119,7 @@ COMPILES = """if True:
 @compiled_only
 def test_the_cache_is_private_and_a_damaged_one_is_made_anew(tmp_path: Path) -> None:
     runs = [_run(COMPILES, STNWARP_CACHE_DIR=str(tmp_path / "cache")) for _ in range(2)]
-    assert [run.stdout.strip() for run in runs] == ["packed_gray_rows", ""]
+    assert [run.stdout.strip() for run in runs] == ["packed_rows", ""]
     assert runs[0].stderr == runs[1].stderr == ""
     (directory,) = (tmp_path / "cache").iterdir()
     assert directory.stat().st_mode & 0o077 == 0
@@ -129,7 +129,7 @@ def test_the_cache_is_private_and_a_damaged_one_is_made_anew(tmp_path: Path) -> 
         file.write_bytes(damaged)
         run = _run(COMPILES, STNWARP_CACHE_DIR=str(tmp_path / "cache"))
         assert run.returncode == 0, run.stderr
-        assert run.stdout.strip() == "packed_gray_rows"
+        assert run.stdout.strip() == "packed_rows"
         assert "is damaged" in run.stderr
         assert run.stderr.count("RuntimeWarning") == 1
         assert _run(COMPILES, STNWARP_CACHE_DIR=str(tmp_path / "cache")).stdout.strip() == ""
@@ -140,7 +140,7 @@ def test_the_cache_is_private_and_a_damaged_one_is_made_anew(tmp_path: Path) -> 
 def test_without_a_cache_it_works_and_says_so_once(value: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     run = _run(COMPILES, STNWARP_CACHE_DIR=str(tmp_path / "file" / "cache"), STNWARP_NUMBA_CACHE=value)
-    assert run.stdout.strip() == "packed_gray_rows"
+    assert run.stdout.strip() == "packed_rows"
     assert run.stderr.count("RuntimeWarning: compiled kernels cannot be cached") == int(value)
 
 
@@ -151,7 +151,7 @@ def test_a_directory_that_others_can_write_to_is_not_trusted(tmp_path: Path) -> 
     (directory,) = cache.iterdir()
     directory.chmod(0o777)
     run = _run(COMPILES, STNWARP_CACHE_DIR=str(cache))
-    assert run.stdout.strip() == "packed_gray_rows"
+    assert run.stdout.strip() == "packed_rows"
     assert "can be written by others" in run.stderr
 
 
@@ -161,7 +161,7 @@ def test_a_file_that_others_can_write_to_is_not_trusted(tmp_path: Path) -> None:
     (file,) = tmp_path.glob("*/*.o")
     file.chmod(0o666)
     run = _run(COMPILES, STNWARP_CACHE_DIR=str(tmp_path))
-    assert run.stdout.strip() == "packed_gray_rows"
+    assert run.stdout.strip() == "packed_rows"
     assert "can be written by others" in run.stderr
     assert file.stat().st_mode & 0o077 == 0
 
@@ -173,14 +173,14 @@ def test_code_of_one_kernel_is_not_taken_for_another(tmp_path: Path) -> None:
     (file,) = tmp_path.glob("*/*.o")
     file.rename(file.with_name(file.name.replace("gray", "rgb")))
     run = _run(rgb, STNWARP_CACHE_DIR=str(tmp_path))
-    assert run.stdout.strip() == "packed_rgb_rows"
+    assert run.stdout.strip() == "packed_rows"
     assert "is damaged" in run.stderr
 
 
 @compiled_only
 def test_settings_of_numba_have_a_cache_of_their_own(tmp_path: Path) -> None:
-    assert _run(COMPILES, STNWARP_CACHE_DIR=str(tmp_path), NUMBA_OPT="1").stdout.strip() == "packed_gray_rows"
-    assert _run(COMPILES, STNWARP_CACHE_DIR=str(tmp_path)).stdout.strip() == "packed_gray_rows"
+    assert _run(COMPILES, STNWARP_CACHE_DIR=str(tmp_path), NUMBA_OPT="1").stdout.strip() == "packed_rows"
+    assert _run(COMPILES, STNWARP_CACHE_DIR=str(tmp_path)).stdout.strip() == "packed_rows"
 
 
 @pytest.mark.parametrize("setting", ["NUMBA_DISABLE_JIT", "NUMBA_BOUNDSCHECK"])

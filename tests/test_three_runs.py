@@ -11,8 +11,8 @@ ROOT = Path(__file__).parents[1]
 
 # Overflow to infinity warns in plain Python, where numbers are NumPy scalars; compiled code is silent, and both go on.
 PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore::RuntimeWarning", "-m", "kernels and not slow"]
-COMPILER_ONLY = ["arithmetic", "compiling", "jit", "machine", "memory", "native", "object_cache"]
-TESTS = ["sampler", "warp", "recipes", "folder_work"]
+COMPILER_ONLY = ["arithmetic", "compiling", "jit", "lanes", "machine", "memory", "native", "object_cache"]
+TESTS = ["sampler", "convolution", "gradients", "volumes", "onnx_nodes", "warp", "recipes", "folder_work"]
 
 inner_run = pytest.mark.skipif(
     os.environ.get("NUMBA_DISABLE_JIT") == "1" or os.environ.get("NUMBA_BOUNDSCHECK") == "1",
@@ -29,7 +29,7 @@ def _run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str
 def test_kernels_pass_in_plain_python_and_every_line_of_them_runs(tmp_path: Path) -> None:
     compiler_only = [
         f"*/kernels/{name}.py"
-        for name in ("jit", "native", "compiling", "machine", "object_cache", "memory", "arithmetic")
+        for name in ("jit", "native", "compiling", "machine", "object_cache", "memory", "lanes", "arithmetic")
     ]
     settings = tmp_path / "coveragerc"
     settings.write_text("[run]\nbranch = true\n[report]\nomit =\n" + "".join(f"    {path}\n" for path in compiler_only))

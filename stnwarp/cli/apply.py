@@ -12,6 +12,7 @@ from stnwarp.cli.options import (
     OutputOptions,
     RunOptions,
     SamplingOptions,
+    check_fill_is_used,
     output_options,
     run_options,
     sampling_options,
@@ -21,7 +22,6 @@ from stnwarp.cli.outcomes import Tally
 from stnwarp.cli.sections import Command, output
 from stnwarp.cli.transformation import build_recipe, check_transformation, check_units_are_used, size_request
 from stnwarp.cli.transformation_options import TransformationOptions, transformation_options
-from stnwarp.conventions import PaddingMode
 from stnwarp.errors import ExitCode, ParameterError, SingularTransformError
 from stnwarp.images.formats import SUFFIXES, format_for_suffix
 
@@ -84,7 +84,7 @@ def apply(
       stnwarp apply - -o - --flip horizontal < in.png > out.png
     """
     _check(destination, transformation_options, output_options, run_options)
-    _check_fill_is_used(sampling_options)
+    check_fill_is_used(sampling_options)
     settings = _settings(transformation_options, sampling_options, output_options, run_options)
     planned = _plan(console, sources, destination, output_options, run_options)
     if run_options.dry_run:
@@ -115,15 +115,6 @@ def _check(
         raise click.UsageError("--json and '-o -' both want standard output; give -o a file", context)
     if sys.stdout is not None and sys.stdout.isatty():
         raise click.UsageError("'-o -' would write an image to the terminal; give a file", context)
-
-
-def _check_fill_is_used(options: SamplingOptions) -> None:
-    """Refuse a colour that no pixel would get."""
-    if options.fill is not None and options.padding_mode is not PaddingMode.ZEROS:
-        message = (
-            f"--fill is for --padding-mode zeros, and {options.padding_mode} uses no colour; leave one of them out"
-        )
-        raise click.UsageError(message, click.get_current_context())
 
 
 def _plan(

@@ -9,9 +9,16 @@ import click
 from stnwarp.cli.console import Console
 from stnwarp.cli.grid_input import GridSize, Input, check_sizes_are_known, known_input, known_size
 from stnwarp.cli.numbers import Whole
-from stnwarp.cli.options import align_corners_option, max_pixels_option, overwrite_option, verbosity_options
+from stnwarp.cli.options import (
+    SamplingOptions,
+    check_fill_is_used,
+    max_pixels_option,
+    overwrite_option,
+    sampling_options,
+    verbosity_options,
+)
 from stnwarp.cli.outcomes import size_text
-from stnwarp.cli.sections import Command, output
+from stnwarp.cli.sections import GIVEN, Command, output
 from stnwarp.cli.transformation import Asked, build_recipe, check_transformation, size_request
 from stnwarp.cli.transformation_options import TransformationOptions, transformation_options
 from stnwarp.cli.values import Size
@@ -23,6 +30,7 @@ if TYPE_CHECKING:
 
 _NUMBERS = (".npy", ".npz", ".csv", ".json")
 _PICTURES = (".png", ".svg")
+_OF_THE_DRAWN_IMAGE = {"interpolation": "--interpolation", "padding_mode": "--padding-mode", "fill": "--fill"}
 _BYTES_PER_POINT = 16
 _DEFAULT_WIDTH = 1200
 _EPILOG = """\
@@ -36,7 +44,7 @@ was written; 4 cannot go on, such as when the disk is full; 130 interrupted; 143
     "The unit of --theta and of the grid that is written: normalised coordinates, -1 to 1 across the image, "
     "or pixels.  [default: normalized]"
 )
-@align_corners_option
+@sampling_options
 @output(
     "-o",
     "--output",
@@ -76,7 +84,7 @@ def grid(
     console: Console,
     target: Path,
     transformation_options: TransformationOptions,
-    align_corners: bool | None,
+    sampling_options: SamplingOptions,
     size: GridSize,
     input_size: tuple[int, int] | None,
     image: Path | None,
@@ -88,7 +96,8 @@ def grid(
 
     The grid says for each pixel of the output, row by row, at which point (x, y) the input is read. A picture
     shows these points lying on the input, beside the output they make. Without a transformation it is the
-    identity: every pixel is read where it is.
+    identity: every pixel is read where it is. --interpolation, --padding-mode and --fill say how the output
+    of an --image is drawn; they do not change the grid.
 
     \b
     Examples:
@@ -99,17 +108,20 @@ def grid(
       stnwarp grid -o explained.svg --image photo.jpg --rotate 15
     """
     _check(target, transformation_options, width, overwrite)
+    check_fill_is_used(sampling_options)
+    _check_sampling_is_used(is_drawn=image is not None and target.suffix.lower() in _PICTURES)
     if isinstance(size, tuple):
         _check_size(size, max_pixels)
     if transformation_options.transform is None:
         check_sizes_are_known(size, input_size, image)
     _check_directory(target)
-    asked = build_recipe(transformation_options, align_corners)
+    asked = build_recipe(transformation_options, sampling_options.align_corners)
     given = known_input(asked, size, input_size, image, max_pixels)
     request = size_request(known_size(size, asked, image))
     placed = asked.recipe.place(given.any_size, request, asked.align_corners)
     _check_size(placed.size, max_pixels)
-    _write(console, target, asked, given, placed, transformation_options.units, width, overwrite)
+    units = transformation_options.units
+    _write(console, target, asked, given, placed, units, sampling_options, width, overwrite)
     console.say(f"{target}: {size_text(placed.size)} points", 1)
     return ExitCode.OK
 
@@ -127,6 +139,14 @@ def _check(target: Path, options: TransformationOptions, width: int | None, over
         raise ParameterError(f"--width is for pictures, {' and '.join(_PICTURES)}; leave it out for {suffix}")
     if not overwrite and os.path.lexists(target):
         raise OutputClashError(f"{target}: exists already; give --overwrite or another name")
+
+
+def _check_sampling_is_used(is_drawn: bool) -> None:
+    """Refuse to be told how an image is read where none is drawn."""
+    typed = click.get_current_context().meta[GIVEN]
+    unused = [flag for name, flag in _OF_THE_DRAWN_IMAGE.items() if name in typed and not is_drawn]
+    if unused:
+        raise ParameterError(f"{unused[0]} is for pictures of an --image, {' and '.join(_PICTURES)}; leave it out")
 
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:
@@ -152,6 +172,7 @@ def _write(
     given: Input,
     placed: "Placed",
     units: Units | None,
+    sampling: SamplingOptions,
     width: int | None,
     overwrite: bool,
 ) -> None:
@@ -164,7 +185,7 @@ def _write(
     suffix = target.suffix.lower()
     with compiling_told(console):
         if suffix in _PICTURES:
-            data = drawn(suffix, asked, given, placed, width or _DEFAULT_WIDTH)
+            data = drawn(suffix, asked, given, placed, sampling, width or _DEFAULT_WIDTH)
         else:
             data = dumped(suffix, asked, given, placed, units or Units.NORMALIZED)
     make_directory(target.parent)

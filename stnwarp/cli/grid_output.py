@@ -3,16 +3,21 @@
 from typing import TYPE_CHECKING
 
 from stnwarp.cli.grid_input import Input
+from stnwarp.cli.options import SamplingOptions
 from stnwarp.cli.transformation import Asked
 from stnwarp.conventions import Units
 from stnwarp.drawing import draw_grid, render_png, render_svg
 from stnwarp.errors import ParameterError
 from stnwarp.folder import Settings, warped
 from stnwarp.grid import sampling_grid
-from stnwarp.images import default_fill
+from stnwarp.images import default_fill, parse_fill
 from stnwarp.transform_files import dump_grid
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from stnwarp.images import Picture
     from stnwarp.transforms import Placed
 
 _UNKNOWN = "the transform file does not say for which size of the input it is; give --input-size WxH or --image"
@@ -32,14 +37,13 @@ def dumped(suffix: str, asked: Asked, given: Input, placed: "Placed", units: Uni
     )
 
 
-def drawn(suffix: str, asked: Asked, given: Input, placed: "Placed", width: int) -> bytes:
+def drawn(suffix: str, asked: Asked, given: Input, placed: "Placed", sampling: SamplingOptions, width: int) -> bytes:
     """A picture *width* pixels wide; the image is warped as `stnwarp apply` does it."""
     if given.size is None:
         raise ParameterError(_UNKNOWN)
     picture, target = given.picture, None
     if picture is not None:
-        settings = Settings(asked.recipe, align_corners=asked.align_corners)
-        target = warped(picture, placed, default_fill(picture.mode), settings)
+        target = _warped(picture, asked, placed, sampling)
     scene = draw_grid(
         sampling_grid(placed.transform, placed.size, asked.align_corners),
         input_size=given.size,
@@ -49,3 +53,14 @@ def drawn(suffix: str, asked: Asked, given: Input, placed: "Placed", width: int)
         width=width,
     )
     return render_svg(scene).encode() if suffix == ".svg" else render_png(scene)
+
+
+def _warped(picture: "Picture", asked: Asked, placed: "Placed", sampling: SamplingOptions) -> "NDArray[np.generic]":
+    settings = Settings(
+        asked.recipe,
+        align_corners=asked.align_corners,
+        interpolation=sampling.interpolation,
+        padding_mode=sampling.padding_mode,
+    )
+    fill = default_fill(picture.mode) if sampling.fill is None else parse_fill(sampling.fill, picture.mode)
+    return warped(picture, placed, fill, settings)

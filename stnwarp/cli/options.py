@@ -19,9 +19,6 @@ from stnwarp.conventions import (
 )
 
 CallbackT = TypeVar("CallbackT", bound=Callable[..., Any])
-# What other programs call modes that are not here yet.
-_LATER_INTERPOLATIONS = ("bicubic", "cubic", "lanczos")
-_LATER_PADDING_MODES = ("wrap", "circular")
 
 
 @dataclass(frozen=True)
@@ -69,17 +66,19 @@ sampling_options = bundle(
     SamplingOptions,
     sampling(
         "--interpolation",
-        type=OneOf(Interpolation, _LATER_INTERPOLATIONS),
+        type=OneOf(Interpolation),
         default=DEFAULT_INTERPOLATION.value,
         show_default=True,
-        help="How to read between pixels.",
+        help="How to read between pixels: the nearest one, or a blend of 4 (bilinear), 16 (bicubic) or 36 (lanczos); "
+        "the last two keep more detail, and overshoot a little beside sharp edges.",
     ),
     sampling(
         "--padding-mode",
-        type=OneOf(PaddingMode, _LATER_PADDING_MODES),
+        type=OneOf(PaddingMode),
         default=DEFAULT_PADDING_MODE.value,
         show_default=True,
-        help="What is read outside the image: the fill colour, the nearest edge pixel, or its mirror image.",
+        help="What is read outside the image: the fill colour, the nearest edge pixel, its mirror image, or the image "
+        "over again (wrap).",
     ),
     sampling(
         "--fill",
@@ -145,6 +144,15 @@ run_options = bundle(
     run("--fail-fast", is_flag=True, help="Stop at the first image that fails."),
     max_pixels_option,
 )
+
+
+def check_fill_is_used(options: SamplingOptions) -> None:
+    """Refuse a colour that no pixel would get."""
+    if options.fill is not None and options.padding_mode is not PaddingMode.ZEROS:
+        message = (
+            f"--fill is for --padding-mode zeros, and {options.padding_mode} uses no colour; leave one of them out"
+        )
+        raise click.UsageError(message, click.get_current_context())
 
 
 def _set_verbosity(ctx: click.Context, _: click.Parameter, value: int) -> None:

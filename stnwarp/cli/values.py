@@ -37,15 +37,11 @@ class Size(click.ParamType[str | tuple[int, int]]):
 
 
 class OneOf(click.Choice[str]):
-    """One member of an enum by its value; a misspelt one is answered with the nearest.
+    """One member of an enum by its value; a misspelt one is answered with the nearest."""
 
-    The names in *later* are known from elsewhere, and not there yet.
-    """
-
-    def __init__(self, enum: type[StrEnum], later: tuple[str, ...] = ()) -> None:
+    def __init__(self, enum: type[StrEnum]) -> None:
         super().__init__([member.value for member in enum])
         self.enum = enum
-        self.later = later
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The member called *value*."""
@@ -53,8 +49,6 @@ class OneOf(click.Choice[str]):
             return self.enum(value)
         except ValueError:
             choices = ", ".join(self.enum)
-            if value in self.later:
-                self.fail(f"{value!r} comes in a later release; there are {choices}", param, ctx)
             self.fail(f"{value!r} is not one of {choices}{suggestion(str(value), self.choices)}", param, ctx)
 
 

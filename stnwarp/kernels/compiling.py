@@ -15,20 +15,20 @@ from stnwarp.kernels.machine import target_machine
 _C_LIBRARY = re.compile(r"llvm\..*|mem(set|cpy|move)|(ceil|floor|rint|fma|fmod|fabs)f?")
 
 
-def compile_kernel(kernel: Any, arguments: tuple[Any, ...]) -> tuple[str, bytes]:
-    """Compile *kernel* for arguments of the types of *arguments*; arrays become addresses.
+def compile_kernel(kernel: Any, arguments: tuple[Any, ...], literals: tuple[int, ...]) -> tuple[str, bytes]:
+    """Compile *kernel* for arguments of the types of *arguments*, and behind them *literals*; arrays become addresses.
 
     Returns:
         The name of the function, and the object code that holds it. It takes the address of its arguments, one after
-        the other as whole numbers of 64 bits, tuples entry by entry.
+        the other as whole numbers of 64 bits, tuples entry by entry, without the literals.
     """
-    signature = tuple(_native_type(argument) for argument in arguments)
+    signature = (*map(_native_type, arguments), *map(types.literal, literals))
     kernel.compile(signature)
     overload = kernel.overloads[signature]
     name = overload.fndesc.llvm_func_name
     text = kernel.inspect_llvm(signature)
     entries = [str(argument.type) for argument in llvm.parse_assembly(text).get_function(name).arguments]
-    module = llvm.parse_assembly(text + _entry_point(name, entries[2:]))
+    module = llvm.parse_assembly(text + _entry_point(name, entries[2:], literals))
     module.verify()
     for function in module.functions:
         if function.is_declaration and not _C_LIBRARY.fullmatch(function.name):
@@ -39,17 +39,20 @@ def compile_kernel(kernel: Any, arguments: tuple[Any, ...]) -> tuple[str, bytes]
 _ENTRY = "stnwarp_entry"
 
 
-def _entry_point(name: str, entries: list[str]) -> str:
+def _entry_point(name: str, entries: list[str], literals: tuple[int, ...]) -> str:
     """A function that takes its arguments from memory: to hand over forty one by one takes longer than a small image.
 
     A function of Numba's begins with two addresses, for its result and for an error; a kernel has neither.
     """
     lines = []
-    for number, entry in enumerate(entries):
+    given = ["ptr %nothing", "ptr %nothing"]
+    for number, entry in enumerate(entries[: len(entries) - len(literals)]):
         lines.append(f"  %at{number} = getelementptr i64, ptr %arguments, i64 {number}")
         lines.append(f"  %given{number} = load {entry}, ptr %at{number}")
-    given = ", ".join(["ptr %nothing", "ptr %nothing", *(f"{entry} %given{k}" for k, entry in enumerate(entries))])
-    body = "\n".join(["  %nothing = alloca i64", *lines, f'  %code = call i32 @"{name}"({given})', "  ret void"])
+        given.append(f"{entry} %given{number}")
+    given += [f"i64 {literal}" for literal in literals]
+    call = f'  %code = call i32 @"{name}"({", ".join(given)})'
+    body = "\n".join(["  %nothing = alloca i64", *lines, call, "  ret void"])
     return f"\ndefine void @{_ENTRY}(ptr %arguments) {{\n{body}\n}}\n"
 
 

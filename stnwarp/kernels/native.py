@@ -70,17 +70,19 @@ def _spread(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
 class Native:
     """The kernel *name* of `stnwarp.kernels.`*module*; called with its arguments, arrays as arrays.
 
-    Arrays are handed over as addresses: they must be contiguous, and stay what the kernel believes them to be.
+    A *literal* is its last argument in every call, and known to the compiler. Arrays are handed over as addresses: they
+    must be contiguous, and stay what the kernel believes them to be.
     """
 
-    def __init__(self, module: str, name: str) -> None:
+    def __init__(self, module: str, name: str, literal: int | None = None) -> None:
         self._module, self.name = f"stnwarp.kernels.{module}", name
+        self._literals = () if literal is None else (literal,)
         self._loaded: dict[str, _Function] = {}
 
     def __call__(self, *arguments: Any) -> None:
         """Run the kernel, without the interpreter's lock."""
         if _runs_in_python():
-            getattr(importlib.import_module(self._module), self.name)(*_spread(arguments))
+            getattr(importlib.import_module(self._module), self.name)(*_spread(arguments), *self._literals)
             return
         types = ""  # of the arrays, by NumPy's letters: their names take longer to find than a small image to sample
         flat: list[int] = []
@@ -107,7 +109,7 @@ class Native:
     def _load(self, types: str, arguments: tuple[Any, ...]) -> _Function:
         with _loading:
             if types not in self._loaded:
-                file = f"{self.name}-{types}.o"
+                file = "-".join([self.name, *map(str, self._literals), f"{types}.o"])
                 found = from_cache(file)
                 if found is None:
                     for listener in _compile_listeners:
@@ -121,7 +123,7 @@ class Native:
         """The name of the compiled function, and its object code."""
         from stnwarp.kernels.compiling import compile_kernel
 
-        return compile_kernel(getattr(importlib.import_module(self._module), self.name), arguments)
+        return compile_kernel(getattr(importlib.import_module(self._module), self.name), arguments, self._literals)
 
 
 @cache

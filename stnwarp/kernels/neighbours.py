@@ -148,8 +148,8 @@ def locate_pairs(call: Call, image: int, count: int, places: Memory, offsets: Me
         store_points(weights, UPPER_WEIGHT + k, upper)
         store_points(weights, LOWER_WEIGHT + k, below)
         # Inside not as a sum, whose rounding would let a little of the fill into the image.
-        covered_x = one if (x >= 0.0) & (x <= right) else left + after
-        covered_y = one if (y >= 0.0) & (y <= bottom) else upper + below
+        covered_x = one if (across >= zero) & (across <= one) else left + after
+        covered_y = one if (along >= zero) & (along <= one) else upper + below
         store_points(weights, OUTSIDE_WEIGHT + k, one - covered_x * covered_y)
         offset = base + _offset(call, column, line)
         store_points(offsets, FIRST + k, offset)

@@ -47,87 +47,14 @@ from stnwarp.kernels.words import collect_bytes, collect_last_words, collect_lon
 _BIAS = np.uint32(0x43800000)
 _PLACE = np.uint32(0x007F8000)
 _ROUNDING = np.float32(12582912.0)
+
+# Where bytes begin in a word; literals would have `_biased` compiled for each.
+_FIRST, _SECOND, _THIRD, _FOURTH = np.int64(0), np.int64(8), np.int64(16), np.int64(24)
 _BYTE = np.uint32(255)
 
 
 @kernel
-def packed_gray_rows(
-    source: Memory,
-    output: Memory,
-    call: Call,
-    matrices: Memory,
-    grid: Memory,
-    fill: Memory,
-    places: Memory,
-    offsets: Memory,
-    weights: Memory,
-    pixels: Memory,
-    start: int,
-    stop: int,
-) -> None:
-    """Sample rows [start, stop) of the batch's outputs; arguments as in `bilinear_rows`, images uint8 (H, W, 1)."""
-    _rows(source, output, call, matrices, grid, fill, places, offsets, weights, pixels, start, stop, 1)
-
-
-@kernel
-def packed_two_rows(
-    source: Memory,
-    output: Memory,
-    call: Call,
-    matrices: Memory,
-    grid: Memory,
-    fill: Memory,
-    places: Memory,
-    offsets: Memory,
-    weights: Memory,
-    pixels: Memory,
-    start: int,
-    stop: int,
-) -> None:
-    """The same for (H, W, 2)."""
-    _rows(source, output, call, matrices, grid, fill, places, offsets, weights, pixels, start, stop, 2)
-
-
-@kernel
-def packed_rgb_rows(
-    source: Memory,
-    output: Memory,
-    call: Call,
-    matrices: Memory,
-    grid: Memory,
-    fill: Memory,
-    places: Memory,
-    offsets: Memory,
-    weights: Memory,
-    pixels: Memory,
-    start: int,
-    stop: int,
-) -> None:
-    """The same for (H, W, 3)."""
-    _rows(source, output, call, matrices, grid, fill, places, offsets, weights, pixels, start, stop, 3)
-
-
-@kernel
-def packed_four_rows(
-    source: Memory,
-    output: Memory,
-    call: Call,
-    matrices: Memory,
-    grid: Memory,
-    fill: Memory,
-    places: Memory,
-    offsets: Memory,
-    weights: Memory,
-    pixels: Memory,
-    start: int,
-    stop: int,
-) -> None:
-    """The same for (H, W, 4)."""
-    _rows(source, output, call, matrices, grid, fill, places, offsets, weights, pixels, start, stop, 4)
-
-
-@inlined
-def _rows(
+def packed_rows(
     source: Memory,
     output: Memory,
     call: Call,
@@ -142,7 +69,10 @@ def _rows(
     stop: int,
     channels: int,
 ) -> None:
-    # channels is a literal wherever this is inlined: what belongs to other numbers of channels is left out.
+    """Sample rows [start, stop) of the batch's outputs; arguments as in `bilinear_rows`, images uint8 and at least 2x2.
+
+    It is compiled for each number of channels: what belongs to others is left out.
+    """
     margin = 1 if channels == 3 else 0
     known = -1
     for index in range(start, stop):
@@ -233,7 +163,7 @@ def _corners(pixels: Memory, k: Any, channel: int, channels: int) -> tuple[Any, 
     """The four neighbours in one channel, biased."""
     if channels == 1:
         word = load_points(pixels, UPPER_WORDS + k)
-        return _biased(word, 0), _biased(word, 8), _biased(word, 16), _biased(word, 24)
+        return _biased(word, _FIRST), _biased(word, _SECOND), _biased(word, _THIRD), _biased(word, _FOURTH)
     first = np.uintp(2) * k
     left, right = load_points(pixels, UPPER_WORDS + first), load_points(pixels, UPPER_WORDS + first + np.uintp(1))
     shift = 8 * channel
@@ -244,14 +174,14 @@ def _corners(pixels: Memory, k: Any, channel: int, channels: int) -> tuple[Any, 
     if channels == 4:
         return _biased(left, shift), _biased(right, shift), _biased(lower, shift), _biased(lower_right, shift)
     if channel == 0:
-        return _biased(left, 0), _biased(left, 24), _biased(lower, 0), _biased(lower, 24)
+        return _biased(left, _FIRST), _biased(left, _FOURTH), _biased(lower, _FIRST), _biased(lower, _FOURTH)
     # The second pixel's second channel opens the second word.
     behind = shift - 8
     return _biased(left, shift), _biased(right, behind), _biased(lower, shift), _biased(lower_right, behind)
 
 
 @inlined
-def _biased(word: Any, at: int) -> Any:
+def _biased(word: Any, at: Any) -> Any:
     moved = word << np.uint32(15 - at) if at < 15 else word >> np.uint32(at - 15)
     return as_float((moved & _PLACE) | _BIAS)
 

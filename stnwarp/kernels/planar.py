@@ -87,7 +87,7 @@ def _sample(
     groups, length, down = fill_up_groups(offsets, count), np.uintp(GROUP), np.uintp(call.row_stride)
     for channel in range(call.channels):
         shift, outside = np.uintp(channel * call.channel_stride), load_source(fill, np.uintp(channel))
-        if call.channels * call.height * call.width > CACHED:
+        if call.last_word > CACHED:
             ask_for_lines(source, shift, down, offsets, count)
         for group in range(groups + _ONE):
             if group < groups:

@@ -26,8 +26,8 @@ from stnwarp.kernels.memory import (
     store_words64,
 )
 
-# Elements of an image that stay in the cache without being asked for.
-CACHED = 1 << 18
+# Bytes of a batch that stay in the cache without being asked for.
+CACHED = 1 << 20
 
 _ONE, _TWO, _THREE, _FOUR = np.uintp(1), np.uintp(2), np.uintp(3), np.uintp(4)
 

@@ -1,0 +1,245 @@
+"""The gradients of bicubic sampling, to the input and to the grid or the matrices, both in one go through the points.
+
+Sixteen taps are read around a point. Where all of them exist they lie side by side, and FIRST is the offset of the
+upper left one; else it is one of the codes of `gradient_neighbours`, and each tap is folded into the image by itself.
+What lies outside, under zeros, is neither read nor added to.
+
+The weights of the four columns and the four lines, and the slopes of these weights, are parts of the work space
+(COLUMN_WEIGHTS, ...), four each. A place that is not finite lies on a pixel, the one that `fold_tap` makes of it, and
+has slope 0.
+
+Source: Keys 1981, with a = -0.75.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from stnwarp.kernels.arithmetic import as_weight, like
+from stnwarp.kernels.blocks import BLOCK, ZEROS, Memory
+from stnwarp.kernels.gradient_neighbours import NOWHERE, RAGGED, fold_ragged, list_ragged
+from stnwarp.kernels.gradient_places import place_tile
+from stnwarp.kernels.gradient_sums import clear_sums, hand_on
+from stnwarp.kernels.gradient_tiles import (
+    COLUMNS,
+    FIRST,
+    RAGGED_POINTS,
+    ROWS,
+    SLOPE_X,
+    SUM_X,
+    SUM_Y,
+    VALUES,
+    GradientCall,
+    Share,
+    Tile,
+    X,
+    Y,
+    load_values,
+    points_of,
+    tile_at,
+    tiles_across,
+)
+from stnwarp.kernels.jit import inlined, kernel
+from stnwarp.kernels.memory import load_pixels, load_points, load_source, store_pixels, store_points
+
+COLUMN_WEIGHTS, LINE_WEIGHTS = np.uintp(0), np.uintp(4 * BLOCK)
+COLUMN_SLOPES, LINE_SLOPES = np.uintp(8 * BLOCK), np.uintp(12 * BLOCK)
+_A = -0.75
+
+
+@kernel
+def bicubic_gradients(
+    source: Memory,
+    gradient: Memory,
+    to_source: Memory,
+    to_grid: Memory,
+    call: GradientCall,
+    share: Share,
+    matrices: Memory,
+    grid: Memory,
+    places: Memory,
+    offsets: Memory,
+    weights: Memory,
+    values: Memory,
+) -> None:
+    """Do a share of the work; arguments as in `bilinear_gradients`."""
+    for image in range(share.first_image, share.last_image):
+        for band in range(share.first_band, share.last_band):
+            for part in range(tiles_across(call)):
+                tile = tile_at(call, image, band, part)
+                count = points_of(tile)
+                place_tile(call, tile, matrices, grid, places)
+                _weigh(count, X, places, weights, COLUMN_WEIGHTS)
+                _weigh(count, Y, places, weights, LINE_WEIGHTS)
+                _locate(call, image, count, places, offsets)
+                ragged = list_ragged(count, offsets)
+                fold_ragged(call, image, ragged, 4, places, offsets)
+                clear_sums(count, values)
+                _work(source, gradient, to_source, call, share, tile, ragged, offsets, weights, values)
+                if share.wants_grid != 0:
+                    hand_on(call, tile, image * call.bands + band, matrices, places, values, to_grid)
+
+
+@inlined
+def _weigh(count: Any, axis: Any, places: Memory, weights: Memory, part: Any) -> None:
+    """Weights and slopes of the four taps on one axis, and the slope of the places."""
+    slopes = part + np.uintp(8 * BLOCK)
+    for k in range(count):
+        position = load_points(places, axis + k)
+        distance = position - np.floor(position)
+        finite = distance <= like(distance, 1)  # 1 is what a hair below a pixel is rounded to
+        store_points(places, SLOPE_X + axis + k, like(position, 1 if finite else 0))
+        past = as_weight(weights, distance if finite else like(distance, 0))
+        for tap in range(4):
+            at = np.uintp(tap * BLOCK) + k
+            weight, slope = _cubic(past, tap)
+            store_points(weights, part + at, weight)
+            store_points(weights, slopes + at, slope)
+
+
+@inlined
+def _cubic(past: Any, tap: int) -> tuple[Any, Any]:
+    """The weight of tap -1, 0, 1 or 2, counted from 0, for a point *past* tap 0, and its slope."""
+    away = abs(past - like(past, tap - 1))
+    side = like(past, 1 if tap < 2 else -1)  # away grows with past, or shrinks
+    if tap == 1 or tap == 2:
+        a, b = like(past, _A + 2), like(past, _A + 3)
+        weight = (a * away - b) * away * away + like(past, 1)
+        return weight, side * (like(past, 3) * a * away - like(past, 2) * b) * away
+    a = like(past, _A)
+    weight = ((away - like(a, 5)) * away + like(a, 8)) * away - like(a, 4)
+    return a * weight, side * a * ((like(a, 3) * away - like(a, 10)) * away + like(a, 8))
+
+
+@inlined
+def _locate(call: GradientCall, image: int, count: Any, places: Memory, offsets: Memory) -> None:
+    base = image * call.image_stride
+    for k in range(count):
+        x, y = np.floor(load_points(places, X + k)), np.floor(load_points(places, Y + k))
+        one, zero = like(x, 1), like(x, 0)
+        whole = (x >= one) & (x < like(x, call.width - 2)) & (y >= one) & (y < like(y, call.height - 2))
+        touching = (x >= like(x, -2)) & (x <= like(x, call.width)) & (y >= like(y, -2)) & (y <= like(y, call.height))
+        column, line = (x - one if whole else zero), (y - one if whole else zero)
+        offset = base + np.int64(line) * call.row_stride + np.int64(column) * call.column_stride
+        code = np.int64(RAGGED) if touching or call.padding != ZEROS else np.int64(NOWHERE)
+        store_points(offsets, FIRST + k, offset if whole else code)
+
+
+@inlined
+def _work(
+    source: Memory,
+    gradient: Memory,
+    to_source: Memory,
+    call: GradientCall,
+    share: Share,
+    tile: Tile,
+    ragged: Any,
+    offsets: Memory,
+    weights: Memory,
+    values: Memory,
+) -> None:
+    """Both gradients of a tile, one channel after the other."""
+    count, sums = points_of(tile), share.wants_grid != 0
+    first, last = (0, call.channels) if sums else (share.first_channel, share.last_channel)
+    for channel in range(first, last):
+        load_values(gradient, call, tile, channel, values)
+        shift = np.uintp(channel * call.channel_stride)
+        spreads = share.first_channel <= channel < share.last_channel
+        if spreads:
+            _spread(to_source, call, shift, count, offsets, weights, values)
+        if sums:
+            _sum(source, call, shift, count, offsets, weights, values)
+        for number in range(ragged):
+            k = np.uintp(load_points(offsets, RAGGED_POINTS + number))
+            if spreads:
+                _spread_ragged(to_source, shift, k, offsets, weights, values)
+            if sums:
+                _sum_ragged(source, shift, k, offsets, weights, values)
+
+
+@inlined
+def _part(number: int) -> Any:
+    return np.uintp(number * BLOCK)
+
+
+@inlined
+def _spread(
+    to_source: Memory, call: GradientCall, shift: Any, count: Any, offsets: Memory, weights: Memory, values: Memory
+) -> None:
+    """Add to the sixteen taps of each point that has all of them side by side."""
+    right, down = np.uintp(call.column_stride), np.uintp(call.row_stride)
+    parts = COLUMN_WEIGHTS, COLUMN_WEIGHTS + _part(1), COLUMN_WEIGHTS + _part(2), COLUMN_WEIGHTS + _part(3)
+    for k in range(count):
+        first = load_points(offsets, FIRST + k)
+        if first >= 0:
+            at, value = np.uintp(first) + shift, load_pixels(values, VALUES + k)
+            # Loaded once: after each store they might have changed, for all that the compiler knows.
+            a, b = load_points(weights, parts[0] + k), load_points(weights, parts[1] + k)
+            c, d = load_points(weights, parts[2] + k), load_points(weights, parts[3] + k)
+            for line in range(4):
+                share = value * load_points(weights, LINE_WEIGHTS + _part(line) + k)
+                to_source[at] += share * a
+                to_source[at + right] += share * b
+                to_source[at + right + right] += share * c
+                to_source[at + right + right + right] += share * d
+                at += down
+
+
+@inlined
+def _sum(
+    source: Memory, call: GradientCall, shift: Any, count: Any, offsets: Memory, weights: Memory, values: Memory
+) -> None:
+    """Add the slopes at each point that has all taps side by side, times its incoming gradient, to the sums."""
+    right, down = np.uintp(call.column_stride), np.uintp(call.row_stride)
+    for k in range(count):
+        first = load_points(offsets, FIRST + k)
+        if first >= 0:
+            at, zero = np.uintp(first) + shift, like(load_pixels(values, VALUES + k), 0)
+            slope_x, slope_y = zero, zero
+            for line in range(4):
+                across, along = zero, zero
+                for column in range(4):
+                    pixel = load_source(source, at + np.uintp(column) * right)
+                    across += pixel * load_points(weights, COLUMN_SLOPES + _part(column) + k)
+                    along += pixel * load_points(weights, COLUMN_WEIGHTS + _part(column) + k)
+                slope_x += across * load_points(weights, LINE_WEIGHTS + _part(line) + k)
+                slope_y += along * load_points(weights, LINE_SLOPES + _part(line) + k)
+                at += down
+            _add_slopes(k, slope_x, slope_y, values)
+
+
+@inlined
+def _spread_ragged(to_source: Memory, shift: Any, k: Any, offsets: Memory, weights: Memory, values: Memory) -> None:
+    for line in range(4):
+        row = load_points(offsets, ROWS + _part(line) + k)
+        share = load_pixels(values, VALUES + k) * load_points(weights, LINE_WEIGHTS + _part(line) + k)
+        for column in range(4):
+            start, weight = COLUMNS + _part(column) + k, COLUMN_WEIGHTS + _part(column) + k
+            if row >= 0 and load_points(offsets, start) >= 0:
+                at = np.uintp(row + load_points(offsets, start)) + shift
+                to_source[at] += share * load_points(weights, weight)
+
+
+@inlined
+def _sum_ragged(source: Memory, shift: Any, k: Any, offsets: Memory, weights: Memory, values: Memory) -> None:
+    zero = like(load_pixels(values, VALUES + k), 0)
+    slope_x, slope_y = zero, zero
+    for line in range(4):
+        row = load_points(offsets, ROWS + _part(line) + k)
+        across, along = zero, zero
+        for column in range(4):
+            start, part = load_points(offsets, COLUMNS + _part(column) + k), _part(column) + k
+            if row >= 0 and start >= 0:
+                pixel = load_source(source, np.uintp(row + start) + shift)
+                across += pixel * load_points(weights, COLUMN_SLOPES + part)
+                along += pixel * load_points(weights, COLUMN_WEIGHTS + part)
+        slope_x += across * load_points(weights, LINE_WEIGHTS + _part(line) + k)
+        slope_y += along * load_points(weights, LINE_SLOPES + _part(line) + k)
+    _add_slopes(k, slope_x, slope_y, values)
+
+
+@inlined
+def _add_slopes(k: Any, slope_x: Any, slope_y: Any, values: Memory) -> None:
+    value = load_pixels(values, VALUES + k)
+    store_pixels(values, SUM_X + k, load_pixels(values, SUM_X + k) + slope_x * value)
+    store_pixels(values, SUM_Y + k, load_pixels(values, SUM_Y + k) + slope_y * value)

@@ -1,0 +1,155 @@
+"""What the kernels of the gradients hand to each other, and how their work is cut up.
+
+The gradient to the input adds to the pixels around every point, one channel after the other, always in the order of the
+points; the gradient to the grid reads the pixels around every point and sums over the channels. Neither depends on how
+the work is shared out: shares differ in images, bands of rows or channels, and no two of them write to the same place.
+
+Points are worked off in tiles of at most BLOCK, row by row within a tile. A strip of one row would leave the cache and
+the page table of the processor behind: the input of a turned strip lies on hundreds of rows, of which little is read.
+
+The work space of a thread is four arrays. Their parts are BLOCK long and start at the constants below:
+
+- places, of the grid's type (float64 for matrices): X and Y, the continuous pixel indices in the input, and SLOPE_X and
+  SLOPE_Y, by how much they move with the unfolded ones;
+- offsets, int64: of the first pixel that is read, or a code of `gradient_neighbours` (FIRST); and, where taps are
+  folded one by one, of up to four columns (COLUMNS) and four rows (ROWS), -1 for one outside; and a list of the points
+  for which that is so (RAGGED_POINTS);
+- weights, of the images' type: sixteen parts, which the kernels name;
+- values, of the images' type: a channel of the gradient to the output (VALUES), and the sums over channels of the
+  gradients to the places (SUM_X, SUM_Y). They are accessed as `pixels`, in the words of `memory`.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stnwarp.kernels.blocks import BLOCK, Memory
+from stnwarp.kernels.jit import inlined
+from stnwarp.kernels.memory import load_source, store_pixels
+
+X, Y, SLOPE_X, SLOPE_Y = (np.uintp(part * BLOCK) for part in range(4))
+FIRST, COLUMNS, ROWS, RAGGED_POINTS = (np.uintp(part * BLOCK) for part in (0, 1, 5, 9))
+VALUES, SUM_X, SUM_Y = (np.uintp(part * BLOCK) for part in range(3))
+TILE_WIDTH = 64
+_LINE = 64  # bytes of a cache line
+
+
+class GradientCall(NamedTuple):
+    """What a call asks for: mapping and padding by their codes; sizes and strides in elements, not bytes.
+
+    The gradient to the input has the input's strides; those of the output are its gradient's.
+    """
+
+    mapping: int
+    padding: int
+    align_corners: int
+    height: int
+    width: int
+    channels: int
+    image_stride: int
+    row_stride: int
+    column_stride: int
+    channel_stride: int
+    output_height: int
+    output_width: int
+    output_image_stride: int
+    output_row_stride: int
+    output_column_stride: int
+    output_channel_stride: int
+    tile_lines: int
+    tile_columns: int
+    bands: int  # of tiles, in each image
+
+
+class Share(NamedTuple):
+    """What one run of a kernel is to do, for some images and bands of tiles.
+
+    That is the gradient to the input for channels [first_channel, last_channel), which may be none, and the gradient to
+    the grid or the matrices if wants_grid is 1.
+    """
+
+    first_image: int
+    last_image: int
+    first_band: int
+    last_band: int
+    first_channel: int
+    last_channel: int
+    wants_grid: int
+
+
+class Tile(NamedTuple):
+    """Output pixels: *lines* rows of *columns* pixels from (row, column) of an image on."""
+
+    image: int
+    row: int
+    column: int
+    lines: int
+    columns: int
+
+
+GradientSpace = tuple[NDArray[np.floating], NDArray[np.int64], NDArray[np.floating], NDArray[np.floating]]
+
+
+def gradient_space(places: type[np.floating], weights: type[np.floating]) -> GradientSpace:
+    """Fresh places, offsets, weights and values for one thread."""
+    parts = ((4, places), (10, np.int64), (16, weights), (3, weights))
+    first, second, third, fourth = (_aligned(count * BLOCK, dtype) for count, dtype in parts)
+    return first, second, third, fourth
+
+
+def _aligned(count: int, dtype: type[np.generic]) -> NDArray[Any]:
+    """Room for *count* elements at the start of a cache line: vectors are as long as lines, and would straddle two."""
+    size = count * np.dtype(dtype).itemsize
+    room = np.empty(size + _LINE, np.uint8)
+    skipped = -room.ctypes.data % _LINE
+    return room[skipped : skipped + size].view(dtype)
+
+
+def tiling(output_height: int, output_width: int) -> tuple[int, int, int]:
+    """The last three numbers of a call, for an output of this size."""
+    columns = min(TILE_WIDTH if output_height > 1 else BLOCK, output_width)
+    lines = min(BLOCK // columns, output_height)
+    return lines, columns, -(-output_height // lines)
+
+
+@inlined
+def tiles_across(call: GradientCall) -> int:
+    """How many tiles stand side by side in a band."""
+    return (call.output_width + call.tile_columns - 1) // call.tile_columns
+
+
+@inlined
+def tile_at(call: GradientCall, image: int, band: int, part: int) -> Tile:
+    """Tile *part* of a band of an image."""
+    row, column = band * call.tile_lines, part * call.tile_columns
+    lines, columns = min(call.tile_lines, call.output_height - row), min(call.tile_columns, call.output_width - column)
+    return Tile(image, row, column, lines, columns)
+
+
+@inlined
+def points_of(tile: Tile) -> Any:
+    """How many points a tile has."""
+    return np.uintp(tile.lines * tile.columns)
+
+
+@inlined
+def load_values(gradient: Memory, call: GradientCall, tile: Tile, channel: int, values: Memory) -> None:
+    """Set VALUES to a channel of the gradient to the output."""
+    base = tile.image * call.output_image_stride + channel * call.output_channel_stride
+    step = np.uintp(call.output_column_stride)
+    for line in range(tile.lines):
+        first = base + (tile.row + line) * call.output_row_stride + tile.column * call.output_column_stride
+        at, to = np.uintp(first), VALUES + np.uintp(line * tile.columns)
+        for k in range(np.uintp(tile.columns)):
+            store_pixels(values, to + k, load_source(gradient, at + k * step))
+
+
+@inlined
+def half_of(count: Any) -> Any:
+    """How far apart in a tile the two points are that are worked on in turn, number j and number j + half.
+
+    Neighbours in a row add to the same pixels, and each would wait for the other's to be written. Of an odd *count*
+    the last j has no partner, so that there must be a point after the last which is nowhere.
+    """
+    return (count + np.uintp(1)) // np.uintp(2)

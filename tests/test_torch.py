@@ -1,0 +1,156 @@
+"""stnwarp.torch: the same numbers as torch.nn.functional, gradients that gradcheck believes, memory that is shared."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import stnwarp
+from stnwarp.errors import ParameterError, ShapeError
+from stnwarp.torch import affine_grid, grid_sample, spatial_transform
+
+pytestmark = pytest.mark.filterwarnings("ignore:Since version 1.3.0, affine_grid:UserWarning")
+
+ROOT = Path(__file__).parents[1]
+MODES = ["nearest", "bilinear", "bicubic"]
+PADDING = ["zeros", "border", "reflection"]
+
+
+def _random(seed: int, *shape: int, dtype: torch.dtype = torch.float64, grad: bool = True) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(*shape, generator=generator, dtype=dtype).requires_grad_(grad)
+
+
+def _points(seed: int, *shape: int) -> torch.Tensor:
+    """A grid with points in and around the image, none so near a pixel centre that differences would reach across."""
+    generator = torch.Generator().manual_seed(seed)
+    return (torch.rand(*shape, generator=generator, dtype=torch.float64) * 2.6 - 1.3).requires_grad_()
+
+
+def _thetas(count: int) -> torch.Tensor:
+    return (torch.eye(2, 3, dtype=torch.float64) + 0.2 * _random(3, count, 2, 3).detach()).requires_grad_()
+
+
+@pytest.mark.parametrize("align_corners", [False, True])
+@pytest.mark.parametrize("padding_mode", [*PADDING, "wrap"])
+@pytest.mark.parametrize("mode", MODES)
+def test_gradcheck_believes_every_mode(mode: str, padding_mode: str, align_corners: bool) -> None:
+    input, grid, theta = _random(1, 2, 2, 4, 3), _points(2, 2, 3, 2, 2), _thetas(2)
+    options = mode, padding_mode, align_corners
+    assert torch.autograd.gradcheck(lambda a, b: grid_sample(a, b, *options), (input, grid))
+    assert torch.autograd.gradcheck(lambda a, b: spatial_transform(a, b, (3, 2), *options), (input, theta))
+
+
+@pytest.mark.parametrize("align_corners", [False, True])
+@pytest.mark.parametrize("size", [(2, 1, 3, 4), (2, 1, 2, 3, 4)])
+def test_gradcheck_believes_the_generator(size: tuple[int, ...], align_corners: bool) -> None:
+    rank = len(size) - 2
+    theta = _random(4, 2, rank, rank + 1)
+    assert torch.autograd.gradcheck(lambda each: affine_grid(each, size, align_corners), theta)
+
+
+@pytest.mark.parametrize("align_corners", [False, True])
+@pytest.mark.parametrize("padding_mode", PADDING)
+@pytest.mark.parametrize("mode", MODES)
+def test_a_whole_spatial_transformer_learns_what_torch_learns(
+    mode: str, padding_mode: str, align_corners: bool
+) -> None:
+    input, theta, wanted = _random(5, 3, 2, 7, 9), _thetas(3), _random(6, 3, 2, 5, 6, grad=False)
+
+    def gradients(generate: object, sample: object) -> tuple[torch.Tensor, ...]:
+        output = sample(input, generate(theta, (3, 2, 5, 6), align_corners), mode, padding_mode, align_corners)
+        return output, *torch.autograd.grad((output - wanted).square().mean(), (input, theta))
+
+    theirs = gradients(torch.nn.functional.affine_grid, torch.nn.functional.grid_sample)
+    fused = spatial_transform(input, theta, (5, 6), mode, padding_mode, align_corners)
+    fused_gradients = torch.autograd.grad((fused - wanted).square().mean(), (input, theta))
+    for ours in (gradients(affine_grid, grid_sample), (fused, *fused_gradients)):
+        for one, other in zip(ours, theirs, strict=True):
+            torch.testing.assert_close(one, other, rtol=0, atol=1e-12)
+
+
+def test_volumes_are_sampled_too() -> None:
+    volumes, theta = _random(7, 2, 2, 3, 4, 5), _random(8, 2, 3, 4)
+    ours = affine_grid(theta, volumes.shape)
+    theirs = torch.nn.functional.affine_grid(theta, volumes.shape, align_corners=False)
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-12)
+    grid = theirs.detach().clamp(-1.1, 1.1).requires_grad_()
+    results = []
+    for sample in (grid_sample, torch.nn.functional.grid_sample):
+        output = sample(volumes, grid, "bilinear", "zeros", False)
+        results.append((output, *torch.autograd.grad(output.square().sum(), (volumes, grid))))
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-11)
+
+
+def test_only_the_gradients_that_are_asked_for_are_there() -> None:
+    input, theta = _random(9, 1, 1, 3, 4), _thetas(1)
+    plain = input.detach()
+    output = spatial_transform(plain, theta)
+    output.sum().backward()
+    assert theta.grad is not None
+    assert plain.grad is None
+    grid = affine_grid(theta, (1, 1, 3, 4)).detach()
+    grid_sample(input, grid).sum().backward()
+    assert input.grad is not None
+    assert grid.grad is None
+    assert not grid_sample(plain, grid).requires_grad
+
+
+def test_float32_and_layouts_go_through_without_a_copy_of_their_own() -> None:
+    input = _random(10, 2, 3, 8, 9, dtype=torch.float32, grad=False).to(memory_format=torch.channels_last)
+    input.requires_grad_()
+    grid = affine_grid(_thetas(2).float(), (2, 3, 8, 9))
+    output = grid_sample(input, grid)
+    assert output.dtype == torch.float32
+    (to_input,) = torch.autograd.grad(output.square().sum(), input)
+    assert to_input.is_contiguous(memory_format=torch.channels_last)
+    theirs = torch.nn.functional.grid_sample(input, grid.detach(), align_corners=False)
+    torch.testing.assert_close(output, theirs, rtol=0, atol=1e-5)
+    torch.testing.assert_close(to_input, torch.autograd.grad(theirs.square().sum(), input)[0], rtol=0, atol=1e-4)
+    np.testing.assert_array_equal(output.detach(), stnwarp.grid_sample(input.detach().numpy(), grid.detach().numpy()))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.int64])
+def test_other_types_are_refused_in_words(dtype: torch.dtype) -> None:
+    input, grid = torch.zeros(1, 1, 2, 2).to(dtype), torch.zeros(1, 2, 2, 2)
+    with pytest.raises(ShapeError, match=rf"input must be float32 or float64, got {dtype}; convert it with .float\(\)"):
+        grid_sample(input, grid)
+    with pytest.raises(ShapeError, match="theta must be float32 or float64"):
+        affine_grid(torch.zeros(1, 2, 3).to(dtype), (1, 1, 2, 2))
+
+
+def test_tensors_elsewhere_than_on_the_cpu_are_refused_in_words() -> None:
+    elsewhere = torch.zeros(1, 1, 2, 2, device="meta")
+    with pytest.raises(ParameterError, match=r"input must be on the CPU, got meta; use torch\.nn\.functional"):
+        grid_sample(elsewhere, torch.zeros(1, 2, 2, 2))
+    with pytest.raises(ParameterError, match="theta must be on the CPU"):
+        spatial_transform(torch.zeros(1, 1, 2, 2), torch.zeros(1, 2, 3, device="meta"))
+
+
+def test_second_derivatives_are_refused_by_torch() -> None:
+    input, theta = _random(11, 1, 1, 3, 4), _thetas(1)
+    for output in (spatial_transform(input, theta), grid_sample(input, affine_grid(theta, (1, 1, 3, 4)))):
+        (first,) = torch.autograd.grad(output.square().sum(), input, create_graph=True)
+        with pytest.raises(RuntimeError, match="once_differentiable"):
+            first.sum().backward()
+
+
+def test_torch_is_loaded_on_demand_and_its_absence_names_the_extra() -> None:
+    code = """if True:
+        import sys
+        import stnwarp
+        stnwarp.affine_grid_backward, stnwarp.spatial_transform
+        assert "torch" not in sys.modules
+        sys.modules["torch"] = None
+        try:
+            import stnwarp.torch
+        except stnwarp.StnwarpError as error:
+            print(type(error).__name__, error)
+    """
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    words = "MissingExtraError stnwarp.torch needs PyTorch; install it with: pip install 'stnwarp[train]'"
+    assert run.stdout.strip() == words
