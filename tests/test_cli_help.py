@@ -55,7 +55,6 @@ def test_options_of_apply_stand_in_sections_in_the_order_of_the_work() -> None:
 @pytest.mark.parametrize("flag", LATER)
 def test_no_option_is_offered_before_it_works(flag: str) -> None:
     assert flag not in run("apply", "--help").stdout
-    assert "bicubic" not in run("apply", "--help").stdout
 
 
 def test_the_reference_is_what_the_live_help_says() -> None:

@@ -1,4 +1,4 @@
-"""One table of implementations of `grid_sample`: what is benchmarked is what is checked."""
+"""`grid_sample` by everybody who has it, the oracle included, with one signature."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,6 @@ import torch
 from numpy.typing import NDArray
 from onnx import helper
 
-import stnwarp
 from tests import oracle
 
 Array = NDArray[np.generic]
@@ -32,15 +31,22 @@ def with_onnxruntime(input: Array, grid: Array, mode: str, padding_mode: str, al
         "GridSample",
         ["input", "grid"],
         ["output"],
-        mode={"bilinear": "linear"}.get(mode, mode),
+        mode={"bilinear": "linear", "bicubic": "cubic"}.get(mode, mode),
         padding_mode=padding_mode,
         align_corners=int(align_corners),
     )
-    values = [helper.make_tensor_value_info(name, kind, [None] * 4) for name in ("input", "grid", "output")]
-    graph = helper.make_graph([node], "sample", values[:2], values[2:])
+    rank = input.ndim
+    values = [helper.make_tensor_value_info(name, kind, [None] * rank) for name in ("input", "grid", "output")]
+    return onnx_session([node], values[:2], values[2:]).run(None, {"input": input, "grid": grid})[0]
+
+
+def onnx_session(nodes: list, inputs: list, outputs: list) -> onnxruntime.InferenceSession:
+    """A model of *nodes*, ready to run on one thread."""
+    graph = helper.make_graph(nodes, "sample", inputs, outputs)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9)
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    return session.run(None, {"input": input, "grid": grid})[0]
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
 def with_oracle(input: Array, grid: Array, mode: str, padding_mode: str, align_corners: bool) -> Array:
@@ -50,11 +56,3 @@ def with_oracle(input: Array, grid: Array, mode: str, padding_mode: str, align_c
         for image, points in zip(input, grid, strict=True)
     ]
     return np.moveaxis(np.stack(images), -1, 1)
-
-
-IMPLEMENTATIONS: dict[str, GridSample] = {
-    "stnwarp": stnwarp.grid_sample,
-    "torch": with_torch,
-    "onnxruntime": with_onnxruntime,
-    "oracle": with_oracle,
-}

@@ -1,0 +1,123 @@
+"""The benchmarks run, on next to nothing, and all their rows come out; what they measure is not tested."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from tests.benchmarks import speed, startup
+from tests.benchmarks.cases import cases, further_rows, image_rows, tensor_rows
+from tests.benchmarks.floor import image_floor
+from tests.benchmarks.pages import written_to
+from tests.benchmarks.timing import Rounds
+from tests.implementations.scenes import Scene, smooth_image, turned
+from tests.implementations.table import IMAGE_WORKS, TENSOR_WORKS
+from tests.implementations.work import Work
+
+SIZE = (64, 96)
+
+
+@pytest.fixture
+def threads_as_before() -> Iterator[None]:
+    """Whoever benchmarks takes one thread everywhere; whoever comes after wants the old number."""
+    before = cv2.getNumThreads(), torch.get_num_threads()
+    yield
+    cv2.setNumThreads(before[0])
+    torch.set_num_threads(before[1])
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("threads_as_before")
+def test_every_row_of_the_table_of_speed_comes_out(capsys: pytest.CaptureFixture[str]) -> None:
+    assert speed.main(["--size", "96x64", "--rounds", "1", "--small-maps"]) == 0
+    out = capsys.readouterr().out
+    rows = [*image_rows([SIZE], 17), *tensor_rows(17, speed.SMALL_SHAPES), *further_rows(SIZE, 17)]
+    assert "not the same work" not in out
+    for row in rows:
+        (line,) = [x for x in out.splitlines() if x.startswith(f"| {row.work.title} | {row.size} | {row.case} |")]
+        times = [cell for cell in line.split("|") if "(" in cell and not cell.endswith(("(copy) ", "(loads) "))]
+        assert len(times) == len(row.work.peers)
+    for title in ("Images", "Feature maps", "Further cases", "Two threads over one", "What a call costs"):
+        assert f"### {title}" in out
+    assert " GB/s; clock " in out
+
+
+@pytest.mark.usefixtures("threads_as_before")
+def test_rows_and_peers_can_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    assert speed.main(["--size", "96x64", "--rounds", "1", "--only", "affine nearest", "--peer", "pillow"]) == 0
+    heading, _, *lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
+    assert len(lines) == 1
+    assert "Pillow" in heading
+    assert "OpenCV" not in heading
+
+
+def test_a_peer_that_does_other_work_is_not_timed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Work, "_differences", lambda *_: ["another picture"])
+    assert speed.main(["--size", "96x64", "--rounds", "1", "--only", "affine nearest", "--peer", "pillow"]) == 1
+    assert "not the same work: another picture" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_every_row_of_the_table_of_starting_comes_out(capsys: pytest.CaptureFixture[str]) -> None:
+    startup.main(["--size", "64x48", "--rounds", "1"])
+    out = capsys.readouterr().out
+    for name in ("import stnwarp", "stnwarp --help", "first ever", "first of a day", "cached"):
+        assert f"{name} |" in out
+    (told,) = [line for line in out.splitlines() if line.startswith("specialisations")]
+    assert int(told.split(": ")[1].split(",")[0]) in range(1, 4)
+
+
+def test_targets_name_works_that_exist() -> None:
+    rows = [*image_rows([SIZE], 17), *tensor_rows(17)]
+    assert sum(row.target is not None for row in rows) == 7 + 3 * 4
+    assert len(rows) == len(IMAGE_WORKS) + 4 * len(TENSOR_WORKS)
+
+
+def test_the_further_cases_are_what_they_are_called() -> None:
+    scenes = {case.name: Scene(np.zeros(case.size), case.matrix, case.output) for case in cases(SIZE, 17)}
+    spreads = {name: abs(np.linalg.det(scene.matrix[:2, :2])) for name, scene in scenes.items()}
+    assert spreads["downscaling by 3"] == pytest.approx(9)
+    assert spreads["upscaling by 4"] == pytest.approx(1 / 16)
+    assert spreads["90 degrees"] == pytest.approx(1)
+    assert 0 < spreads["almost singular"] < 1e-5
+    assert scenes["almost singular"].inside(0).mean() > 0.9
+    (outside,) = [row for row in further_rows(SIZE, 17) if "outside" in row.case]
+    assert 1 - outside.make().inside(-0.5).mean() == pytest.approx(0.3, abs=0.05)
+
+
+def test_a_floor_counts_every_pixel_that_is_read_once() -> None:
+    image = smooth_image(8, 10, 3)
+    bilinear, nearest = (next(w for w in IMAGE_WORKS if w.title == f"affine {name}, uint8 RGB") for name in NAMES)
+    moved = turned(0, (8, 10))
+    moved[0, 2] = 0.5
+    half_a_pixel, none = Scene(image, moved, (8, 10)), Scene(image, turned(0, (8, 10)), (8, 10))
+    assert image_floor(nearest, none).bytes_moved == 2 * 240
+    assert image_floor(bilinear, half_a_pixel).bytes_moved == 2 * 240
+    assert image_floor(nearest, none).loads == 80
+    assert image_floor(bilinear, half_a_pixel).loads == 2 * 72  # the last column lies outside by half a pixel
+    thinned = Scene(image, turned(0, (8, 10), 2, (4, 5)), (4, 5))
+    assert image_floor(nearest, thinned).bytes_moved == 2 * 60
+
+
+NAMES = ("bilinear", "nearest")
+
+
+def test_tables_are_put_into_their_place_of_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- begin it -->\nold\n<!-- end it -->\nafter\n")
+    for text in ("| one |", "| two |"):
+        with written_to(page, "it"):
+            print(f"\n{text}")  # noqa: T201
+    assert page.read_text() == "before\n<!-- begin it -->\n\n| two |\n\n<!-- end it -->\nafter\n"
+    assert capsys.readouterr().out == "\n| one |\n\n| two |\n"
+    with pytest.raises(SystemExit, match="must hold the lines"), written_to(page, "other"):
+        pass
+
+
+def test_slow_peers_get_fewer_rounds() -> None:
+    assert [Rounds(30).every(seconds) for seconds in (0.001, 0.1, 0.5, 10)] == [1, 1, 7, 10]
