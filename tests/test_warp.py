@@ -16,7 +16,9 @@ from stnwarp import (
     spatial_transform,
     warp,
 )
+from stnwarp.arrays import batch_of_image
 from stnwarp.errors import ParameterError, ShapeError, ThetaError
+from stnwarp.sampler import matrix_mapping, sample
 from stnwarp.transforms import pixel_matrix, theta_from_pixel_matrix
 from tests import oracle
 
@@ -209,6 +211,38 @@ def test_far_from_the_origin_coordinates_are_rounded_and_never_index(dtype: type
         out = warp(image, [[-far, 0, 0.5 - far * 0.25], [0, 1, 0]], (3, 2**10), fill=0)
         assert out.shape == (3, 1024, 1)
         assert np.isin(out.round(), [0, 1]).all()
+
+
+@pytest.mark.parametrize(
+    ("across", "start"),
+    [(-0.000542290608113851, -0.9951193845269753), (5.481288443963968e-06, 6.998743831272016)],
+)
+def test_edges_of_a_row_are_found_where_rounding_gets_the_solution_wrong(across: float, start: float) -> None:
+    image = _image(np.random.default_rng(13), (6, 8, 1), np.float64)
+    out = np.empty((2, 300, 1))
+    matrix = np.array([[across, 0, start], [0, 1, 2.5], [0, 0, 1]])
+    sample(batch_of_image(image), batch_of_image(out), matrix_mapping(matrix[None], "zeros", False), "bilinear", 0)
+    x, y = np.meshgrid(start + across * np.arange(300), [2.5, 3.5])
+    np.testing.assert_allclose(out, oracle.sample(image, x, y), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_nearest_takes_the_same_pixels_whatever_is_known_of_the_row(dtype: type, channels: int) -> None:
+    """Long rows are parted into what lies outside, on the rim and inside; a grid's points are looked at one by one."""
+    image = _image(np.random.default_rng(14), (40, 60, channels), dtype)
+    for theta in (TILTED[:2] * 1.7, TILTED[:2] * 0.3):
+        grid = sampling_grid(MatrixTransform(theta), (6, 310))
+        fused, stored = (warp(image, by, (6, 310), interpolation="nearest", fill=1) for by in (theta, grid))
+        assert (fused == stored).mean() > 0.999
+
+
+def test_images_that_the_cache_does_not_hold_are_asked_for_and_read_alike() -> None:
+    image = np.zeros((700, 700), np.float32)
+    image[300:360, 300:360] = corner = _image(np.random.default_rng(15), (60, 60), np.float32)
+    placed = theta_from_pixel_matrix(np.array([[1, 0, 310.25], [0, 1, 310.5]]), (700, 700), (7, 9), False)
+    alone = theta_from_pixel_matrix(np.array([[1, 0, 10.25], [0, 1, 10.5]]), (60, 60), (7, 9), False)
+    np.testing.assert_array_equal(warp(image, placed, (7, 9)), warp(corner, alone, (7, 9)))
 
 
 @pytest.mark.parametrize("threads", [2, 3, 7])
