@@ -100,7 +100,9 @@ def _cells(
     yield from (row.work.title, row.size, row.case, f"{1e3 * ours:.3f}", f"{row.target:.1f}" if row.target else "")
     for name in peers:
         if name in taken:
-            yield f"{taken[name] / ours:.2f} ({1e3 * taken[name]:.3g})"
+            milliseconds = 1e3 * taken[name]
+            shown = f"{milliseconds:.3g}" if milliseconds < 100 else f"{milliseconds:.0f}"
+            yield f"{taken[name] / ours:.2f} ({shown})"
         else:
             yield f"not the same work: {wrong[name][0]}" if wrong.get(name) else ""
     yield f"{1e3 * floor.seconds:.3f} ({floor.bound_by})"
