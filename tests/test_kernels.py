@@ -171,7 +171,7 @@ def test_code_of_one_kernel_is_not_taken_for_another(tmp_path: Path) -> None:
     rgb = COMPILES.replace("(4, 4)", "(4, 4, 3)")
     assert _run(COMPILES, STNWARP_CACHE_DIR=str(tmp_path)).returncode == 0
     (file,) = tmp_path.glob("*/*.o")
-    file.rename(file.with_name(file.name.replace("gray", "rgb")))
+    file.rename(file.with_name(file.name.replace("rows-1-", "rows-3-")))
     run = _run(rgb, STNWARP_CACHE_DIR=str(tmp_path))
     assert run.stdout.strip() == "packed_rows"
     assert "is damaged" in run.stderr
