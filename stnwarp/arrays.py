@@ -5,23 +5,36 @@ where they lie. Only arrays with gaps (crops, steps) and foreign byte order are 
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from stnwarp.conventions import PaddingMode
 from stnwarp.errors import ParameterError, ShapeError
+from stnwarp.kernels import blocks
 
 DTYPES = (np.uint8, np.uint16, np.float32, np.float64)
+PADDING_CODES = {
+    PaddingMode.ZEROS: blocks.ZEROS,
+    PaddingMode.BORDER: blocks.BORDER,
+    PaddingMode.REFLECTION: blocks.REFLECTION,
+    PaddingMode.WRAP: blocks.WRAP,
+}
+# Outputs of no more pixels than this are worked off without regard to rows, an image by one thread.
+FEW_PIXELS = 1 << 16
 _NATIVE = frozenset(np.dtype(dtype) for dtype in DTYPES)
+
+
+Sides = tuple[int, int, int, int]  # by image, row, column and channel
 
 
 class Batch(NamedTuple):
     """A batch of images or feature maps as a flat array; shape and strides (in elements) are (N, H, W, C)."""
 
     flat: NDArray[np.generic]
-    shape: tuple[int, int, int, int]
-    strides: tuple[int, int, int, int]
+    shape: Sides
+    strides: Sides
 
 
 def checked(array: ArrayLike, what: str) -> NDArray[np.generic]:
@@ -44,6 +57,29 @@ def checked_maps(maps: ArrayLike) -> NDArray[np.generic]:
     return given
 
 
+def checked_grid(grid: ArrayLike, maps: NDArray[np.generic]) -> NDArray[np.generic]:
+    """*grid* as `checked`, and of floats, a point of every output pixel for each of *maps*; ShapeError otherwise."""
+    given = checked(grid, "grid")
+    axes = maps.ndim - 2
+    if given.ndim != axes + 2 or given.shape[-1] != axes or len(given) != len(maps) or given.dtype.kind != "f":
+        shape = "(N, H', W', 2)" if axes == 2 else "(N, D', H', W', 3)"
+        found = f"shape {given.shape} of {given.dtype}"
+        raise ShapeError(f"grid must be floats of shape {shape} with N = {len(maps)}, got {found}")
+    return given
+
+
+def checked_threads(threads: int) -> int:
+    """*threads* as a whole number of at least 1; ParameterError otherwise."""
+    if not isinstance(threads, int | np.integer) or threads < 1:
+        raise ParameterError(f"threads must be a whole number of at least 1, got {threads!r}")
+    return int(threads)
+
+
+def flat_copy(array: ArrayLike, dtype: type[np.floating] | None = None) -> NDArray[Any]:
+    """*array* flat, writeable for kernels, of *dtype* if one is given; in truth a copy only where it has to be."""
+    return writeable(np.ascontiguousarray(array, dtype).reshape(-1))
+
+
 def batch_of_maps(maps: NDArray[np.generic]) -> Batch:
     """(N, C, H, W) feature maps as a batch."""
     images, channels, height, width = maps.shape
@@ -64,12 +100,18 @@ def batch_of_image(image: NDArray[np.generic]) -> Batch:
 
 def flat_as_it_lies(array: NDArray[np.generic]) -> tuple[NDArray[np.generic], tuple[int, ...]]:
     """*array* as one flat array, writeable for kernels, and its strides in elements; a copy only if it has gaps."""
-    axes = range(array.ndim)
-    order = sorted(axes, key=lambda axis: (-abs(array.strides[axis]), -array.shape[axis]))
-    if not array.transpose(order).flags.c_contiguous:
-        array, order = np.ascontiguousarray(array), list(axes)
-    flat = writeable(array.transpose(order).reshape(-1))
-    return flat, tuple(stride // array.itemsize for stride in array.strides)
+    if not array.flags.c_contiguous:
+        axes = range(array.ndim)
+        order = sorted(axes, key=lambda axis: (-abs(array.strides[axis]), -array.shape[axis]))
+        if array.transpose(order).flags.c_contiguous:
+            flat = writeable(array.transpose(order).reshape(-1))
+            return flat, tuple(stride // array.itemsize for stride in array.strides)
+        array = np.ascontiguousarray(array)
+    step, strides = 1, []
+    for length in reversed(array.shape):
+        strides.append(step)
+        step *= length
+    return writeable(array.reshape(-1)), tuple(reversed(strides))
 
 
 class _Interface:
@@ -117,6 +159,8 @@ def fill_values(fill: ArrayLike, channels: int, dtype: np.dtype[np.generic]) -> 
 
 def checked_size(size: Sequence[int]) -> tuple[int, int]:
     """*size* as (height, width) of at least one pixel each way; ShapeError otherwise."""
+    if type(size) is tuple and len(size) == 2 and type(size[0]) is type(size[1]) is int and min(size) > 0:
+        return size  # nearly always, and a small image waits for the answer
     height, width = _checked_sides(size, 2, "(height, width)")
     return height, width
 

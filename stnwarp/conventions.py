@@ -10,6 +10,7 @@ This module loads nothing but the standard library, so that the command line can
 from collections.abc import Iterable
 from difflib import get_close_matches
 from enum import StrEnum
+from functools import lru_cache
 from typing import TypeVar
 
 from stnwarp.errors import ParameterError
@@ -71,11 +72,13 @@ def member(enum: type[_E], name: str, what: str) -> _E:
         raise ParameterError(f"{what} must be one of {choices}, got {name!r}{suggestion(str(name), enum)}") from None
 
 
+@lru_cache(maxsize=32)  # asked for every small image
 def interpolation(name: str) -> Interpolation:
     """The interpolation called *name*, by torch's, ONNX's or our spelling."""
     return member(Interpolation, _ONNX_MODES.get(name, name), "interpolation")
 
 
+@lru_cache(maxsize=32)
 def padding_mode(name: str) -> PaddingMode:
     """The padding mode called *name*."""
     return member(PaddingMode, name, "padding_mode")

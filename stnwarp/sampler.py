@@ -5,48 +5,53 @@ and 1 are the outer edges of the corner pixels (False) or their centres (True). 
 count as outside the image.
 """
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stnwarp import conventions
-from stnwarp.arrays import Batch, batch_of_maps, checked, checked_maps, fill_values, weight_type, writeable
-from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, Interpolation, PaddingMode
-from stnwarp.errors import ParameterError, ShapeError
+from stnwarp.arrays import (
+    FEW_PIXELS,
+    PADDING_CODES,
+    Batch,
+    Sides,
+    batch_of_maps,
+    checked_grid,
+    checked_maps,
+    checked_threads,
+    fill_values,
+    flat_copy,
+    weight_type,
+)
+from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, Interpolation
 from stnwarp.kernels import blocks
-from stnwarp.kernels.native import Held, Native
+from stnwarp.kernels.native import Held, Native, own_space
+from stnwarp.sharing import share_out
 from stnwarp.volumes import sample_volumes
 
-PADDING_CODES = {
-    PaddingMode.ZEROS: blocks.ZEROS,
-    PaddingMode.BORDER: blocks.BORDER,
-    PaddingMode.REFLECTION: blocks.REFLECTION,
-    PaddingMode.WRAP: blocks.WRAP,
-}
-
 _KERNELS = {
-    Interpolation.NEAREST: Native("nearest", "nearest_rows"),
+    Interpolation.NEAREST: Native("nearest", "nearest_rows", 1),
     Interpolation.BILINEAR: Native("bilinear", "bilinear_rows"),
-    Interpolation.BICUBIC: Native("convolution", "bicubic_rows"),
-    Interpolation.LANCZOS: Native("convolution", "lanczos_rows"),
+    Interpolation.BICUBIC: Native("convolution", "convolution_rows", blocks.CUBIC_TAPS),
+    Interpolation.LANCZOS: Native("convolution", "convolution_rows", blocks.LANCZOS_TAPS),
 }
 _PACKED_BILINEAR = {channels: Native("packed", "packed_rows", channels) for channels in (1, 2, 3, 4)}
-_RGB_NEAREST = Native("nearest", "nearest_rgb_rows")
+_RGB_NEAREST = Native("nearest", "nearest_rows", 3)
 _PLANAR_BILINEAR = Native("planar", "planar_rows")
 
 # Unsigned integers by their size in bytes, for pixels that are copied and not looked at.
 _UNSIGNED = {np.dtype(kind).itemsize: np.dtype(kind) for kind in (np.uint8, np.uint16, np.uint32, np.uint64)}
 
-# Outputs of no more pixels than this are worked off without regard to rows, an image by one thread; under affine maps,
-# where a row's edges are worth solving for, only if rows are shorter than _NARROW.
-_FEW_PIXELS, _NARROW = 1 << 16, 128
+# Under affine maps a row's edges are worth solving for, unless rows are shorter than this.
+_NARROW = 128
+
+# Along an axis; float32 does not tell the pixels of longer ones apart.
+_FLOAT32_PIXELS = 2**24
 
 _NOTHING = np.empty(0, np.float64)
-_own = threading.local()
 
 
 def grid_sample(
@@ -82,10 +87,8 @@ def grid_sample(
     """
     if np.ndim(input) == 5:
         return sample_volumes(input, grid, mode, padding_mode, align_corners)
-    maps, points = checked_maps(input), checked(grid, "grid")
-    if points.ndim != 4 or points.shape[3] != 2 or len(points) != len(maps) or points.dtype.kind != "f":
-        found = f"shape {points.shape} of {points.dtype}"
-        raise ShapeError(f"grid must be floats of shape (N, H', W', 2) with N = {len(maps)}, got {found}")
+    maps = checked_maps(input)
+    points = checked_grid(grid, maps)
     output = np.empty((*maps.shape[:2], *points.shape[1:3]), maps.dtype)
     kind = blocks.GRID_FLOAT32 if maps.dtype == points.dtype == np.float32 else blocks.GRID
     mapping = grid_mapping(points, padding_mode, align_corners, kind)
@@ -105,8 +108,7 @@ class Mapping(NamedTuple):
 
 def grid_mapping(grid: NDArray[np.generic], padding_mode: str, align_corners: bool, kind: int = blocks.GRID) -> Mapping:
     """A mapping that reads its places from *grid*, (..., 2), float32 or float64."""
-    flat = writeable(np.ascontiguousarray(grid).reshape(-1))
-    return Mapping(kind, _NOTHING, flat, _padding_code(padding_mode), align_corners)
+    return Mapping(kind, _NOTHING, flat_copy(grid), _padding_code(padding_mode), align_corners)
 
 
 def matrix_mapping(matrices: NDArray[np.float64], padding_mode: str, align_corners: bool) -> Mapping:
@@ -132,31 +134,51 @@ def sample(
 ) -> None:
     """Fill *output* (writeable, not overlapping *source*) by bands of rows, one band for each of *threads*."""
     dtype, kind = source.flat.dtype, conventions.interpolation(interpolation)
-    rows = _rows(source, output, mapping, kind)
-    fills = _fills(fill, source.shape[3], dtype)
-    threads = _count(threads)
+    fills, threads = _fills(fill, source.shape[3], dtype), checked_threads(threads)
     if kind == Interpolation.NEAREST:
         source, output, fills = _whole_pixels(source, output, fills)
-    width = output.shape[2]
-    if mapping.kind in (blocks.GRID, blocks.GRID_FLOAT32):
-        output = _rows_joined(output)
-    elif mapping.kind == blocks.AFFINE and width < _NARROW and kind in (Interpolation.NEAREST, Interpolation.BILINEAR):
-        output = _rows_joined(output)
-        mapping = mapping._replace(kind=blocks.AFFINE_JOINED) if output.shape[2] > width else mapping
-    call = _call(source, output, mapping, width)
-    total = output.shape[0] * output.shape[1]
+    modes = (kind, mapping.kind, mapping.padding, bool(mapping.align_corners))
+    rows, call, places = _plan(modes, source.flat.dtype, source.flat.nbytes, *source[1:], *output[1:])
+    total = output.shape[0] * call.output_height
 
-    def band(start: int, stop: int) -> None:
-        space = _work_space(weight_type(dtype))
-        rows(source.flat, output.flat, call, mapping.matrices, mapping.grid, fills, space, start, stop)
+    def sample_rows(band: tuple[int, int]) -> None:
+        space = own_space(blocks.work_space, places, weight_type(dtype))
+        rows(source.flat, output.flat, call, mapping.matrices, mapping.grid, fills, space, *band)
 
-    threads = min(threads, total)
     if threads == 1:
-        band(0, total)
+        sample_rows((0, total))
         return
+    threads = min(threads, total)
     edges = [total * number // threads for number in range(threads + 1)]
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(band, edges[:-1], edges[1:]))
+    share_out(sample_rows, pairwise(edges), threads)
+
+
+@lru_cache(maxsize=512)
+def _plan(
+    modes: tuple[Interpolation, int, int, bool],
+    dtype: np.dtype[np.generic],
+    nbytes: int,
+    shape: Sides,
+    strides: Sides,
+    output_shape: Sides,
+    output_strides: Sides,
+) -> tuple[Native, blocks.Call, type[np.floating]]:
+    """The kernel for such arrays, the numbers it is called with, and the type it keeps places in.
+
+    *modes* are interpolation, mapping, padding and align_corners.
+    """
+    interpolation, kind, padding, align_corners = modes
+    rows = _kernel(modes, dtype, (shape, strides), output_strides)
+    width = output_shape[2]
+    if kind in (blocks.GRID, blocks.GRID_FLOAT32):
+        output_shape, output_strides = _rows_joined(output_shape, output_strides)
+    elif kind == blocks.AFFINE and width < _NARROW and interpolation in (Interpolation.NEAREST, Interpolation.BILINEAR):
+        output_shape, output_strides = _rows_joined(output_shape, output_strides)
+        kind = blocks.AFFINE_JOINED if output_shape[2] > width else kind
+    codes = (kind, padding, int(align_corners))
+    sizes = (*shape[1:], *strides, *output_shape[1:3], *output_strides)
+    exact = kind == blocks.GRID_FLOAT32 and rows is _PLANAR_BILINEAR and max(shape[1:3]) <= _FLOAT32_PIXELS
+    return rows, blocks.Call(*codes, *sizes, max(nbytes - 8, 0), width), np.float32 if exact else np.float64
 
 
 def _fills(fill: ArrayLike, channels: int, dtype: np.dtype[np.generic]) -> Held:
@@ -175,7 +197,7 @@ def _whole_pixels(source: Batch, output: Batch, fills: Held) -> tuple[Batch, Bat
     dtype, channels = source.flat.dtype, source.shape[3]
     values = fills.arrays[0]
     fill = (np.rint(values) if dtype.kind == "u" else values).astype(dtype)
-    together = channels if _steps_are(channels, source, output) else 1
+    together = channels if _lie_side_by_side(channels, source.strides, output.strides) else 1
     whole = _UNSIGNED.get(together * dtype.itemsize)
     if whole is None or any(batch.flat.ctypes.data % whole.itemsize for batch in (source, output)):
         return source, output, Held(fill)
@@ -190,51 +212,38 @@ def _viewed(batch: Batch, whole: np.dtype[np.generic], together: int) -> Batch:
     return Batch(batch.flat.view(whole), shape, (by_image, by_row, by_column, by_channel))
 
 
-def _rows_joined(output: Batch) -> Batch:
-    """*output* with all rows of an image as one where they lie end to end: blocks are then full whatever its width."""
-    images, height, width, channels = output.shape
-    by_image, by_row, by_column, by_channel = output.strides
-    if by_row != width * by_column or height * width > _FEW_PIXELS:
-        return output
-    return Batch(output.flat, (images, 1, height * width, channels), (by_image, by_row * height, by_column, by_channel))
+def _rows_joined(shape: Sides, strides: Sides) -> tuple[Sides, Sides]:
+    """An output with all rows of an image as one where they lie end to end: blocks are then full whatever its width."""
+    images, height, width, channels = shape
+    by_image, by_row, by_column, by_channel = strides
+    if by_row != width * by_column or height * width > FEW_PIXELS:
+        return shape, strides
+    return (images, 1, height * width, channels), (by_image, by_row * height, by_column, by_channel)
 
 
-def _count(threads: int) -> int:
-    if not isinstance(threads, int | np.integer) or threads < 1:
-        raise ParameterError(f"threads must be a whole number of at least 1, got {threads!r}")
-    return int(threads)
-
-
-def _rows(source: Batch, output: Batch, mapping: Mapping, interpolation: Interpolation) -> Native:
+def _kernel(
+    modes: tuple[Interpolation, int, int, bool],
+    dtype: np.dtype[np.generic],
+    source: tuple[Sides, Sides],
+    output_strides: Sides,
+) -> Native:
     """The kernel: one that reads neighbours by pairs where they lie side by side, else the one for everything."""
-    dtype, channels = source.flat.dtype, source.shape[3]
-    pairs = min(source.shape[1:3]) > 1 and mapping.padding != blocks.WRAP
-    if interpolation == Interpolation.NEAREST and dtype == np.uint8 and channels == 3 and pairs:
-        return _RGB_NEAREST if _steps_are(3, source, output) else _KERNELS[interpolation]
+    interpolation, _, padding, _ = modes
+    shape, strides = source
+    channels = shape[3]
+    pairs = min(shape[1:3]) > 1 and padding != blocks.WRAP
+    packed = dtype == np.uint8 and _lie_side_by_side(channels, strides, output_strides)
+    if interpolation == Interpolation.NEAREST and packed and channels == 3 and pairs:
+        return _RGB_NEAREST
     if interpolation != Interpolation.BILINEAR or not pairs:
         return _KERNELS[interpolation]
-    if dtype == np.uint8 and channels in _PACKED_BILINEAR and _steps_are(channels, source, output):
+    if packed and channels in _PACKED_BILINEAR:
         return _PACKED_BILINEAR[channels]
-    if dtype == np.float32 and source.strides[2] == output.strides[2] == 1:
+    if dtype == np.float32 and strides[2] == output_strides[2] == 1:
         return _PLANAR_BILINEAR
     return _KERNELS[interpolation]
 
 
-def _steps_are(channels: int, *batches: Batch) -> bool:
-    """Whether the channels of a pixel, and the pixels of a row, lie side by side."""
-    return all(batch.strides[2] == channels and (channels == 1 or batch.strides[3] == 1) for batch in batches)
-
-
-def _call(source: Batch, output: Batch, mapping: Mapping, width: int) -> blocks.Call:
-    codes = (mapping.kind, mapping.padding, int(bool(mapping.align_corners)))
-    last_word = max(source.flat.nbytes - 8, 0)
-    sizes = (*source.shape[1:], *source.strides, *output.shape[1:3], *output.strides)
-    return blocks.Call(*codes, *sizes, last_word, width)
-
-
-def _work_space(weights: type[np.floating]) -> Held:
-    """This thread's own work space; made once, since a small image takes no longer than making it."""
-    spaces: dict[type[np.floating], Held] = _own.__dict__.setdefault("spaces", {})
-    if weights not in spaces:
-        spaces[weights] = Held(*blocks.work_space(weights))
-    return spaces[weights]
+def _lie_side_by_side(channels: int, *strides: Sides) -> bool:
+    """Whether the channels of a pixel, and the pixels of a row, do so."""
+    return all(steps[2] == channels and (channels == 1 or steps[3] == 1) for steps in strides)

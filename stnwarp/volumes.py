@@ -10,19 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stnwarp import conventions
-from stnwarp.arrays import checked, flat_as_it_lies, weight_type, writeable
-from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, Interpolation, PaddingMode
+from stnwarp.arrays import PADDING_CODES, checked, checked_grid, flat_as_it_lies, flat_copy, weight_type
+from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, Interpolation
 from stnwarp.errors import ParameterError, ShapeError
-from stnwarp.kernels.blocks import BLOCK, BORDER, REFLECTION, WRAP, ZEROS
+from stnwarp.kernels.blocks import BLOCK
 from stnwarp.kernels.native import Native
 from stnwarp.kernels.volume_blocks import VolumeCall, VolumeSpace, volume_space
 
-_PADDING_CODES = {
-    PaddingMode.ZEROS: ZEROS,
-    PaddingMode.BORDER: BORDER,
-    PaddingMode.REFLECTION: REFLECTION,
-    PaddingMode.WRAP: WRAP,
-}
 _SAMPLERS = {
     Interpolation.NEAREST: Native("volumes", "nearest_voxel_blocks"),
     Interpolation.BILINEAR: Native("volumes", "trilinear_blocks"),
@@ -70,7 +64,7 @@ def sample_volumes(
     call = _call(volumes, points, padding_mode, align_corners, strides)
     output = np.empty((*volumes.shape[:2], *points.shape[1:4]), volumes.dtype)
     space = _space(volumes, points)
-    _SAMPLERS[interpolation](flat, output.reshape(-1), call, _flat(points), *space, 0, _blocks(volumes, call))
+    _SAMPLERS[interpolation](flat, output.reshape(-1), call, flat_copy(points), *space, 0, _blocks(volumes, call))
     return output
 
 
@@ -113,23 +107,20 @@ def sample_volumes_backward(
     to_grid = np.zeros(points.shape, points.dtype)
     if interpolation == Interpolation.BILINEAR:
         blocks = _blocks(volumes, call)
-        _GRID_GRADIENT(flat, incoming, to_grid.reshape(-1), call, _flat(points), *space, 0, blocks)
+        _GRID_GRADIENT(flat, incoming, to_grid.reshape(-1), call, flat_copy(points), *space, 0, blocks)
     to_input = np.zeros(volumes.shape, volumes.dtype)
     to_flat, to_strides = flat_as_it_lies(to_input)
     call = _call(volumes, points, padding_mode, align_corners, to_strides)
     planes = volumes.shape[0] * volumes.shape[1]
-    _INPUT_GRADIENTS[interpolation](to_flat, incoming, call, _flat(points), *space, 0, planes)
+    _INPUT_GRADIENTS[interpolation](to_flat, incoming, call, flat_copy(points), *space, 0, planes)
     return to_input, to_grid
 
 
 def _checked(input: ArrayLike, grid: ArrayLike) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
-    volumes, points = checked(input, "input"), checked(grid, "grid")
+    volumes = checked(input, "input")
     if volumes.ndim != 5:
         raise ShapeError(f"input must be (N, C, D, H, W), got {volumes.shape}")
-    if points.ndim != 5 or points.shape[4] != 3 or len(points) != len(volumes) or points.dtype.kind != "f":
-        found = f"shape {points.shape} of {points.dtype}"
-        raise ShapeError(f"grid must be floats of shape (N, D', H', W', 3) with N = {len(volumes)}, got {found}")
-    return volumes, points
+    return volumes, checked_grid(grid, volumes)
 
 
 def _checked_gradient(gradient: ArrayLike, shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> NDArray[np.generic]:
@@ -137,7 +128,7 @@ def _checked_gradient(gradient: ArrayLike, shape: tuple[int, ...], dtype: np.dty
     given = checked(gradient, "grad_output")
     if given.shape != shape or given.dtype.kind != "f":
         raise ShapeError(f"grad_output must be floats of shape {shape}, got shape {given.shape} of {given.dtype}")
-    return _flat(given.astype(dtype, copy=False))
+    return flat_copy(given.astype(dtype, copy=False))
 
 
 def _interpolation(mode: str) -> Interpolation:
@@ -154,7 +145,7 @@ def _call(
     align_corners: bool,
     strides: tuple[int, ...],
 ) -> VolumeCall:
-    padding = _PADDING_CODES[conventions.padding_mode(padding_mode)]
+    padding = PADDING_CODES[conventions.padding_mode(padding_mode)]
     numbers = (padding, int(bool(align_corners)), *volumes.shape[1:], points[0].size // 3, *strides)
     return VolumeCall._make(numbers)
 
@@ -166,7 +157,3 @@ def _blocks(volumes: NDArray[np.generic], call: VolumeCall) -> int:
 def _space(volumes: NDArray[np.generic], points: NDArray[np.generic]) -> VolumeSpace:
     single = volumes.dtype == points.dtype == np.float32 and max(volumes.shape[2:]) <= _FLOAT32_VOXELS
     return volume_space(np.float32 if single else np.float64, weight_type(volumes.dtype), volumes.dtype)
-
-
-def _flat(array: NDArray[np.generic]) -> NDArray[np.generic]:
-    return writeable(np.ascontiguousarray(array).reshape(-1))

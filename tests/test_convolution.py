@@ -356,7 +356,7 @@ def test_taps_are_blended_and_weighed_in_vectors() -> None:
         from stnwarp import warp
         from stnwarp.kernels import convolution
         warp(np.zeros((8, 8, 3), np.uint8), np.eye(2, 3), interpolation="bicubic")
-        text = next(iter(convolution.bicubic_rows.inspect_llvm().values()))
+        text = next(iter(convolution.convolution_rows.inspect_llvm().values()))
         for vectors in (r"fmul contract <16 x float>", r"load <16 x i8>", r"llvm[.]floor[.]v[48]f64"):
             assert re.search(vectors, text), vectors
         assert "NRT_incref" not in text, "references are counted inside the kernel"
@@ -369,6 +369,6 @@ def test_taps_are_blended_and_weighed_in_vectors() -> None:
 
 
 def test_the_work_space_is_large_enough() -> None:
-    _, offsets, weights, _ = blocks.work_space(np.float32)
+    _, offsets, weights, _ = blocks.work_space(np.float64, np.float32)
     assert len(offsets) >= blocks.TAP_OFFSETS
     assert len(weights) >= blocks.TAP_WEIGHTS

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stnwarp import sampler
+from stnwarp import arrays, sampler
 from stnwarp.conventions import Interpolation, PaddingMode
 from stnwarp.transforms import Family, MoveKind, families, motion
 from tests.docs_code import ROOT
@@ -50,7 +50,7 @@ def test_every_package_and_module_has_its_place_in_the_house() -> None:
 
 
 TABLES = {
-    "padding mode, code": (PaddingMode, sampler.PADDING_CODES),
+    "padding mode, code": (PaddingMode, arrays.PADDING_CODES),
     "interpolation, kernel": (Interpolation, sampler._KERNELS),
     "family, counts": (Family, families._COUNTS),
     "family, names": (Family, families._NAMES),

@@ -12,7 +12,7 @@ import stnwarp
 
 PACKAGE = Path(stnwarp.__file__).parent
 FLOORS = (
-    {"errors"},
+    {"errors", "sharing"},
     {"conventions"},
     {"kernels"},
     {"transforms", "arrays"},

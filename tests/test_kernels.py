@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stnwarp.arrays import PADDING_CODES
 from stnwarp.kernels import blocks
-from stnwarp.sampler import PADDING_CODES
 
 ROOT = Path(__file__).parents[1]
 compiled_only = pytest.mark.skipif(
@@ -35,7 +35,7 @@ def test_codes_are_those_of_the_enums() -> None:
 
 
 def test_parts_of_the_work_space_do_not_overlap() -> None:
-    places, offsets, weights, pixels = blocks.work_space(np.float32)
+    places, offsets, weights, pixels = blocks.work_space(np.float64, np.float32)
     assert len(places) == blocks.Y + blocks.BLOCK
     assert len(offsets) >= blocks.STEP + blocks.BLOCK
     assert len(weights) >= blocks.STEP_Y + blocks.BLOCK

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from stnwarp import affine_grid, grid_sample
 from stnwarp import volumes as room
-from stnwarp.conventions import Interpolation, PaddingMode
+from stnwarp.conventions import Interpolation
 from stnwarp.errors import ParameterError, ShapeError, ThetaError
-from stnwarp.kernels import blocks
 from stnwarp.volumes import sample_volumes, sample_volumes_backward
 from tests import oracle
 from tests.implementations import with_torch
@@ -533,12 +532,6 @@ def test_rows_of_more_voxels_than_float32_tells_apart_are_read_to_the_last_one(p
         out = grid_sample(volume, grid, mode, padding_mode, align_corners=True)
         assert out[0, 0, 0, 0, 0] == 5
         assert out[0, 0, 0, 0, 1] == (5 if padding_mode == "border" else 0)
-
-
-def test_codes_are_those_of_the_enum() -> None:
-    assert {mode.name: code for mode, code in room._PADDING_CODES.items()} == {
-        mode.name: getattr(blocks, mode.name) for mode in PaddingMode
-    }
 
 
 @compiled_only

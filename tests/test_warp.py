@@ -237,12 +237,24 @@ def test_nearest_takes_the_same_pixels_whatever_is_known_of_the_row(dtype: type,
         assert (fused == stored).mean() > 0.999
 
 
-def test_images_that_the_cache_does_not_hold_are_asked_for_and_read_alike() -> None:
-    image = np.zeros((700, 700), np.float32)
-    image[300:360, 300:360] = corner = _image(np.random.default_rng(15), (60, 60), np.float32)
-    placed = theta_from_pixel_matrix(np.array([[1, 0, 310.25], [0, 1, 310.5]]), (700, 700), (7, 9), False)
-    alone = theta_from_pixel_matrix(np.array([[1, 0, 10.25], [0, 1, 10.5]]), (60, 60), (7, 9), False)
-    np.testing.assert_array_equal(warp(image, placed, (7, 9)), warp(corner, alone, (7, 9)))
+@pytest.mark.parametrize("climb", [0.0, 0.11, -0.2, 0.6])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3), (2, 1)])
+def test_images_that_the_cache_does_not_hold_are_asked_for_and_read_alike(shape: tuple[int, int], climb: float) -> None:
+    """Two planes of float32, and bytes: the lines of large images are asked for, those of small ones are not."""
+    planes, channels = shape
+    dtype, rng = (np.float32 if planes > 1 else np.uint8), np.random.default_rng(15)
+    corner = _image(rng, (220, 200, planes * channels), dtype)
+    image = np.zeros((800, 900, planes * channels), dtype)
+    image[300:520, 300:500] = corner
+    outputs = []
+    for picture, at in ((image, 300), (corner, 0)):
+        size = picture.shape[:2]
+        theta = theta_from_pixel_matrix(np.array([[1, 0, 10.25 + at], [climb, 1, 90.5 + at]]), size, (5, 150), False)
+        maps = np.ascontiguousarray(np.moveaxis(picture, 2, 0))[np.newaxis]
+        outputs.append(
+            spatial_transform(maps, theta[np.newaxis], (5, 150)) if planes > 1 else warp(picture, theta, (5, 150))
+        )
+    np.testing.assert_array_equal(*outputs)
 
 
 @pytest.mark.parametrize("threads", [2, 3, 7])

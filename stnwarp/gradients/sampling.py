@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from stnwarp.arrays import checked, checked_maps, writeable
+from stnwarp.arrays import checked, checked_grid, checked_maps, flat_copy
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS
 from stnwarp.errors import ShapeError
 from stnwarp.gradients.work import GradientMapping, differentiate
@@ -64,15 +64,12 @@ def grid_gradients(
     threads: int = 1,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """`grid_sample_backward` of maps (N, C, H, W) for those of the two gradients that are *wanted*; the other is 0."""
-    maps, points = _checked_input(input), checked(grid, "grid")
-    if points.ndim != 4 or points.shape[3] != 2 or len(points) != len(maps) or points.dtype.kind != "f":
-        found = f"shape {points.shape} of {points.dtype}"
-        raise ShapeError(f"grid must be floats of shape (N, H', W', 2) with N = {len(maps)}, got {found}")
+    maps = _checked_input(input)
+    points = checked_grid(grid, maps)
     incoming = _checked_gradient(grad_output, maps, points.shape[1:3])
     # The kernels compute coordinates in the type of the grid: float32 only where torch does so too.
     places = np.float32 if maps.dtype == points.dtype == np.float32 else np.float64
-    flat = writeable(np.ascontiguousarray(points, places).reshape(-1))
-    mapping = GradientMapping(blocks.GRID, _NOTHING, flat, np.empty(points.size, places))
+    mapping = GradientMapping(blocks.GRID, _NOTHING, flat_copy(points, places), np.empty(points.size, places))
     to_input = differentiate(maps, incoming, mapping, (mode, padding_mode, align_corners), wanted, threads)
     return to_input, mapping.gradient.reshape(points.shape).astype(points.dtype, copy=False)
 

@@ -4,8 +4,6 @@ The gradients to the input and to the grid are sums that do not meet, and neithe
 channels. Each is added up by one thread and in one order, so that the number of threads does not change a bit.
 """
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -13,24 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stnwarp import conventions
-from stnwarp.arrays import flat_as_it_lies
+from stnwarp.arrays import FEW_PIXELS, PADDING_CODES, checked_threads, flat_as_it_lies
 from stnwarp.conventions import Interpolation
 from stnwarp.errors import ParameterError
 from stnwarp.kernels import blocks
 from stnwarp.kernels.gradient_tiles import TILE_WIDTH, GradientCall, Share, gradient_space, tiling
-from stnwarp.kernels.native import Held, Native
-from stnwarp.sampler import PADDING_CODES
+from stnwarp.kernels.native import Native, own_space
+from stnwarp.sharing import share_out
 
 _KERNELS = {
     Interpolation.NEAREST: Native("nearest_gradients", "nearest_gradients"),
     Interpolation.BILINEAR: Native("bilinear_gradients", "bilinear_gradients"),
     Interpolation.BICUBIC: Native("bicubic_gradients", "bicubic_gradients"),
 }
-
-# Grids for outputs of no more pixels than this are worked off without regard to rows, and never by several threads.
-_FEW_PIXELS = 1 << 16
-
-_own = threading.local()
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,48 +48,26 @@ def differentiate(
     interpolation = conventions.interpolation(modes[0])
     if interpolation not in _KERNELS:
         raise ParameterError(f"{interpolation} has no gradients; use one of {', '.join(_KERNELS)}")
-    source, strides = _flat(maps)
-    gradient, gradient_strides = _flat(incoming)
+    source, strides = flat_as_it_lies(maps)
+    gradient, gradient_strides = flat_as_it_lies(incoming)
     call = _call(mapping, modes, maps.shape, strides, incoming.shape, gradient_strides)
     to_source = np.zeros(source.size if wanted[0] else 0, maps.dtype)
     kernel = _KERNELS[interpolation]
 
     def work(share: Share) -> None:
-        space = _work_space(mapping.gradient.dtype.type, maps.dtype.type)
+        space = own_space(gradient_space, mapping.gradient.dtype.type, maps.dtype.type)
         to_grid = mapping.gradient
         kernel(source, gradient, to_source, to_grid, call, share, mapping.matrices, mapping.grid, space)
 
-    if not isinstance(threads, int | np.integer) or threads < 1:
-        raise ParameterError(f"threads must be a whole number of at least 1, got {threads!r}")
+    threads = checked_threads(threads)
     wants_grid = wanted[1] and interpolation != Interpolation.NEAREST
     if not wants_grid:
         mapping.gradient.fill(0)
-    shares = _shares(call, len(maps), (wanted[0], wants_grid), int(threads))
-    if len(shares) <= 1 or threads == 1:
-        for share in shares:
-            work(share)
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(work, shares))
+    shares = _shares(call, len(maps), (wanted[0], wants_grid), threads)
+    share_out(work, shares, max(1, min(threads, len(shares))))
     if not wanted[0]:
         return np.zeros(maps.shape, maps.dtype)
     return np.ndarray(maps.shape, maps.dtype, to_source, 0, [stride * maps.itemsize for stride in strides])
-
-
-def _flat(array: NDArray[np.generic]) -> tuple[NDArray[np.generic], tuple[int, ...]]:
-    """`flat_as_it_lies`, without asking much where the answer is plain: small maps wait for it."""
-    if not array.flags.c_contiguous or not array.flags.writeable:
-        return flat_as_it_lies(array)
-    _, channels, height, width = array.shape
-    return array.reshape(-1), (channels * height * width, height * width, width, 1)
-
-
-def _work_space(places: type[np.floating], weights: type[np.floating]) -> Held:
-    """This thread's own work space; made once, since a small image takes no longer than making it."""
-    spaces: dict[tuple[type, type], Held] = _own.__dict__.setdefault("spaces", {})
-    if (places, weights) not in spaces:
-        spaces[places, weights] = Held(*gradient_space(places, weights))
-    return spaces[places, weights]
 
 
 def _call(
@@ -113,7 +84,7 @@ def _call(
     output_image, output_channel, output_row, output_column = output_strides
     height, width = output_shape[2:]
     joined = mapping.kind == blocks.GRID and output_row == width * output_column
-    if joined and width < TILE_WIDTH and height * width <= _FEW_PIXELS:
+    if joined and width < TILE_WIDTH and height * width <= FEW_PIXELS:
         height, width = 1, height * width  # of narrow rows the loops are short, which costs more
     return GradientCall(
         *(mapping.kind, padding, int(bool(align_corners))),

@@ -5,6 +5,7 @@ import numpy as np
 from stnwarp.kernels.arithmetic import like, weighted
 from stnwarp.kernels.blocks import (
     AFFINE,
+    BLOCK,
     DOWN,
     FIRST,
     INSIDE,
@@ -22,7 +23,7 @@ from stnwarp.kernels.jit import inlined, kernel
 from stnwarp.kernels.locating import locate_block
 from stnwarp.kernels.memory import load_points, load_source, store_rounded
 from stnwarp.kernels.neighbours import fill_pixels, locate_anywhere, tabulate_steps
-from stnwarp.kernels.regions import block_at, output_offset, row_edges
+from stnwarp.kernels.regions import SLACK, block_at, output_offset, pair_bounds, row_edges, touch_bounds
 
 
 @kernel
@@ -51,10 +52,10 @@ def bilinear_rows(
         if image != known and call.mapping == AFFINE:
             tabulate_steps(call, matrices, image, offsets, weights)
             known = image
-        edges = row_edges(call, matrices, image, row, 0)
+        edges = row_edges(call, matrices, image, row, pair_bounds(call, 0, SLACK), touch_bounds(call))
         column = int(np.int64(0))  # a literal would have everything compiled once more
         while column < call.output_width:
-            count, region = block_at(column, edges, call.output_width)
+            count, region = block_at(column, edges, call.output_width, BLOCK)
             region = locate_block(call, matrices, grid, image, row, column, count, region, 0, places, offsets, weights)
             if region == INSIDE:
                 _blend_inside(source, output, call, offsets, weights, image, row, column, count)

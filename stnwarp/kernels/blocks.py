@@ -6,7 +6,7 @@ compiled code; a test compares them with the enums.
 
 The work space of a thread is four arrays. Their parts are BLOCK long and start at the constants below:
 
-- places, float64: X and Y, the continuous pixel indices in the input;
+- places, float64 or float32: X and Y, the continuous pixel indices in the input;
 - offsets, int64: of the upper left neighbour (FIRST), and from there to the right one (RIGHT) and the lower one (DOWN);
   STEP is a table for affine maps, see `neighbours.tabulate_steps`;
 - weights, float32 or float64: of the left, right, upper and lower neighbours (LEFT_WEIGHT, ...), and the fill's share
@@ -31,6 +31,7 @@ UPPER_WORDS, LOWER_WORDS = np.uintp(BLOCK), np.uintp(3 * BLOCK)
 
 # Kernels of many taps part offsets and weights in their own way, see `taps`: for blocks of at most TAP_BLOCK places.
 TAP_BLOCK = 64
+CUBIC_TAPS, LANCZOS_TAPS = 4, 6  # along each axis
 TAP_OFFSETS, TAP_WEIGHTS = 16 * TAP_BLOCK, 38 * TAP_BLOCK + 1
 
 ZEROS, BORDER, REFLECTION, WRAP = 0, 1, 2, 3  # padding modes
@@ -66,13 +67,14 @@ Memory = NDArray[Any]
 
 # The columns that part a row into regions, see `regions.row_edges`.
 Edges = tuple[int, int, int, int]
+Bounds = tuple[float, float, float]  # of a region, see `regions`
 
-WorkSpace = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.floating], NDArray[np.uint32]]
+WorkSpace = tuple[NDArray[np.floating], NDArray[np.int64], NDArray[np.floating], NDArray[np.uint32]]
 
 
-def work_space(weight_type: type[np.floating]) -> WorkSpace:
-    """Fresh places, offsets, weights (of *weight_type*) and pixels for one thread."""
-    places, offsets = _aligned(2 * BLOCK, np.float64), _aligned(max(4 * BLOCK, TAP_OFFSETS), np.int64)
+def work_space(place_type: type[np.floating], weight_type: type[np.floating]) -> WorkSpace:
+    """Fresh places, offsets, weights and pixels for one thread; places and weights of the types given."""
+    places, offsets = _aligned(2 * BLOCK, place_type), _aligned(max(4 * BLOCK, TAP_OFFSETS), np.int64)
     return places, offsets, _aligned(max(7 * BLOCK, TAP_WEIGHTS), weight_type), _aligned(5 * BLOCK, np.uint32)
 
 

@@ -30,10 +30,25 @@ def compile_kernel(kernel: Any, arguments: tuple[Any, ...], literals: tuple[int,
     entries = [str(argument.type) for argument in llvm.parse_assembly(text).get_function(name).arguments]
     module = llvm.parse_assembly(text + _entry_point(name, entries[2:], literals))
     module.verify()
+    machine = target_machine()
+    _optimise(module, machine)
+    overload.library.show(module)
     for function in module.functions:
         if function.is_declaration and not _C_LIBRARY.fullmatch(function.name):
             raise RuntimeError(f"{kernel.__name__} was compiled to something that calls {function.name}")
-    return _ENTRY, target_machine().emit_object(module)
+    return _ENTRY, machine.emit_object(module)
+
+
+def _optimise(module: Any, machine: Any) -> None:
+    """Bring *module* into the form that is translated; nothing but the entry point is seen from outside."""
+    for function in module.functions:
+        if not function.is_declaration and function.name != _ENTRY:
+            function.linkage = "internal"
+    options = llvm.create_pipeline_tuning_options(speed_level=int(numba.config.OPT))
+    options.loop_vectorization = True
+    options.slp_vectorization = False
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
 
 
 _ENTRY = "stnwarp_entry"

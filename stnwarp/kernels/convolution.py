@@ -16,9 +16,8 @@ from stnwarp.kernels.jit import inlined, kernel
 from stnwarp.kernels.lanes import clamped
 from stnwarp.kernels.memory import load_pixels, load_points, load_source, store_points, store_rounded
 from stnwarp.kernels.neighbours import fill_pixels
-from stnwarp.kernels.regions import output_offset
-from stnwarp.kernels.tap_regions import padded, tap_block, tap_edges, tap_region
-from stnwarp.kernels.tap_weights import CUBIC_TAPS, LANCZOS_TAPS
+from stnwarp.kernels.regions import block_at, output_offset, region_of, row_edges
+from stnwarp.kernels.tap_regions import all_taps, any_tap, padded
 from stnwarp.kernels.tap_windows import blend_block, prefetch_block
 from stnwarp.kernels.taps import (
     ACROSS,
@@ -36,7 +35,7 @@ from stnwarp.kernels.taps import (
 
 
 @kernel
-def bicubic_rows(
+def convolution_rows(
     source: Memory,
     output: Memory,
     call: Call,
@@ -47,62 +46,28 @@ def bicubic_rows(
     offsets: Memory,
     weights: Memory,
     pixels: Memory,
-    start: int,
-    stop: int,
-) -> None:
-    """Sample rows [start, stop) of the batch's outputs; arguments as in `bilinear_rows`."""
-    _rows(source, output, call, matrices, grid, fill, places, offsets, weights, start, stop, CUBIC_TAPS)
-
-
-@kernel
-def lanczos_rows(
-    source: Memory,
-    output: Memory,
-    call: Call,
-    matrices: Memory,
-    grid: Memory,
-    fill: Memory,
-    places: Memory,
-    offsets: Memory,
-    weights: Memory,
-    pixels: Memory,
-    start: int,
-    stop: int,
-) -> None:
-    """The same with Lanczos' kernel."""
-    _rows(source, output, call, matrices, grid, fill, places, offsets, weights, start, stop, LANCZOS_TAPS)
-
-
-@inlined
-def _rows(
-    source: Memory,
-    output: Memory,
-    call: Call,
-    matrices: Memory,
-    grid: Memory,
-    fill: Memory,
-    places: Memory,
-    offsets: Memory,
-    weights: Memory,
     start: int,
     stop: int,
     taps: int,
 ) -> None:
-    # taps is a literal: what belongs to the other kernel is left out.
+    """Sample rows [start, stop) of the batch's outputs; arguments as in `bilinear_rows`.
+
+    It is compiled for each number of taps: what belongs to the other is left out.
+    """
     together = _together(call)
     roomy = together > 0 and call.width >= taps and call.height >= taps
     for index in range(start, stop):
         image, row = index // call.output_height, index % call.output_height
-        edges = tap_edges(call, matrices, image, row, taps)
+        edges = row_edges(call, matrices, image, row, all_taps(call, taps), any_tap(call, taps))
         column = int(np.int64(0))  # a literal would have everything compiled once more
         while column < call.output_width:
-            count, region = tap_block(column, edges, call.output_width)
+            count, region = block_at(column, edges, call.output_width, TAP_BLOCK)
             whole = count
             if region != OUTSIDE:
                 generate_places(call, matrices, grid, image, row, column, count, places)
                 whole = padded(count, places)
             if region == UNKNOWN:
-                region = tap_region(call, whole, places, taps)
+                region = region_of(call, whole, places, all_taps(call, taps), any_tap(call, taps))
             if region == OUTSIDE:
                 fill_pixels(call, output, fill, image, row, column, count)
             else:

@@ -1,7 +1,7 @@
 """Coordinate maths: a block of output pixels -> where to read them in the input, as continuous pixel indices.
 
 All of it is float64 and a function of the pixel's own index, so that long rows are as exact as short ones and bands
-of rows are the same as the whole.
+of rows are the same as the whole. Only what is read from a float32 grid for a float32 image may be float32.
 
 matrices is (9 * images,), row by row, output pixel (x, y, 1) to input pixel; grid is (2 * points,), x before y,
 normalised. Which of them is read, the call's mapping says. Under AFFINE_JOINED all rows of an image, too short to fill
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from stnwarp.kernels.arithmetic import like
+from stnwarp.kernels.arithmetic import as_weight, like
 from stnwarp.kernels.blocks import (
     AFFINE,
     AFFINE_JOINED,
@@ -118,8 +118,8 @@ def _grid_places_float32(call: Call, grid: Memory, first: Any, count: int, place
     for k in range(np.uintp(count)):
         at = np.uintp(2) * (first + k)
         x, y = np.float32(load_source(grid, at)), np.float32(load_source(grid, at + np.uintp(1)))
-        store_points(places, X + k, np.float64((x + np.float32(1.0)) * span_x - inset))
-        store_points(places, Y + k, np.float64((y + np.float32(1.0)) * span_y - inset))
+        store_points(places, X + k, (x + np.float32(1.0)) * span_x - inset)
+        store_points(places, Y + k, (y + np.float32(1.0)) * span_y - inset)
 
 
 @inlined
@@ -149,7 +149,7 @@ def _reflect(first: Any, count: int, low: Any, period: Any, places: Memory) -> N
     for k in range(np.uintp(count)):
         distance = abs(like(low, load_points(places, first + k)) - low)
         distance -= period * np.floor(distance / period)
-        store_points(places, first + k, np.float64(low + min(distance, period - distance)))
+        store_points(places, first + k, low + min(distance, period - distance))
 
 
 @inlined
@@ -163,19 +163,21 @@ def _wrap(first: Any, count: int, size: Any, places: Memory) -> None:
 
 @inlined
 def _clamp(first: Any, count: int, last: Any, places: Memory) -> None:
+    zero, last = as_weight(places, 0), as_weight(places, last)
     for k in range(np.uintp(count)):
         position = load_points(places, first + k)
-        position = position if position > 0.0 else 0.0  # written so that NaN gives 0, as in torch
+        position = position if position > zero else zero  # written so that NaN gives 0, as in torch
         store_points(places, first + k, position if position < last else last)
 
 
 @inlined
 def count_within(places: Memory, count: int, low: float, x_stop: float, y_stop: float) -> int:
     """How many places lie in [low, x_stop) x [low, y_stop); NaN does not."""
+    least, right, bottom = as_weight(places, low), as_weight(places, x_stop), as_weight(places, y_stop)
     within = 0
     for k in range(np.uintp(count)):
         x, y = load_points(places, X + k), load_points(places, Y + k)
-        within += (x >= low) & (x < x_stop) & (y >= low) & (y < y_stop)
+        within += (x >= least) & (x < right) & (y >= least) & (y < bottom)
     return within
 
 

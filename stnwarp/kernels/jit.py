@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 import numba
 
+from stnwarp.kernels.front_end import FrontEnd
+
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 PLAIN = bool(numba.config.DISABLE_JIT)
@@ -26,6 +28,8 @@ _OPTIONS: dict[str, Any] = {
     "fastmath": {"contract", "nsz"},
     "_nrt": False,
 }
+if not CHECKED:
+    _OPTIONS["pipeline_class"] = FrontEnd
 # Nobody calls this from Python directly; the wrappers for that take longer to compile than the code.
 _NO_WRAPPERS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 

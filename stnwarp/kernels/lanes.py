@@ -132,41 +132,13 @@ def _plain_blender(taps: int, channels: int) -> Callable[..., Any]:
     return inlined(blend)
 
 
-def _prefetcher(taps: int) -> Callable[..., Any]:
-    def prefetch(typingctx: Any, source: Any, at: Any, down: Any) -> Any:
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
-            kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
-            function = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
-            source, at, down = args
-            for _ in range(taps):
-                start = builder.bitcast(builder.gep(source, [at]), byte)
-                builder.call(function, [start, word(0), word(3), word(1)])  # to read, soon and often, data
-                at = builder.add(at, down)
-            return context.get_dummy_value()
-
-        return types.void(source, types.uintp, types.uintp), codegen
-
-    return intrinsic(prefetch)  # type: ignore[no-any-return]
-
-
-def _plain_prefetcher(taps: int) -> Callable[..., Any]:
-    def prefetch(source: Any, at: Any, down: Any) -> None:
-        pass
-
-    return inlined(prefetch)
-
-
-_make, _ask = (_plain_blender, _plain_prefetcher) if PLAIN or CHECKED else (_blender, _prefetcher)
+_make = _plain_blender if PLAIN or CHECKED else _blender
 
 # blend(source, first tap, row stride, weights, across, along, to): the place whose first tap lies at that index of the
 # source, with the weights from the indices `across` and `along` on, into one element of weights for each channel. Where
 # it is three channels, a fourth element may be overwritten.
 blend_4x4_one, blend_4x4_two, blend_4x4_three, blend_4x4_four = (_make(4, channels) for channels in (1, 2, 3, 4))
 blend_6x6_one, blend_6x6_two, blend_6x6_three, blend_6x6_four = (_make(6, channels) for channels in (1, 2, 3, 4))
-
-# prefetch(source, first tap, row stride): ask for the lines of memory that the rows of taps begin in
-prefetch_4, prefetch_6 = _ask(4), _ask(6)
 
 
 def clamped(memory: Any, value: Any) -> Any:

@@ -8,7 +8,7 @@ from stnwarp.kernels.blocks import INSIDE, OUTSIDE, Call, Memory
 from stnwarp.kernels.coordinates import affine_coordinate, fold_places, generate_places, row_start
 from stnwarp.kernels.jit import inlined
 from stnwarp.kernels.neighbours import locate_inside, locate_steps
-from stnwarp.kernels.regions import region_of
+from stnwarp.kernels.regions import pair_bounds, region_of, touch_bounds
 
 
 @inlined
@@ -29,7 +29,7 @@ def locate_block(
     """Where *count* output pixels from (row, column) on are read; returns the region that they turn out to lie in.
 
     INSIDE, their offsets and weights are there; on the RIM their places are, folded as the padding mode says. *region*
-    is what `regions.block_at` knows, *margin* as in `regions.row_edges`.
+    is what `regions.block_at` knows, *margin* as in `regions.pair_bounds`.
     """
     if region == OUTSIDE:
         return OUTSIDE
@@ -38,7 +38,7 @@ def locate_block(
         return INSIDE
     generate_places(call, matrices, grid, image, row, column, count, places)
     fold_places(call, count, places)
-    region = region_of(call, count, places, margin)
+    region = region_of(call, count, places, pair_bounds(call, margin, 0.0), touch_bounds(call))
     if region == INSIDE:
         locate_inside(call, image, count, places, offsets, weights)
     return region

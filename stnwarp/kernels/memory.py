@@ -26,7 +26,7 @@ from stnwarp.kernels.jit import CHECKED, PLAIN, inlined
 _KINDS = ("source", "points", "pixels", "output")
 
 
-def _tag(builder: Any, instruction: Any, kind: str) -> None:
+def tag(builder: Any, instruction: Any, kind: str) -> None:
     """Put *instruction* in the alias scope of *kind* and out of the three others."""
     module = builder.module
     domain = module.add_metadata(["stnwarp"])
@@ -39,7 +39,7 @@ def _loader(kind: str) -> Callable[..., Any]:
     def load(typingctx: Any, memory: Any, index: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             loaded = builder.load(builder.gep(args[0], [args[1]], inbounds=True))
-            _tag(builder, loaded, kind)
+            tag(builder, loaded, kind)
             return loaded
 
         return memory.dtype(memory, types.uintp), codegen
@@ -50,7 +50,7 @@ def _loader(kind: str) -> Callable[..., Any]:
 def _storer(kind: str) -> Callable[..., Any]:
     def store(typingctx: Any, memory: Any, index: Any, value: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            _tag(builder, builder.store(args[2], builder.gep(args[0], [args[1]], inbounds=True)), kind)
+            tag(builder, builder.store(args[2], builder.gep(args[0], [args[1]], inbounds=True)), kind)
             return context.get_dummy_value()
 
         return types.void(memory, types.uintp, memory.dtype), codegen
@@ -63,7 +63,7 @@ def _word_loader(word: Any) -> Callable[..., Any]:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             start = builder.gep(builder.bitcast(args[0], ir.IntType(8).as_pointer()), [args[1]], inbounds=True)
             loaded = builder.load(builder.bitcast(start, ir.IntType(word.bitwidth).as_pointer()), align=1)
-            _tag(builder, loaded, "source")
+            tag(builder, loaded, "source")
             return loaded
 
         return word(memory, types.uintp), codegen
@@ -75,7 +75,7 @@ def _word_storer() -> Callable[..., Any]:
     def store(typingctx: Any, memory: Any, index: Any, value: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             at = builder.bitcast(builder.gep(args[0], [args[1]], inbounds=True), ir.IntType(32).as_pointer())
-            _tag(builder, builder.store(args[2], at, align=1), "output")
+            tag(builder, builder.store(args[2], at, align=1), "output")
             return context.get_dummy_value()
 
         return types.void(memory, types.uintp, types.uint32), codegen
@@ -95,7 +95,7 @@ def _pair_storer() -> Callable[..., Any]:
             words = builder.insert_element(words, args[2], lane(0))
             words = builder.insert_element(words, args[3], lane(1))
             at = builder.bitcast(builder.gep(args[0], [args[1]], inbounds=True), words.type.as_pointer())
-            _tag(builder, builder.store(words, at, align=4), "points")
+            tag(builder, builder.store(words, at, align=4), "points")
             return context.get_dummy_value()
 
         return types.void(memory, types.uintp, types.uint64, types.uint64), codegen
@@ -127,7 +127,7 @@ def _pair_loader() -> Callable[..., Any]:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             start = builder.bitcast(builder.gep(args[0], [args[1]], inbounds=True), ir.IntType(64).as_pointer())
             loaded = builder.load(start, align=4)
-            _tag(builder, loaded, "source")
+            tag(builder, loaded, "source")
             return loaded
 
         return types.uint64(memory, types.uintp), codegen

@@ -57,7 +57,18 @@ class Held:
     def __init__(self, *arrays: NDArray[np.generic]) -> None:
         self.arrays = arrays
         self.types = "".join(array.dtype.char for array in arrays)
-        self.addresses = [array.__array_interface__["data"][0] for array in arrays]
+        self.addresses = [array.ctypes.data for array in arrays]
+
+
+_own = threading.local()
+
+
+def own_space(make: Callable[..., tuple[NDArray[Any], ...]], *types: type[np.floating]) -> Held:
+    """This thread's own work space, *make* of *types*; made once, for a small image takes no longer than making it."""
+    spaces: dict[Any, Held] = _own.__dict__.setdefault("spaces", {})
+    if (make, types) not in spaces:
+        spaces[make, types] = Held(*make(*types))
+    return spaces[make, types]
 
 
 def _spread(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -87,16 +98,17 @@ class Native:
         types = ""  # of the arrays, by NumPy's letters: their names take longer to find than a small image to sample
         flat: list[int] = []
         for argument in arguments:
-            if isinstance(argument, np.ndarray):
-                types += argument.dtype.char
-                flat.append(argument.__array_interface__["data"][0])
-            elif isinstance(argument, Held):
+            kind = type(argument)
+            if kind is int:
+                flat.append(argument)
+            elif kind is Held:
                 types += argument.types
                 flat += argument.addresses
-            elif isinstance(argument, tuple):
-                flat += argument
+            elif isinstance(argument, np.ndarray):
+                types += argument.dtype.char
+                flat.append(_address(argument))
             else:
-                flat.append(argument)
+                flat += argument
         function = self._loaded.get(types) or self._load(types, _spread(arguments))
         handed = array("q", flat)
         function(handed.buffer_info()[0])
@@ -124,6 +136,11 @@ class Native:
         from stnwarp.kernels.compiling import compile_kernel
 
         return compile_kernel(getattr(importlib.import_module(self._module), self.name), arguments, self._literals)
+
+
+def _address(array: NDArray[np.generic]) -> int:
+    """Where *array* begins, found in a third of the time that NumPy takes to say it; 0 for an empty one."""
+    return ctypes.addressof(ctypes.c_char.from_buffer(array)) if array.size else 0  # type: ignore[arg-type]
 
 
 @cache

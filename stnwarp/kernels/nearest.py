@@ -1,19 +1,19 @@
 """Nearest-neighbour sampling: values are copied, never computed.
 
 Pixels whose bytes lie side by side are copied whole: the caller hands over those of 1, 2, 4 and 8 bytes as one unsigned
-integer each, and `nearest_rgb_rows` takes those of three bytes. The fill comes in the type of the pixels.
+integer each; those of three bytes have a way of their own. The fill comes in the type of the pixels.
 """
 
 from typing import Any
 
 import numpy as np
 
-from stnwarp.kernels.blocks import FIRST, INSIDE, LEFT_WEIGHT, OUTSIDE, Call, Memory
+from stnwarp.kernels.blocks import BLOCK, FIRST, INSIDE, LEFT_WEIGHT, OUTSIDE, Call, Memory
 from stnwarp.kernels.coordinates import fold_places, generate_places
 from stnwarp.kernels.jit import inlined, kernel
 from stnwarp.kernels.memory import load_points, load_source, load_word32, store_output, store_word32
 from stnwarp.kernels.neighbours import locate_nearest, locate_nearest_inside
-from stnwarp.kernels.regions import block_at, output_offset, row_edges
+from stnwarp.kernels.regions import SLACK, block_at, output_offset, pair_bounds, row_edges, touch_bounds
 
 
 @kernel
@@ -30,49 +30,27 @@ def nearest_rows(
     pixels: Memory,
     start: int,
     stop: int,
+    together: int,
 ) -> None:
-    """Sample rows [start, stop) of the batch's outputs; arguments as in `bilinear_rows`."""
+    """Sample rows [start, stop) of the batch's outputs; arguments as in `bilinear_rows`.
+
+    It is compiled for each number of elements that are copied *together*: 1, or 3 for uint8 images (H, W, 3).
+    """
+    margin = together // 2  # where there is a pixel to the right, a word of four bytes lies in the row
     for index in range(start, stop):
         image, row = index // call.output_height, index % call.output_height
-        edges = row_edges(call, matrices, image, row, 0)
+        edges = row_edges(call, matrices, image, row, pair_bounds(call, margin, SLACK), touch_bounds(call))
         column = int(np.int64(0))
         while column < call.output_width:
-            count, region = block_at(column, edges, call.output_width)
+            count, region = block_at(column, edges, call.output_width, BLOCK)
             inside = 0
             if region != OUTSIDE:
                 inside = _locate(call, matrices, grid, image, row, column, count, region, places, offsets, weights)
-                _copy(source, output, call, offsets, image, row, column, count)
-            if inside < count:
-                _fill(output, call, fill, weights, image, row, column, count, inside)
-            column += count
-
-
-@kernel
-def nearest_rgb_rows(
-    source: Memory,
-    output: Memory,
-    call: Call,
-    matrices: Memory,
-    grid: Memory,
-    fill: Memory,
-    places: Memory,
-    offsets: Memory,
-    weights: Memory,
-    pixels: Memory,
-    start: int,
-    stop: int,
-) -> None:
-    """The same for uint8 images (H, W, 3)."""
-    for index in range(start, stop):
-        image, row = index // call.output_height, index % call.output_height
-        edges = row_edges(call, matrices, image, row, 0)
-        column = int(np.int64(0))
-        while column < call.output_width:
-            count, region = block_at(column, edges, call.output_width)
-            inside = 0
-            if region != OUTSIDE:
-                inside = _locate(call, matrices, grid, image, row, column, count, region, places, offsets, weights)
-                _copy_rgb(source, output, call, offsets, np.uintp(output_offset(call, image, row, column)), count)
+                if together == 1:
+                    _copy(source, output, call, offsets, image, row, column, count)
+                else:
+                    first = np.uintp(output_offset(call, image, row, column))
+                    _copy_rgb(source, output, call, offsets, first, count, region)
             if inside < count:
                 _fill(output, call, fill, weights, image, row, column, count, inside)
             column += count
@@ -115,14 +93,19 @@ def _copy(
 
 
 @inlined
-def _copy_rgb(source: Memory, output: Memory, call: Call, offsets: Memory, first: Any, count: int) -> None:
+def _copy_rgb(source: Memory, output: Memory, call: Call, offsets: Memory, first: Any, count: int, region: int) -> None:
     """Four bytes at a time: the fourth is overwritten by the next pixel, so the last pixel is copied by bytes."""
     last = np.uintp(call.last_word + 4)
-    for k in range(np.uintp(count - 1)):
-        at = np.uintp(load_points(offsets, FIRST + k))
-        back = at - last if at > last else np.uintp(0)
-        word = load_word32(source, at - back) >> np.uint32(np.uintp(8) * back)
-        store_word32(output, first + np.uintp(3) * k, word)
+    if region == INSIDE:
+        for k in range(np.uintp(count - 1)):
+            word = load_word32(source, np.uintp(load_points(offsets, FIRST + k)))
+            store_word32(output, first + np.uintp(3) * k, word)
+    else:
+        for k in range(np.uintp(count - 1)):
+            at = np.uintp(load_points(offsets, FIRST + k))
+            back = at - last if at > last else np.uintp(0)
+            word = load_word32(source, at - back) >> np.uint32(np.uintp(8) * back)
+            store_word32(output, first + np.uintp(3) * k, word)
     at, end = np.uintp(load_points(offsets, FIRST + np.uintp(count - 1))), first + np.uintp(3 * (count - 1))
     for channel in range(np.uintp(3)):
         store_output(output, end + channel, load_source(source, at + channel))

@@ -135,7 +135,7 @@ def locate_pairs(call: Call, image: int, count: int, places: Memory, offsets: Me
 
     Beyond the rim they are the nearest four, and the weights those of the hats that stand on them.
     """
-    right, bottom = np.float64(call.width - 1), np.float64(call.height - 1)
+    right, bottom = as_weight(places, call.width - 1), as_weight(places, call.height - 1)
     base, one, zero = image * call.image_stride, as_weight(weights, 1), as_weight(weights, 0)
     for k in range(np.uintp(count)):
         x, y = load_points(places, X + k), load_points(places, Y + k)
@@ -158,9 +158,9 @@ def locate_pairs(call: Call, image: int, count: int, places: Memory, offsets: Me
 @inlined
 def _first_of_pair(position: Any, last: Any) -> Any:
     """The whole number from 0 to *last* - 1 next below *position*; written so that NaN gives 0."""
-    whole = np.floor(position)
-    whole = whole if whole > 0.0 else 0.0
-    return whole if whole < last - 1.0 else last - 1.0
+    whole, zero, before = np.floor(position), like(last, 0), last - like(last, 1)
+    whole = whole if whole > zero else zero
+    return whole if whole < before else before
 
 
 @inlined

@@ -1,6 +1,6 @@
 """Bilinear sampling of uint8 pictures with 1, 2, 3 or 4 interleaved channels, a whole pixel at a time.
 
-Neighbours come as words (see `words`), are blended in float32 lanes, packed into one word a pixel, and narrowed to
+Neighbours come as words (see `collectors`), are blended in float32 lanes, packed into one word a pixel, and narrowed to
 bytes in a loop of their own. A word of eight bytes reaches past two pixels of three bytes; the margin keeps it inside
 the row.
 """
@@ -11,6 +11,7 @@ import numpy as np
 
 from stnwarp.kernels.blocks import (
     AFFINE,
+    BLOCK,
     GROUP,
     INSIDE,
     LEFT_WEIGHT,
@@ -25,6 +26,7 @@ from stnwarp.kernels.blocks import (
     Call,
     Memory,
 )
+from stnwarp.kernels.collectors import collect_bytes, collect_fours, collect_threes, collect_words
 from stnwarp.kernels.jit import hot, inlined, kernel
 from stnwarp.kernels.locating import locate_block
 from stnwarp.kernels.memory import (
@@ -38,8 +40,9 @@ from stnwarp.kernels.memory import (
     store_word32,
 )
 from stnwarp.kernels.neighbours import locate_pairs, tabulate_steps
-from stnwarp.kernels.regions import block_at, output_offset, row_edges
-from stnwarp.kernels.words import collect_bytes, collect_last_words, collect_long_words, collect_words, fill_up_groups
+from stnwarp.kernels.regions import SLACK, block_at, output_offset, pair_bounds, row_edges, touch_bounds
+from stnwarp.kernels.slopes import ask_ahead, lines_ahead
+from stnwarp.kernels.words import collect_last_words, fill_up_groups
 
 # Bytes become float32 without a conversion: put behind the sign and exponent of 256, they are 256 + byte. Means of such
 # numbers are too large by 256 and exact to 2**-15; adding 1.5 * 2**23 rounds them to whole numbers, half to even, which
@@ -75,15 +78,17 @@ def packed_rows(
     """
     margin = 1 if channels == 3 else 0
     known = -1
+    columns, ahead = np.int64(0), np.int64(0)
     for index in range(start, stop):
         image, row = index // call.output_height, index % call.output_height
         if image != known and call.mapping == AFFINE:
             tabulate_steps(call, matrices, image, offsets, weights)
+            columns, ahead = lines_ahead(call, matrices, image)
             known = image
-        edges = row_edges(call, matrices, image, row, margin)
+        edges = row_edges(call, matrices, image, row, pair_bounds(call, margin, SLACK), touch_bounds(call))
         column = int(np.int64(0))  # a literal would have everything compiled once more
         while column < call.output_width:
-            count, region = block_at(column, edges, call.output_width)
+            count, region = block_at(column, edges, call.output_width, BLOCK)
             region = locate_block(
                 call, matrices, grid, image, row, column, count, region, margin, places, offsets, weights
             )
@@ -91,6 +96,7 @@ def packed_rows(
             if region == OUTSIDE:
                 _fill(fill, pixels, count, channels)
             elif region == INSIDE:
+                ask_ahead(source, offsets, count, columns, ahead)
                 _sample(source, call, fill, offsets, weights, pixels, count, INSIDE, channels)
             else:
                 locate_pairs(call, image, count, places, offsets, weights)
@@ -123,15 +129,17 @@ def _sample(
 def _collect(
     source: Memory, call: Call, offsets: Memory, pixels: Memory, begin: Any, region: int, channels: int
 ) -> None:
-    down = np.uintp(call.row_stride)
+    none, down = np.uintp(0), np.uintp(call.row_stride)
     if channels == 1:
-        collect_bytes(source, down, offsets, pixels, begin)
+        collect_bytes(source, none, down, offsets, pixels, begin)
     elif channels == 2:
-        collect_words(source, down, offsets, pixels, begin)
-    elif channels == 3 and region != INSIDE:
-        collect_last_words(source, down, offsets, pixels, begin, np.uintp(call.last_word))
+        collect_words(source, none, down, offsets, pixels, begin)
+    elif channels == 4:
+        collect_fours(source, none, down, offsets, pixels, begin)
+    elif region == INSIDE:
+        collect_threes(source, none, down, offsets, pixels, begin)
     else:
-        collect_long_words(source, down, offsets, pixels, begin)
+        collect_last_words(source, down, offsets, pixels, begin, np.uintp(call.last_word))
 
 
 @inlined
@@ -197,10 +205,10 @@ def _mix(a: Any, b: Any, c: Any, d: Any, across: Any, along: Any) -> Any:
 @inlined
 def _mix_rim(a: Any, b: Any, c: Any, d: Any, weights: Memory, k: Any, fill: Any) -> Any:
     """The same with the weights of `locate_pairs`, and the fill's share."""
-    zero = np.float32(256)
+    bias = np.float32(256)
     left, right = load_points(weights, LEFT_WEIGHT + k), load_points(weights, RIGHT_WEIGHT + k)
-    upper = left * (a - zero) + right * (b - zero)
-    lower = left * (c - zero) + right * (d - zero)
+    upper = left * (a - bias) + right * (b - bias)
+    lower = left * (c - bias) + right * (d - bias)
     value = load_points(weights, UPPER_WEIGHT + k) * upper + load_points(weights, LOWER_WEIGHT + k) * lower
     return as_word(_ROUNDING + (value + load_points(weights, OUTSIDE_WEIGHT + k) * fill)) & _BYTE
 
@@ -224,4 +232,4 @@ def _unpack(output: Memory, where: Any, pixels: Memory, count: int, channels: in
 
 @inlined
 def _low_byte(word: Any) -> Any:
-    return np.uint8(word & np.uint32(255))
+    return np.uint8(word & _BYTE)

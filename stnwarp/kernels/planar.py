@@ -7,6 +7,7 @@ import numpy as np
 from stnwarp.kernels.arithmetic import like, weighted
 from stnwarp.kernels.blocks import (
     AFFINE,
+    BLOCK,
     GROUP,
     INSIDE,
     LEFT_WEIGHT,
@@ -21,12 +22,13 @@ from stnwarp.kernels.blocks import (
     Call,
     Memory,
 )
+from stnwarp.kernels.collectors import collect_pairs
 from stnwarp.kernels.jit import hot, inlined, kernel
 from stnwarp.kernels.locating import locate_block
 from stnwarp.kernels.memory import as_float, as_word, load_pixels, load_points, load_source, store_output, store_pixels
 from stnwarp.kernels.neighbours import fill_pixels, locate_pairs, tabulate_steps
-from stnwarp.kernels.regions import block_at, output_offset, row_edges
-from stnwarp.kernels.words import CACHED, ask_for_lines, collect_pairs, fill_up_groups
+from stnwarp.kernels.regions import SLACK, block_at, output_offset, pair_bounds, row_edges, touch_bounds
+from stnwarp.kernels.words import CACHED, ask_for_lines, fill_up_groups
 
 _ONE, _TWO = np.uintp(1), np.uintp(2)
 
@@ -53,10 +55,10 @@ def planar_rows(
         if image != known and call.mapping == AFFINE:
             tabulate_steps(call, matrices, image, offsets, weights)
             known = image
-        edges = row_edges(call, matrices, image, row, 0)
+        edges = row_edges(call, matrices, image, row, pair_bounds(call, 0, SLACK), touch_bounds(call))
         column = int(np.int64(0))  # a literal would have everything compiled once more
         while column < call.output_width:
-            count, region = block_at(column, edges, call.output_width)
+            count, region = block_at(column, edges, call.output_width, BLOCK)
             region = locate_block(call, matrices, grid, image, row, column, count, region, 0, places, offsets, weights)
             # INSIDE and RIM are literals for what is compiled into each branch.
             if region == OUTSIDE:
@@ -85,10 +87,13 @@ def _sample(
     region: int,
 ) -> None:
     groups, length, down = fill_up_groups(offsets, count), np.uintp(GROUP), np.uintp(call.row_stride)
+    asks = call.last_word > CACHED
+    if asks:
+        ask_for_lines(source, np.uintp(0), down, offsets, count)
     for channel in range(call.channels):
         shift, outside = np.uintp(channel * call.channel_stride), load_source(fill, np.uintp(channel))
-        if call.last_word > CACHED:
-            ask_for_lines(source, shift, down, offsets, count)
+        if asks and channel + 1 < call.channels:  # while this one is worked on, the lines of the next are on their way
+            ask_for_lines(source, shift + np.uintp(call.channel_stride), down, offsets, count)
         for group in range(groups + _ONE):
             if group < groups:
                 collect_pairs(source, shift, down, offsets, pixels, group * length)

@@ -1,7 +1,10 @@
 """How a row is cut into blocks, and where the places of each lie: inside the image, outside it, or on its rim.
 
-INSIDE: all four neighbours of every place exist. OUTSIDE: only the fill is read. RIM: anything else. UNKNOWN until
-one has looked.
+INSIDE: all that a place reads exists, its four neighbours for most kernels. OUTSIDE: only the fill is read. RIM:
+anything else. UNKNOWN until one has looked.
+
+Both are given as bounds (low, x_stop, y_stop): the places in [low, x_stop) x [low, y_stop) are inside, or touch what
+exists.
 
 For affine maps the columns are solved for, so that the sampling loops run without any test and nothing is computed
 where only the fill is written. Other maps find out block by block.
@@ -11,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from stnwarp.kernels.blocks import AFFINE, BLOCK, INSIDE, OUTSIDE, RIM, UNKNOWN, ZEROS, Call, Edges, Memory
+from stnwarp.kernels.blocks import AFFINE, INSIDE, OUTSIDE, RIM, UNKNOWN, ZEROS, Bounds, Call, Edges, Memory
 from stnwarp.kernels.coordinates import affine_coordinate, affine_span, count_within, row_start
 from stnwarp.kernels.jit import inlined
 
@@ -27,24 +30,36 @@ SLACK = 2.0**-20
 
 
 @inlined
-def row_edges(call: Call, matrices: Memory, image: int, row: int, margin: int) -> Edges:
+def pair_bounds(call: Call, margin: int, slack: float) -> Bounds:
+    """Where all four neighbours of a place exist, with *slack* to spare, and *margin* columns to the right."""
+    return slack, np.float64(call.width - 1 - margin) - slack, np.float64(call.height - 1) - slack
+
+
+@inlined
+def touch_bounds(call: Call) -> Bounds:
+    """Where any of the four neighbours of a place exists."""
+    return -1.0, np.float64(call.width), np.float64(call.height)
+
+
+@inlined
+def row_edges(call: Call, matrices: Memory, image: int, row: int, inside: Bounds, touching: Bounds) -> Edges:
     """The columns (a, b, c, d) that part a row: outside before a and from d on, inside in [b, c), else rim.
 
-    Inside means with SLACK to spare, and *margin* columns to the right. For maps that are not affine b is -1: nothing
-    is known.
+    For maps that are not affine b is -1: nothing is known.
     """
     width = call.output_width
     if call.mapping != AFFINE:
         return 0, -1, 0, width
-    x_stop, y_stop = np.float64(call.width - 1 - margin) - SLACK, np.float64(call.height - 1) - SLACK
+    low, x_stop, y_stop = inside
     low_x, high_x = _ends(matrices, image * 9, row, width)
     low_y, high_y = _ends(matrices, image * 9 + 3, row, width)
-    if low_x >= SLACK and high_x < x_stop and low_y >= SLACK and high_y < y_stop:
+    if low_x >= low and high_x < x_stop and low_y >= low and high_y < y_stop:
         return 0, 0, width, width  # most rows of most maps: nothing to solve
-    first, last = affine_span(call, matrices, image, row, SLACK, x_stop, y_stop)
+    first, last = affine_span(call, matrices, image, row, low, x_stop, y_stop)
     if call.padding != ZEROS:
         return 0, first, last, width
-    begin, end = affine_span(call, matrices, image, row, -1.0, np.float64(call.width), np.float64(call.height))
+    low, x_stop, y_stop = touching
+    begin, end = affine_span(call, matrices, image, row, low, x_stop, y_stop)
     return begin, max(begin, min(first, end)), max(begin, min(last, end)), end
 
 
@@ -57,30 +72,30 @@ def _ends(matrices: Memory, entry: int, row: int, width: int) -> tuple[Any, Any]
 
 
 @inlined
-def block_at(column: int, edges: Edges, width: int) -> tuple[int, int]:
+def block_at(column: int, edges: Edges, width: int, longest: int) -> tuple[int, int]:
     """How many pixels the block at *column* has, which ends at the next edge at the latest, and what is known of it."""
     begin, first, last, end = edges
     if column < begin:
-        return min(BLOCK, begin - column), OUTSIDE
+        return min(longest, begin - column), OUTSIDE
     if column >= end:
-        return min(BLOCK, width - column), OUTSIDE
+        return min(longest, width - column), OUTSIDE
     if first < 0:
-        return min(BLOCK, end - column), UNKNOWN
+        return min(longest, end - column), UNKNOWN
     if column < first:
-        return min(BLOCK, first - column), RIM
+        return min(longest, first - column), RIM
     if column < last:
-        return min(BLOCK, last - column), INSIDE
-    return min(BLOCK, end - column), RIM
+        return min(longest, last - column), INSIDE
+    return min(longest, end - column), RIM
 
 
 @inlined
-def region_of(call: Call, count: int, places: Memory, margin: int) -> int:
-    """The region of a block by looking at each of its places; inside and outside as in `row_edges`."""
-    x_stop, y_stop = np.float64(call.width - 1 - margin), np.float64(call.height - 1)
-    inside = count_within(places, count, 0.0, x_stop, y_stop)
-    if inside == count:
+def region_of(call: Call, count: int, places: Memory, inside: Bounds, touching: Bounds) -> int:
+    """The region of a block by looking at each of its places."""
+    low, x_stop, y_stop = inside
+    within = count_within(places, count, low, x_stop, y_stop)
+    if within == count:
         return INSIDE
-    if inside > 0 or call.padding != ZEROS:
+    if within > 0 or call.padding != ZEROS:
         return RIM
-    touching = count_within(places, count, -1.0, np.float64(call.width), np.float64(call.height))
-    return RIM if touching > 0 else OUTSIDE
+    low, x_stop, y_stop = touching
+    return RIM if count_within(places, count, low, x_stop, y_stop) > 0 else OUTSIDE

@@ -6,11 +6,9 @@ from typing import Any
 import numpy as np
 
 from stnwarp.kernels.arithmetic import as_weight, like
-from stnwarp.kernels.blocks import TAP_BLOCK, Memory
+from stnwarp.kernels.blocks import CUBIC_TAPS, TAP_BLOCK, Memory
 from stnwarp.kernels.jit import inlined
 from stnwarp.kernels.memory import load_points, store_pixels, store_points
-
-CUBIC_TAPS, LANCZOS_TAPS = 4, 6
 
 # Taylor series in the square of the argument, with (-1)^n put in; as many terms as float64 can tell. Over t in [0, 1]:
 # sin(pi t / 3) / (pi t / 3), and 3 / pi cos(pi (t - 1/2) / 3).

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from stnwarp.kernels.blocks import Memory
+from stnwarp.kernels.blocks import CUBIC_TAPS, Memory
 from stnwarp.kernels.jit import inlined
 from stnwarp.kernels.lanes import (
     blend_4x4_four,
@@ -15,11 +15,9 @@ from stnwarp.kernels.lanes import (
     blend_6x6_one,
     blend_6x6_three,
     blend_6x6_two,
-    prefetch_4,
-    prefetch_6,
 )
-from stnwarp.kernels.memory import load_points
-from stnwarp.kernels.tap_weights import CUBIC_TAPS, stride
+from stnwarp.kernels.memory import load_points, prefetch_source
+from stnwarp.kernels.tap_weights import stride
 from stnwarp.kernels.taps import BLENDED, FIRST_TAP, WINDOW_ACROSS, WINDOW_ALONG
 
 
@@ -28,10 +26,8 @@ def prefetch_block(source: Memory, down: Any, shift: Any, offsets: Memory, count
     """Ask for what a block will read: on a slope no hardware foresees the next line. Every other place is enough."""
     for k in range(np.uintp(0), np.uintp(count), np.uintp(2)):
         at = np.uintp(load_points(offsets, FIRST_TAP + k)) + shift
-        if taps == CUBIC_TAPS:
-            prefetch_4(source, at, down)
-        else:
-            prefetch_6(source, at, down)
+        for row in range(np.uintp(taps)):
+            prefetch_source(source, at + row * down)
 
 
 @inlined

@@ -9,6 +9,7 @@ coordinate on it is pixel 0, as in torch and ONNX.
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,7 +42,7 @@ def pixel_entries(
     theta: ArrayLike, input_size: tuple[int, int], output_size: tuple[int, int], align_corners: bool
 ) -> list[float]:
     """The nine entries of `pixel_matrix`, row by row."""
-    return _between(theta, _axes(input_size, align_corners), _axes(output_size, align_corners))
+    return _between(theta, *_frames(*input_size, *output_size, align_corners))
 
 
 def pixel_matrices(
@@ -62,8 +63,8 @@ def _between(theta: ArrayLike, source: tuple["_Axis", "_Axis"], output: tuple["_
 def _numbers(theta: ArrayLike) -> list[float]:
     """The nine numbers of *theta*; `as_matrix` is asked where anything could be wrong with it."""
     if isinstance(theta, np.ndarray) and theta.shape == (2, 3) and theta.dtype.kind == "f":
-        numbers = [*map(float, theta.ravel().tolist()), 0.0, 0.0, 1.0]
-        if all(map(math.isfinite, numbers)):
+        numbers: list[float] = [*theta.ravel().tolist(), 0.0, 0.0, 1.0]
+        if math.isfinite(sum(numbers)):
             return numbers
     return as_matrix(theta).ravel().tolist()
 
@@ -76,10 +77,17 @@ def _to_pixels(
     (x_span, x_centre), (y_span, y_centre) = source
     x_unit, y_unit = _reciprocal(output[0].span), _reciprocal(output[1].span)
     x_shift, y_shift = output[0].centre * x_unit, output[1].centre * y_unit
+    rows = ((x_span, x_centre, a, b, c), (y_span, y_centre, d, e, f))
     entries = []
-    rows = [(x_span, x_centre, a, b, c), (y_span, y_centre, d, e, f)]
-    affine = snap is on_grain and g == 0.0 and h == 0.0 and i == 1.0
-    for span, centre, p, q, r in rows if affine else [*rows, (0.0, 1.0, 0.0, 0.0, 0.0)]:
+    if snap is on_grain and g == 0.0 and h == 0.0 and i == 1.0:  # the same with less to do: small images wait for it
+        for span, centre, p, q, r in rows:
+            across, along, rest = span * p, span * q, span * r
+            terms = abs(across) * x_shift + abs(along) * y_shift + abs(rest) + centre
+            entries.append(snap(across * x_unit, abs(across) * x_unit))
+            entries.append(snap(along * y_unit, abs(along) * y_unit))
+            entries.append(snap(rest + centre - across * x_shift - along * y_shift, terms))
+        return [*entries, 0.0, 0.0, 1.0]
+    for span, centre, p, q, r in (*rows, (0.0, 1.0, 0.0, 0.0, 0.0)):
         across, along, rest = span * p + centre * g, span * q + centre * h, span * r + centre * i
         # What was added up to each, signs left out: how much rounding errors can have gathered.
         across_terms = span * abs(p) + centre * abs(g)
@@ -89,7 +97,7 @@ def _to_pixels(
         entries.append(snap(along * y_unit, along_terms * y_unit))
         terms = across_terms * x_shift + along_terms * y_shift + rest_terms
         entries.append(snap(rest - across * x_shift - along * y_shift, terms))
-    return [*entries, 0.0, 0.0, 1.0] if affine else entries
+    return entries
 
 
 def theta_from_pixel_matrix(
@@ -129,6 +137,13 @@ def _axes(size: tuple[int, int], align_corners: bool) -> tuple[_Axis, _Axis]:
         _Axis((width - inset) / 2, (width - 1) / 2),
         _Axis((height - inset) / 2, (height - 1) / 2),
     )
+
+
+@lru_cache(maxsize=256)  # a folder has few sizes, and a small image waits for this
+def _frames(
+    height: int, width: int, output_height: int, output_width: int, align_corners: bool
+) -> tuple[tuple[_Axis, _Axis], tuple[_Axis, _Axis]]:
+    return _axes((height, width), align_corners), _axes((output_height, output_width), align_corners)
 
 
 def _to_pixel(axes: tuple[_Axis, _Axis]) -> Array:

@@ -1,4 +1,7 @@
-"""The kernels' tests twice more: in plain Python, where coverage sees every line, and with every index checked."""
+"""The kernels' tests twice more: in plain Python, where coverage sees every line, and with every index checked.
+
+They take the longest; this file comes first, so that other processes meanwhile do the rest.
+"""
 
 import os
 import subprocess
@@ -11,7 +14,8 @@ ROOT = Path(__file__).parents[1]
 
 # Overflow to infinity warns in plain Python, where numbers are NumPy scalars; compiled code is silent, and both go on.
 PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore::RuntimeWarning", "-m", "kernels and not slow"]
-COMPILER_ONLY = ["arithmetic", "compiling", "jit", "lanes", "machine", "memory", "native", "object_cache"]
+COMPILER_ONLY = ["arithmetic", "collectors", "compiling", "front_end", "jit", "lanes", "machine", "memory", "native"]
+COMPILER_ONLY += ["object_cache"]
 TESTS = ["sampler", "convolution", "gradients", "volumes", "onnx_nodes", "warp", "recipes", "folder_work"]
 
 inner_run = pytest.mark.skipif(
@@ -27,10 +31,7 @@ def _run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str
 
 @inner_run
 def test_kernels_pass_in_plain_python_and_every_line_of_them_runs(tmp_path: Path) -> None:
-    compiler_only = [
-        f"*/kernels/{name}.py"
-        for name in ("jit", "native", "compiling", "machine", "object_cache", "memory", "lanes", "arithmetic")
-    ]
+    compiler_only = [f"*/kernels/{name}.py" for name in COMPILER_ONLY]
     settings = tmp_path / "coveragerc"
     settings.write_text("[run]\nbranch = true\n[report]\nomit =\n" + "".join(f"    {path}\n" for path in compiler_only))
     coverage = ["--cov=stnwarp.kernels", f"--cov-config={settings}", "--cov-report=term-missing"]

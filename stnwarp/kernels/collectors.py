@@ -1,0 +1,117 @@
+"""Neighbours of a group of places, copied pixel by pixel into words that the blending loops read one after the other.
+
+Two loads take all four neighbours: pixels that lie side by side come in one word. Here the loads are plain, and the
+loops that blend run over contiguous words and are vectorised; on processors whose gather instructions are slower than
+the loads they stand for, that is faster than gathering inside the blending loop, and nowhere slower. The words are put
+together in vectors: a vector that is read where several narrower ones were just stored has to wait for them.
+
+A group of GROUP places is collected while the one before is blended: loads and arithmetic then overlap.
+
+Offsets are those of FIRST, *begin* the group's first place; *shift* is added to all of them, and *down* is the distance
+to the lower neighbours.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from stnwarp.kernels.blocks import FIRST, GROUP, LOWER_WORDS, UPPER_WORDS, Memory
+from stnwarp.kernels.jit import CHECKED, PLAIN, inlined
+from stnwarp.kernels.memory import load_pair, load_points, load_word16, load_word32, load_word64, store_pixels, tag
+
+_ONE, _TWO = np.uintp(1), np.uintp(2)
+
+
+def _collector(bits: int, lanes: int, together: bool) -> Callable[..., Any]:
+    """Words of *bits* bits, put into vectors of so many *lanes* that are stored at once.
+
+    The upper and the lower word of a place lie *together*, or all upper words at UPPER_WORDS and all lower ones at
+    LOWER_WORDS.
+    """
+    word, index, lane = ir.IntType(bits), ir.IntType(64), ir.IntType(32)
+    vector = ir.VectorType(word, lanes)
+
+    def load(builder: Any, memory: Any, at: Any, kind: Any, scope: str, align: int) -> Any:
+        where = builder.bitcast(builder.gep(memory, [at], inbounds=True), kind.as_pointer())
+        loaded = builder.load(where, align=align)
+        tag(builder, loaded, scope)
+        return loaded
+
+    def collect(typingctx: Any, source: Any, shift: Any, down: Any, offsets: Any, pixels: Any, begin: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            source, shift, down, offsets, pixels, begin = args
+            align = 4 if source.type.pointee == ir.FloatType() else 1
+
+            def place(number: int) -> Any:
+                at = builder.add(begin, index(int(FIRST) + number))
+                return builder.add(load(builder, offsets, at, index, "points", 8), shift)
+
+            def store(numbers: list[Any], to: Any) -> None:
+                words = ir.Constant(vector, ir.Undefined)
+                for number, at in enumerate(numbers):
+                    words = builder.insert_element(
+                        words, load(builder, source, at, word, "source", align), lane(number)
+                    )
+                where = builder.bitcast(builder.gep(pixels, [to], inbounds=True), vector.as_pointer())
+                tag(builder, builder.store(words, where, align=bits * lanes // 8), "pixels")
+
+            stride = 2 * bits // 32 if together else bits // 32  # of a place among the words of 32 bits
+            first = builder.mul(begin, index(stride))
+            places = lanes // 2 if together else lanes
+            for part in range(0, GROUP, places):
+                upper = [place(part + number) for number in range(places)]
+                lower = [builder.add(at, down) for at in upper]
+                to = builder.add(first, index(int(UPPER_WORDS) + stride * part))
+                if together:
+                    store([at for pair in zip(upper, lower, strict=True) for at in pair], to)
+                else:
+                    store(upper, to)
+                    store(lower, builder.add(first, index(int(LOWER_WORDS) + stride * part)))
+            return context.get_dummy_value()
+
+        places = types.uintp
+        return types.void(source, places, places, offsets, pixels, places), codegen
+
+    return intrinsic(collect)  # type: ignore[no-any-return]
+
+
+def _plain_collector(load: Callable[..., Any], bits: int, together: bool) -> Callable[..., Any]:
+    """The same with *load*, word by word."""
+
+    def collect(source: Memory, shift: Any, down: Any, offsets: Memory, pixels: Memory, begin: Any) -> None:
+        for place in range(np.uintp(GROUP)):
+            k = begin + place
+            at = np.uintp(load_points(offsets, FIRST + k)) + shift
+            upper, lower = np.uint64(load(source, at)), np.uint64(load(source, at + down))
+            if bits == 16:
+                store_pixels(pixels, UPPER_WORDS + k, np.uint32(upper | lower << np.uint64(16)))
+            elif together:
+                store_pixels(pixels, UPPER_WORDS + _TWO * k, np.uint32(upper))
+                store_pixels(pixels, UPPER_WORDS + _TWO * k + _ONE, np.uint32(lower))
+            else:
+                _store_halves(pixels, UPPER_WORDS + _TWO * k, upper)
+                _store_halves(pixels, LOWER_WORDS + _TWO * k, lower)
+
+    return inlined(collect)
+
+
+@inlined
+def _store_halves(pixels: Memory, to: Any, word: Any) -> None:
+    store_pixels(pixels, to, np.uint32(word & np.uint64(0xFFFFFFFF)))
+    store_pixels(pixels, to + _ONE, np.uint32(word >> np.uint64(32)))
+
+
+# collect(source, shift, down, offsets, pixels, begin), as wide as the processor that this was measured on likes it.
+# Words of two or four bytes lie together, those of eight, and pairs of float32, apart.
+if PLAIN or CHECKED:
+    collect_bytes, collect_words = _plain_collector(load_word16, 16, True), _plain_collector(load_word32, 32, True)
+    collect_threes = collect_fours = _plain_collector(load_word64, 64, False)
+    collect_pairs = _plain_collector(load_pair, 64, False)
+else:
+    collect_bytes, collect_words = _collector(16, 32, True), _collector(32, 16, True)
+    collect_threes, collect_fours = _collector(64, 4, False), _collector(64, 2, False)
+    collect_pairs = _collector(64, 4, False)

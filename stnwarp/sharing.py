@@ -1,0 +1,48 @@
+"""Parts of a work shared out among threads: kernels run without the interpreter's lock."""
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Any, TypeVar
+
+_Part = TypeVar("_Part")
+
+# Idle threads wait for the next call: to start them takes as long as a small image. Nobody asks for more than this.
+_MOST = 64
+_pools: list[ThreadPoolExecutor] = []
+
+
+def _forget_pools() -> None:
+    """A forked process has the pool without its threads."""
+    _pools.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_pools)
+
+
+def share_out(work: Callable[[_Part], Any], parts: Iterable[_Part], threads: int) -> None:
+    """Do *work* for each of *parts*, by so many *threads* at a time, of which the caller's is one.
+
+    The first error is raised when nobody works any more.
+    """
+    left = iter(list(parts))  # taking the next one is atomic
+
+    def take() -> None:
+        for part in left:
+            work(part)
+
+    if threads == 1:
+        take()
+        return
+    if not _pools:
+        _pools.append(ThreadPoolExecutor(_MOST, "share-out"))
+    helpers = [_pools[0].submit(take) for _ in range(threads - 1)]
+    try:
+        take()
+    finally:
+        # Who has not begun by now, since the pool is busy, would find nothing left.
+        wait([helper for helper in helpers if not helper.cancel()])
+    for helper in helpers:
+        if not helper.cancelled():
+            helper.result()
