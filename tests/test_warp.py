@@ -16,9 +16,9 @@ from stnwarp import (
     spatial_transform,
     warp,
 )
-from stnwarp.arrays import batch_of_image
+from stnwarp.arrays import Batch, batch_of_image
 from stnwarp.errors import ParameterError, ShapeError, ThetaError
-from stnwarp.sampler import matrix_mapping, sample
+from stnwarp.sampler import grid_mapping, matrix_mapping, sample
 from stnwarp.transforms import pixel_matrix, theta_from_pixel_matrix
 from tests import oracle
 
@@ -238,23 +238,38 @@ def test_nearest_takes_the_same_pixels_whatever_is_known_of_the_row(dtype: type,
 
 
 @pytest.mark.parametrize("climb", [0.0, 0.11, -0.2, 0.6])
-@pytest.mark.parametrize("shape", [(1, 1), (1, 3), (2, 1)])
-def test_images_that_the_cache_does_not_hold_are_asked_for_and_read_alike(shape: tuple[int, int], climb: float) -> None:
-    """Two planes of float32, and bytes: the lines of large images are asked for, those of small ones are not."""
-    planes, channels = shape
-    dtype, rng = (np.float32 if planes > 1 else np.uint8), np.random.default_rng(15)
-    corner = _image(rng, (220, 200, planes * channels), dtype)
-    image = np.zeros((800, 900, planes * channels), dtype)
+@pytest.mark.parametrize("kind", ["gray", "RGB", "planes", "homography", "grid"])
+def test_images_that_the_cache_does_not_hold_are_asked_for_and_read_alike(kind: str, climb: float) -> None:
+    """Planes of float32, and bytes: the lines of large images are asked for, those of small ones are not."""
+    dtype, channels, size = (np.float32 if kind == "planes" else np.uint8), (1 if kind == "gray" else 3), (5, 150)
+    corner = _image(np.random.default_rng(15), (220, 200, channels), dtype)
+    image = np.zeros((800, 900, channels), dtype)
     image[300:520, 300:500] = corner
+    turned = np.array([[1, 0, 10.25], [climb, 1, 90.5], [1e-4 if kind == "homography" else 0, 0, 1]])
     outputs = []
     for picture, at in ((image, 300), (corner, 0)):
-        size = picture.shape[:2]
-        theta = theta_from_pixel_matrix(np.array([[1, 0, 10.25 + at], [climb, 1, 90.5 + at]]), size, (5, 150), False)
-        maps = np.ascontiguousarray(np.moveaxis(picture, 2, 0))[np.newaxis]
-        outputs.append(
-            spatial_transform(maps, theta[np.newaxis], (5, 150)) if planes > 1 else warp(picture, theta, (5, 150))
-        )
-    np.testing.assert_array_equal(*outputs)
+        placed = np.array([[1, 0, at], [0, 1, at], [0, 0, 1]]) @ turned
+        theta = theta_from_pixel_matrix(placed, picture.shape[:2], size, False)
+        if kind == "planes":
+            maps = np.ascontiguousarray(np.moveaxis(picture, 2, 0))[np.newaxis]
+            outputs.append(spatial_transform(maps, theta[np.newaxis], size))
+        else:
+            outputs.append(
+                warp(picture, sampling_grid(MatrixTransform(theta), size) if kind == "grid" else theta, size)
+            )
+    np.testing.assert_allclose(*outputs, atol=1 if kind in ("homography", "grid") else 0)
+
+
+def test_lines_are_asked_for_along_a_grid_too() -> None:
+    """Only where rows are not joined: those of this output have gaps between them."""
+    image = _image(np.random.default_rng(16), (800, 900, 3), np.uint8)
+    theta = theta_from_pixel_matrix(np.array([[1, 0.1, 310.25], [-0.1, 1, 310.5]]), (800, 900), (5, 150), False)
+    grid = sampling_grid(MatrixTransform(theta), (5, 150))
+    output = np.zeros((5, 160, 3), np.uint8)
+    batch = Batch(output.reshape(-1), (1, 5, 150, 3), (5 * 480, 480, 3, 1))
+    sample(batch_of_image(image), batch, grid_mapping(grid, "zeros", False), "bilinear", 0)
+    np.testing.assert_array_equal(output[:, :150], warp(image, grid))
+    assert not output[:, 150:].any()
 
 
 @pytest.mark.parametrize("threads", [2, 3, 7])

@@ -21,9 +21,28 @@ from numba.extending import intrinsic
 
 from stnwarp.kernels.blocks import FIRST, GROUP, LOWER_WORDS, UPPER_WORDS, Memory
 from stnwarp.kernels.jit import CHECKED, PLAIN, inlined
-from stnwarp.kernels.memory import load_pair, load_points, load_word16, load_word32, load_word64, store_pixels, tag
+from stnwarp.kernels.memory import (
+    load_pair,
+    load_points,
+    load_source,
+    load_word16,
+    load_word32,
+    load_word64,
+    store_output,
+    store_pixels,
+    tag,
+)
+
+QUAD = 4  # pixels of three bytes that are copied at once
 
 _ONE, _TWO = np.uintp(1), np.uintp(2)
+
+
+def _load(builder: Any, memory: Any, at: Any, kind: Any, scope: str, align: int) -> Any:
+    where = builder.bitcast(builder.gep(memory, [at], inbounds=True), kind.as_pointer())
+    loaded = builder.load(where, align=align)
+    tag(builder, loaded, scope)
+    return loaded
 
 
 def _collector(bits: int, lanes: int, together: bool) -> Callable[..., Any]:
@@ -35,12 +54,6 @@ def _collector(bits: int, lanes: int, together: bool) -> Callable[..., Any]:
     word, index, lane = ir.IntType(bits), ir.IntType(64), ir.IntType(32)
     vector = ir.VectorType(word, lanes)
 
-    def load(builder: Any, memory: Any, at: Any, kind: Any, scope: str, align: int) -> Any:
-        where = builder.bitcast(builder.gep(memory, [at], inbounds=True), kind.as_pointer())
-        loaded = builder.load(where, align=align)
-        tag(builder, loaded, scope)
-        return loaded
-
     def collect(typingctx: Any, source: Any, shift: Any, down: Any, offsets: Any, pixels: Any, begin: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             source, shift, down, offsets, pixels, begin = args
@@ -48,13 +61,13 @@ def _collector(bits: int, lanes: int, together: bool) -> Callable[..., Any]:
 
             def place(number: int) -> Any:
                 at = builder.add(begin, index(int(FIRST) + number))
-                return builder.add(load(builder, offsets, at, index, "points", 8), shift)
+                return builder.add(_load(builder, offsets, at, index, "points", 8), shift)
 
             def store(numbers: list[Any], to: Any) -> None:
                 words = ir.Constant(vector, ir.Undefined)
                 for number, at in enumerate(numbers):
                     words = builder.insert_element(
-                        words, load(builder, source, at, word, "source", align), lane(number)
+                        words, _load(builder, source, at, word, "source", align), lane(number)
                     )
                 where = builder.bitcast(builder.gep(pixels, [to], inbounds=True), vector.as_pointer())
                 tag(builder, builder.store(words, where, align=bits * lanes // 8), "pixels")
@@ -99,6 +112,37 @@ def _plain_collector(load: Callable[..., Any], bits: int, together: bool) -> Cal
     return inlined(collect)
 
 
+def _copier() -> Callable[..., Any]:
+    """Four bytes of each of QUAD pixels, in one vector from which every fourth is left out."""
+    word, byte, index, lane = ir.IntType(32), ir.IntType(8), ir.IntType(64), ir.IntType(32)
+    words, packed = ir.VectorType(word, QUAD), ir.VectorType(byte, 4 * QUAD)
+    kept = [at for at in range(4 * QUAD) if at % 4 < 3]
+
+    def copy(typingctx: Any, source: Any, offsets: Any, begin: Any, output: Any, to: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            source, offsets, begin, output, to = args
+            pixels = ir.Constant(words, ir.Undefined)
+            for number in range(QUAD):
+                at = _load(builder, offsets, builder.add(begin, index(int(FIRST) + number)), index, "points", 8)
+                pixels = builder.insert_element(pixels, _load(builder, source, at, word, "source", 1), lane(number))
+            places = ir.Constant(ir.VectorType(lane, 4 * QUAD), kept + [0] * QUAD)
+            narrow = builder.shuffle_vector(builder.bitcast(pixels, packed), ir.Constant(packed, ir.Undefined), places)
+            where = builder.bitcast(builder.gep(output, [to], inbounds=True), packed.as_pointer())
+            tag(builder, builder.store(narrow, where, align=1), "output")
+            return context.get_dummy_value()
+
+        return types.void(source, offsets, types.uintp, output, types.uintp), codegen
+
+    return intrinsic(copy)  # type: ignore[no-any-return]
+
+
+def _plain_copy(source: Memory, offsets: Memory, begin: Any, output: Memory, to: Any) -> None:
+    for place in range(np.uintp(QUAD)):
+        at = np.uintp(load_points(offsets, FIRST + begin + place))
+        for byte in range(np.uintp(3)):
+            store_output(output, to + np.uintp(3) * place + byte, load_source(source, at + byte))
+
+
 @inlined
 def _store_halves(pixels: Memory, to: Any, word: Any) -> None:
     store_pixels(pixels, to, np.uint32(word & np.uint64(0xFFFFFFFF)))
@@ -111,7 +155,11 @@ if PLAIN or CHECKED:
     collect_bytes, collect_words = _plain_collector(load_word16, 16, True), _plain_collector(load_word32, 32, True)
     collect_threes = collect_fours = _plain_collector(load_word64, 64, False)
     collect_pairs = _plain_collector(load_pair, 64, False)
+    copy_threes = inlined(_plain_copy)
 else:
     collect_bytes, collect_words = _collector(16, 32, True), _collector(32, 16, True)
     collect_threes, collect_fours = _collector(64, 4, False), _collector(64, 2, False)
     collect_pairs = _collector(64, 4, False)
+    # copy(source, offsets, begin, output, to): QUAD pixels of three bytes; reads one more byte of each, and may
+    # overwrite as many as there are pixels behind the last
+    copy_threes = _copier()

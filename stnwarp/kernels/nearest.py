@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from stnwarp.kernels.blocks import BLOCK, FIRST, INSIDE, LEFT_WEIGHT, OUTSIDE, Call, Memory
+from stnwarp.kernels.collectors import QUAD, copy_threes
 from stnwarp.kernels.coordinates import fold_places, generate_places
 from stnwarp.kernels.jit import inlined, kernel
-from stnwarp.kernels.memory import load_points, load_source, load_word32, store_output, store_word32
+from stnwarp.kernels.memory import load_points, load_source, store_output
 from stnwarp.kernels.neighbours import locate_nearest, locate_nearest_inside
 from stnwarp.kernels.regions import SLACK, block_at, output_offset, pair_bounds, row_edges, touch_bounds
 
@@ -36,10 +37,9 @@ def nearest_rows(
 
     It is compiled for each number of elements that are copied *together*: 1, or 3 for uint8 images (H, W, 3).
     """
-    margin = together // 2  # where there is a pixel to the right, a word of four bytes lies in the row
     for index in range(start, stop):
         image, row = index // call.output_height, index % call.output_height
-        edges = row_edges(call, matrices, image, row, pair_bounds(call, margin, SLACK), touch_bounds(call))
+        edges = row_edges(call, matrices, image, row, pair_bounds(call, 0, SLACK), touch_bounds(call))
         column = int(np.int64(0))
         while column < call.output_width:
             count, region = block_at(column, edges, call.output_width, BLOCK)
@@ -50,7 +50,7 @@ def nearest_rows(
                     _copy(source, output, call, offsets, image, row, column, count)
                 else:
                     first = np.uintp(output_offset(call, image, row, column))
-                    _copy_rgb(source, output, call, offsets, first, count, region)
+                    _copy_rgb(source, output, call, offsets, first, count)
             if inside < count:
                 _fill(output, call, fill, weights, image, row, column, count, inside)
             column += count
@@ -93,22 +93,18 @@ def _copy(
 
 
 @inlined
-def _copy_rgb(source: Memory, output: Memory, call: Call, offsets: Memory, first: Any, count: int, region: int) -> None:
-    """Four bytes at a time: the fourth is overwritten by the next pixel, so the last pixel is copied by bytes."""
-    last = np.uintp(call.last_word + 4)
-    if region == INSIDE:
-        for k in range(np.uintp(count - 1)):
-            word = load_word32(source, np.uintp(load_points(offsets, FIRST + k)))
-            store_word32(output, first + np.uintp(3) * k, word)
-    else:
-        for k in range(np.uintp(count - 1)):
-            at = np.uintp(load_points(offsets, FIRST + k))
-            back = at - last if at > last else np.uintp(0)
-            word = load_word32(source, at - back) >> np.uint32(np.uintp(8) * back)
-            store_word32(output, first + np.uintp(3) * k, word)
-    at, end = np.uintp(load_points(offsets, FIRST + np.uintp(count - 1))), first + np.uintp(3 * (count - 1))
-    for channel in range(np.uintp(3)):
-        store_output(output, end + channel, load_source(source, at + channel))
+def _copy_rgb(source: Memory, output: Memory, call: Call, offsets: Memory, first: Any, count: int) -> None:
+    """Several pixels at a time where a word of four bytes can be read at each; the last ones byte by byte."""
+    furthest = np.int64(0)
+    for k in range(np.uintp(count)):
+        furthest = max(furthest, load_points(offsets, FIRST + k))
+    quads = np.uintp(max(count - 2, 0) // QUAD if furthest <= call.last_word + 4 else 0)
+    for quad in range(quads):
+        copy_threes(source, offsets, np.uintp(QUAD) * quad, output, first + np.uintp(3 * QUAD) * quad)
+    for k in range(np.uintp(QUAD) * quads, np.uintp(count)):
+        at = np.uintp(load_points(offsets, FIRST + k))
+        for channel in range(np.uintp(3)):
+            store_output(output, first + np.uintp(3) * k + channel, load_source(source, at + channel))
 
 
 @inlined

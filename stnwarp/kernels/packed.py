@@ -41,7 +41,7 @@ from stnwarp.kernels.memory import (
 )
 from stnwarp.kernels.neighbours import locate_pairs, tabulate_steps
 from stnwarp.kernels.regions import SLACK, block_at, output_offset, pair_bounds, row_edges, touch_bounds
-from stnwarp.kernels.slopes import ask_ahead, lines_ahead
+from stnwarp.kernels.slopes import ask_ahead, lines_ahead, lines_ahead_of_block
 from stnwarp.kernels.words import collect_last_words, fill_up_groups
 
 # Bytes become float32 without a conversion: put behind the sign and exponent of 256, they are 256 + byte. Means of such
@@ -96,6 +96,8 @@ def packed_rows(
             if region == OUTSIDE:
                 _fill(fill, pixels, count, channels)
             elif region == INSIDE:
+                if call.mapping != AFFINE and call.output_width == call.joined_width:
+                    columns, ahead = lines_ahead_of_block(call, matrices, image, row, column, count, places)
                 ask_ahead(source, offsets, count, columns, ahead)
                 _sample(source, call, fill, offsets, weights, pixels, count, INSIDE, channels)
             else:

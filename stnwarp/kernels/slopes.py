@@ -1,22 +1,24 @@
-"""Rows of the output that climb slowly through the input: their lines of memory are asked for in time.
+"""Rows of the output that run askew through the input: their lines of memory are asked for in time.
 
 Such a row reads a few pixels of one line of memory and goes on to a line of the next row of the image. Hardware takes
-that for many short runs, and fetches what follows each of them instead of what the next row will read. On steeper
-slopes, where every pixel or two lies in a row of its own, most lines are still there from the row before.
+that for many short runs, and fetches what follows each of them instead of what the next row will read. So does a row
+that leaves out pixels. Of rows that run down the image, most lines are still there from the row before.
 """
 
 from typing import Any
 
 import numpy as np
 
-from stnwarp.kernels.blocks import FIRST, Call, Memory
+from stnwarp.kernels.blocks import FIRST, PROJECTIVE, Call, Memory, X, Y
 from stnwarp.kernels.jit import inlined
 from stnwarp.kernels.memory import load_points, prefetch_source
 
 _LINE = 64.0  # bytes that memory hands over at once
-_STEEP, _SPARSE = 0.25, 2.0  # rows, and columns, of the input that a step of one column may take
-_AHEAD = 2.0  # rows of the output
-_CACHED = 1 << 19  # bytes of an image that need not be asked for
+# Rows of the input that a step of one column may take, and pixels from which on it leaves some out; both measured. RGB
+# pixels take the longest to unpack: on steep slopes only the lines of images are asked for that no cache holds.
+_STEEP, _GENTLE, _SPARSE = 0.9, 0.25, 1.5
+_AHEAD = 3.0  # rows of the output
+_CACHED, _LARGE = 1 << 19, 1 << 24  # bytes of an image that need not be asked for, and of one that no cache holds
 _FAR = 2.0**31  # no row of an image is as far away: what is asked for need not exist, but the number must
 
 
@@ -24,16 +26,44 @@ _FAR = 2.0**31  # no row of an image is as far away: what is asked for need not 
 def lines_ahead(call: Call, matrices: Memory, image: int) -> tuple[Any, Any]:
     """How many columns lie between two lines to ask for, and how far ahead those are; 0 columns: nothing to ask for.
 
-    For images of bytes, and affine maps.
+    For images of bytes under affine maps.
     """
     m = image * 9
-    climb, advance = abs(matrices[m + 3]), abs(matrices[m])
-    right, down = np.rint(_AHEAD * matrices[m + 1]), np.rint(_AHEAD * matrices[m + 4])
+    return _lines(call, matrices[m], matrices[m + 3], _AHEAD * matrices[m + 1], _AHEAD * matrices[m + 4])
+
+
+@inlined
+def lines_ahead_of_block(
+    call: Call, matrices: Memory, image: int, row: int, column: int, count: int, places: Memory
+) -> tuple[Any, Any]:
+    """`lines_ahead` for one block under another map, whose places are known.
+
+    Where a grid leads to in the next rows is not looked at: it is taken to turn and scale as it does along this one.
+    """
+    left, top = load_points(places, X), load_points(places, Y)
+    last, per_step = np.uintp(count - 1), 1.0 / np.float64(max(count - 1, 1))
+    advance = (load_points(places, X + last) - left) * per_step
+    climb = (load_points(places, Y + last) - top) * per_step
+    if call.mapping != PROJECTIVE:
+        return _lines(call, advance, climb, -_AHEAD * climb, _AHEAD * advance)
+    m, far = image * 9, np.float64(row) + _AHEAD
+    per_w = 1.0 / (matrices[m + 6] * column + matrices[m + 7] * far + matrices[m + 8])
+    x = (matrices[m] * column + matrices[m + 1] * far + matrices[m + 2]) * per_w
+    y = (matrices[m + 3] * column + matrices[m + 4] * far + matrices[m + 5]) * per_w
+    return _lines(call, advance, climb, x - left, y - top)
+
+
+@inlined
+def _lines(call: Call, advance: Any, climb: Any, right: Any, down: Any) -> tuple[Any, Any]:
+    climb, advance, right, down = abs(climb), abs(advance), np.rint(right), np.rint(down)
     near = (abs(right) < _FAR) & (abs(down) < _FAR)
-    if call.height * call.row_stride < _CACHED or not (near & (climb < _STEEP) & (advance < _SPARSE)):
+    size = call.height * call.row_stride
+    steep = _GENTLE if call.column_stride == 3 and size < _LARGE else _STEEP
+    asks = (climb < steep) | (climb > _SPARSE) | (advance > _SPARSE)
+    if size < _CACHED or not (near & asks):
         return np.int64(0), np.int64(0)
     crossed = max(climb, advance * np.float64(call.column_stride) / _LINE)
-    columns = 1.0 / max(crossed, 1.0 / _LINE)
+    columns = 1.0 / min(max(crossed, 1.0 / _LINE), 1.0)
     return np.int64(columns), np.int64(down) * call.row_stride + np.int64(right) * call.column_stride
 
 
