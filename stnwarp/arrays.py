@@ -70,7 +70,7 @@ def checked_grid(grid: ArrayLike, maps: NDArray[np.generic]) -> NDArray[np.gener
 
 def checked_threads(threads: int) -> int:
     """*threads* as a whole number of at least 1; ParameterError otherwise."""
-    if not isinstance(threads, int | np.integer) or threads < 1:
+    if not isinstance(threads, (int, np.integer)) or threads < 1:
         raise ParameterError(f"threads must be a whole number of at least 1, got {threads!r}")
     return int(threads)
 

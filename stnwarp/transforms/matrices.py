@@ -20,6 +20,7 @@ MAX_CONDITION = 1e10
 # the numbers added up; a composition of a dozen turns stays below a tenth of it.
 _ROUNDING = 64 * float(np.finfo(np.float64).eps)
 _GRAIN = 256.0
+_WHOLE = 2.0**51  # numbers between twice and four times this are whole, and next to each other
 
 _IDENTITY = np.eye(3)
 
@@ -128,9 +129,12 @@ def all_on_grain(values: Array, terms: Array) -> Array:
 def on_grain(value: float, terms: float) -> float:
     """The same for one number."""
     scaled = value * _GRAIN
-    if not math.isfinite(scaled):
+    if -_WHOLE < scaled < _WHOLE:
+        near = (scaled + 3 * _WHOLE - 3 * _WHOLE) / _GRAIN  # rounded half to even, in half the time of round()
+    elif math.isfinite(scaled):
+        near = round(scaled) / _GRAIN
+    else:
         return value
-    near = round(scaled) / _GRAIN
     return (near if abs(value - near) <= _ROUNDING * terms else value) + 0.0
 
 
