@@ -22,11 +22,13 @@ CHECKED = bool(numba.config.BOUNDSCHECK) and not PLAIN
 # `contract` lets multiply-add fuse, which can move the last bit of a float. Flags that assume no NaN would remove the
 # range tests, which are NaN tests; `reassoc` would let coordinates depend on how a row is cut into blocks. Kernels
 # own no memory: with `_nrt` Numba would count references to each array at each use, which costs more than the sampling.
+# Its rewrites are for expressions of whole arrays, of which there are none; to look for them takes a tenth of the time.
 _OPTIONS: dict[str, Any] = {
     "nogil": True,
     "error_model": "numpy",
     "fastmath": {"contract", "nsz"},
     "_nrt": False,
+    "no_rewrites": True,
 }
 if not CHECKED:
     _OPTIONS["pipeline_class"] = FrontEnd

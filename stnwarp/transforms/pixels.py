@@ -42,7 +42,15 @@ def pixel_entries(
     theta: ArrayLike, input_size: tuple[int, int], output_size: tuple[int, int], align_corners: bool
 ) -> list[float]:
     """The nine entries of `pixel_matrix`, row by row."""
-    return _between(theta, *_frames(*input_size, *output_size, align_corners))
+    return list(_entries(tuple(_numbers(theta)), *input_size, *output_size, align_corners))
+
+
+@lru_cache(maxsize=256)  # a folder has one theta and few sizes, and its small images would wait for this
+def _entries(
+    numbers: tuple[float, ...], height: int, width: int, output_height: int, output_width: int, align_corners: bool
+) -> tuple[float, ...]:
+    frames = _axes((height, width), align_corners), _axes((output_height, output_width), align_corners)
+    return tuple(_to_pixels(numbers, *frames, on_grain))
 
 
 def pixel_matrices(
@@ -137,13 +145,6 @@ def _axes(size: tuple[int, int], align_corners: bool) -> tuple[_Axis, _Axis]:
         _Axis((width - inset) / 2, (width - 1) / 2),
         _Axis((height - inset) / 2, (height - 1) / 2),
     )
-
-
-@lru_cache(maxsize=256)  # a folder has few sizes, and a small image waits for this
-def _frames(
-    height: int, width: int, output_height: int, output_width: int, align_corners: bool
-) -> tuple[tuple[_Axis, _Axis], tuple[_Axis, _Axis]]:
-    return _axes((height, width), align_corners), _axes((output_height, output_width), align_corners)
 
 
 def _to_pixel(axes: tuple[_Axis, _Axis]) -> Array:
