@@ -21,17 +21,7 @@ from numba.extending import intrinsic
 
 from stnwarp.kernels.blocks import FIRST, GROUP, LOWER_WORDS, UPPER_WORDS, Memory
 from stnwarp.kernels.jit import CHECKED, PLAIN, inlined
-from stnwarp.kernels.memory import (
-    load_pair,
-    load_points,
-    load_source,
-    load_word16,
-    load_word32,
-    load_word64,
-    store_output,
-    store_pixels,
-    tag,
-)
+from stnwarp.kernels.memory import as_word, load_points, load_source, store_output, store_pixels, tag
 
 QUAD = 4  # pixels of three bytes that are copied at once
 
@@ -92,14 +82,30 @@ def _collector(bits: int, lanes: int, together: bool) -> Callable[..., Any]:
     return intrinsic(collect)  # type: ignore[no-any-return]
 
 
-def _plain_collector(load: Callable[..., Any], bits: int, together: bool) -> Callable[..., Any]:
-    """The same with *load*, word by word."""
+@inlined
+def _read_pair(source: Memory, at: Any) -> Any:
+    left, right = as_word(load_source(source, at)), as_word(load_source(source, at + _ONE))
+    return np.uint64(left) | np.uint64(right) << np.uint64(32)
+
+
+def _reader(count: int) -> Callable[..., Any]:
+    def read(source: Memory, at: Any) -> Any:
+        word = np.uint64(0)
+        for byte in range(np.uintp(count)):
+            word |= np.uint64(load_source(source, at + byte)) << np.uint64(np.uintp(8) * byte)
+        return word
+
+    return inlined(read)
+
+
+def _plain_collector(read: Callable[..., Any], bits: int, together: bool) -> Callable[..., Any]:
+    """The same, each word by *read*."""
 
     def collect(source: Memory, shift: Any, down: Any, offsets: Memory, pixels: Memory, begin: Any) -> None:
         for place in range(np.uintp(GROUP)):
             k = begin + place
             at = np.uintp(load_points(offsets, FIRST + k)) + shift
-            upper, lower = np.uint64(load(source, at)), np.uint64(load(source, at + down))
+            upper, lower = read(source, at), read(source, at + down)
             if bits == 16:
                 store_pixels(pixels, UPPER_WORDS + k, np.uint32(upper | lower << np.uint64(16)))
             elif together:
@@ -152,9 +158,9 @@ def _store_halves(pixels: Memory, to: Any, word: Any) -> None:
 # collect(source, shift, down, offsets, pixels, begin), as wide as the processor that this was measured on likes it.
 # Words of two or four bytes lie together, those of eight, and pairs of float32, apart.
 if PLAIN or CHECKED:
-    collect_bytes, collect_words = _plain_collector(load_word16, 16, True), _plain_collector(load_word32, 32, True)
-    collect_threes = collect_fours = _plain_collector(load_word64, 64, False)
-    collect_pairs = _plain_collector(load_pair, 64, False)
+    collect_bytes, collect_words = _plain_collector(_reader(2), 16, True), _plain_collector(_reader(4), 32, True)
+    collect_threes = collect_fours = _plain_collector(_reader(8), 64, False)
+    collect_pairs = _plain_collector(_read_pair, 64, False)
     copy_threes = inlined(_plain_copy)
 else:
     collect_bytes, collect_words = _collector(16, 32, True), _collector(32, 16, True)

@@ -58,7 +58,9 @@ def _storer(kind: str) -> Callable[..., Any]:
     return intrinsic(store)  # type: ignore[no-any-return]
 
 
-def _word_loader(word: Any) -> Callable[..., Any]:
+def _word_loader() -> Callable[..., Any]:
+    word = types.uint64
+
     def load(typingctx: Any, memory: Any, index: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             start = builder.gep(builder.bitcast(args[0], ir.IntType(8).as_pointer()), [args[1]], inbounds=True)
@@ -122,19 +124,6 @@ def _plain_prefetch(memory: Any, index: Any) -> None:
     pass
 
 
-def _pair_loader() -> Callable[..., Any]:
-    def load(typingctx: Any, memory: Any, index: Any) -> Any:
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            start = builder.bitcast(builder.gep(args[0], [args[1]], inbounds=True), ir.IntType(64).as_pointer())
-            loaded = builder.load(start, align=4)
-            tag(builder, loaded, "source")
-            return loaded
-
-        return types.uint64(memory, types.uintp), codegen
-
-    return intrinsic(load)  # type: ignore[no-any-return]
-
-
 def _reinterpreter(argument: Any, result: Any, to: Any) -> Callable[..., Any]:
     def reinterpret(typingctx: Any, value: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -153,28 +142,12 @@ def _plain_store(memory: Any, index: Any, value: Any) -> None:
     memory[index] = value
 
 
-def _plain_load_pair(memory: Any, index: Any) -> Any:
-    left, right = as_word(memory[index]), as_word(memory[index + np.uintp(1)])
-    return np.uint64(left) | np.uint64(right) << np.uint64(32)
-
-
 def _plain_as_float(word: Any) -> Any:
     return np.uint32(word).view(np.float32)
 
 
 def _plain_as_word(value: Any) -> Any:
     return np.float32(value).view(np.uint32)
-
-
-def _plain_load_word16(memory: Any, index: Any) -> Any:
-    return np.uint16(memory[index]) | np.uint16(memory[index + np.uintp(1)]) << np.uint16(8)
-
-
-def _plain_load_word32(memory: Any, index: Any) -> Any:
-    word = np.uint32(0)
-    for byte in range(np.uintp(4)):
-        word |= np.uint32(memory[index + np.uintp(byte)]) << np.uint32(8 * byte)
-    return word
 
 
 def _plain_load_word64(memory: Any, index: Any) -> Any:
@@ -205,8 +178,7 @@ else:
 if PLAIN or CHECKED:
     load_source = load_points = load_pixels = inlined(_plain_load)
     store_points = store_pixels = store_output = inlined(_plain_store)
-    load_word16, load_word32 = inlined(_plain_load_word16), inlined(_plain_load_word32)
-    load_word64, load_pair = inlined(_plain_load_word64), inlined(_plain_load_pair)
+    load_word64 = inlined(_plain_load_word64)
     prefetch_source = prefetch_output = inlined(_plain_prefetch)
     store_word32 = inlined(_plain_store_word32)
     store_words64 = inlined(_plain_store_words64)
@@ -215,11 +187,8 @@ else:
     load_source, load_points, load_pixels = _loader("source"), _loader("points"), _loader("pixels")
     # store(memory, index, value)
     store_points, store_pixels, store_output = _storer("points"), _storer("pixels"), _storer("output")
-    # load(memory of bytes, index) -> the two, four or eight bytes from there on, at any alignment, low byte first
-    load_word16, load_word32 = _word_loader(types.uint16), _word_loader(types.uint32)
-    load_word64 = _word_loader(types.uint64)
-    # load(memory of float32, index) -> the numbers at index and index + 1 as one word, the first in the low half
-    load_pair = _pair_loader()
+    # load(memory of bytes, index) -> the eight bytes from there on, at any alignment, low byte first
+    load_word64 = _word_loader()
     # prefetch(memory, index): ask for the line of that element, which need not exist, to read it or to write it
     prefetch_source, prefetch_output = _prefetcher(0), _prefetcher(1)
     # store(memory of bytes, index, word): four bytes at any alignment, the low one first
