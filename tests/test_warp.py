@@ -260,6 +260,13 @@ def test_images_that_the_cache_does_not_hold_are_asked_for_and_read_alike(kind: 
     np.testing.assert_allclose(*outputs, atol=1 if kind in ("homography", "grid") else 0)
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.longdouble])
+def test_theta_of_any_floats_is_that_of_float64(dtype: type) -> None:
+    image, theta = _image(np.random.default_rng(17), (9, 11), np.uint8), np.array([[0.5, 0.25, 0], [-0.125, 0.75, 0.5]])
+    np.testing.assert_array_equal(warp(image, theta.astype(dtype)), warp(image, theta))
+    np.testing.assert_array_equal(warp(image, MatrixTransform(theta.astype(dtype))), warp(image, theta))
+
+
 def test_lines_are_asked_for_along_a_grid_too() -> None:
     """Only where rows are not joined: those of this output have gaps between them."""
     image = _image(np.random.default_rng(16), (800, 900, 3), np.uint8)
