@@ -46,6 +46,24 @@ class Units(StrEnum):
     PIXEL = "pixel"
 
 
+class ParameterFamily(StrEnum):
+    """What the parameters of a transform can be: those of a matrix's families, or a thin plate spline's points."""
+
+    TRANSLATION = "translation"
+    ATTENTION = "attention"
+    SIMILARITY = "similarity"
+    AFFINE = "affine"
+    PROJECTIVE = "projective"
+    THIN_PLATE_SPLINE = "tps"  # x0 y0 x1 y1 ...: where each control point is read, row by row
+
+
+class BeyondLimit(StrEnum):
+    """What becomes of an image whose transformation goes beyond a limit."""
+
+    CLAMP = "clamp"
+    LEAVE = "leave"
+
+
 DEFAULT_INTERPOLATION = Interpolation.BILINEAR
 DEFAULT_PADDING_MODE = PaddingMode.ZEROS
 

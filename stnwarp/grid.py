@@ -15,6 +15,8 @@ from stnwarp.conventions import DEFAULT_ALIGN_CORNERS
 from stnwarp.errors import ShapeError, ThetaError
 from stnwarp.transforms import MatrixTransform, SamplingGrid, Transform
 
+_BAND_POINTS = 2**18  # of a grid are mapped at a time, so that what a transform needs besides does not add up
+
 
 def regular_axis(size: int, align_corners: bool) -> NDArray[np.float64]:
     """The normalised coordinates of the *size* pixel centres of an axis, float64 (size,)."""
@@ -106,11 +108,26 @@ def sampling_grid(
             return affine_grid(transform.theta[:2], size, align_corners)
         return projective_grid(transform.theta, size, align_corners)
     height, width = checked_size(size)
-    x, y = np.meshgrid(regular_axis(width, align_corners), regular_axis(height, align_corners))
-    # What a transform of somebody else's returns is checked like any other grid.
+    rows = max(1, _BAND_POINTS // width)
+    grid = _mapped_rows(transform, (0, rows), (height, width), align_corners)
+    if len(grid) == height:
+        return grid
+    whole = np.empty((height, width, 2), grid.dtype)
+    whole[: len(grid)] = grid
+    for start in range(len(grid), height, rows):
+        whole[start : start + rows] = _mapped_rows(transform, (start, start + rows), (height, width), align_corners)
+    return whole
+
+
+def _mapped_rows(
+    transform: Transform, rows: tuple[int, int], size: tuple[int, int], align_corners: bool
+) -> NDArray[np.floating]:
+    """Rows from, and up to but without, *rows* of the sampling grid; what others' transforms return is checked."""
+    height, width = size
+    x, y = np.meshgrid(regular_axis(width, align_corners), regular_axis(height, align_corners)[slice(*rows)])
     given = SamplingGrid(transform.map_points(np.stack((x, y), axis=-1)), align_corners)
-    if given.size != (height, width):
-        found = f"{(*given.size, 2)} for points of shape {(height, width, 2)}"
+    if given.size != x.shape:
+        found = f"{(*given.size, 2)} for points of shape {(*x.shape, 2)}"
         raise ShapeError(f"map_points of {type(transform).__name__} returned shape {found}")
     return given.grid
 

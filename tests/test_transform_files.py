@@ -530,9 +530,10 @@ def test_an_empty_file_is_called_empty(tmp_path: Path, suffix: str) -> None:
 
 def test_an_archive_of_something_else_is_told_what_a_transform_has(tmp_path: Path) -> None:
     path = npz_file(tmp_path, bias=np.zeros(3), arr_0=np.eye(3), weights=np.zeros(2), **{"x\ny": np.zeros(1)})
-    assert refusal(path) == "a transform .npz has theta or grid; this one has 'bias', 'arr_0', 'weights' and 1 more"
-    assert refusal(npz_file(tmp_path, units="pixel")) == "a transform .npz has theta or grid; this one has 'units'"
-    assert refusal(npz_file(tmp_path)) == "a transform .npz has theta or grid; this one has nothing"
+    wanted = "a transform .npz has theta, grid or points; this one has"
+    assert refusal(path) == f"{wanted} 'bias', 'arr_0', 'weights' and 1 more"
+    assert refusal(npz_file(tmp_path, units="pixel")) == f"{wanted} 'units'"
+    assert refusal(npz_file(tmp_path)) == f"{wanted} nothing"
     assert "'x\\ny'" in refusal(npz_file(tmp_path, **{"x\ny": np.zeros(1)}))
     assert "did you mean 'theta'?" in refusal(npz_file(tmp_path, tetha=THETA))
 

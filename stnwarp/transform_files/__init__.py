@@ -1,4 +1,4 @@
-"""Files that carry one transformation, a theta or a sampling grid, together with its convention.
+"""Files that carry one transformation, a theta, a thin plate spline or a sampling grid, together with its convention.
 
 `.json`, `.npy` and `.npz` are read; grids are written as these and as `.csv`. Whatever is wrong with a file
 is a ParameterFileError of one line that begins with its name.

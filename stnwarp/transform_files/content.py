@@ -1,6 +1,6 @@
 """What a transform file can say, whatever its format, and which combinations make sense.
 
-Convention: a size is (height, width) here; theta and grid are as the file has them, in its units and
+Convention: a size is (height, width) here; theta, grid and points are as the file has them, in its units and
 direction.
 """
 
@@ -19,6 +19,7 @@ KEYS = (
     "kind",
     "theta",
     "grid",
+    "points",
     "units",
     "align_corners",
     "direction",
@@ -33,10 +34,14 @@ Size = tuple[int, int]
 
 
 class Kind(StrEnum):
-    """The two ways to write a transformation down."""
+    """The ways to write a transformation down."""
 
     THETA = "theta"
     GRID = "grid"
+    TPS = "tps"
+
+
+ARRAY_KEYS = {Kind.THETA: "theta", Kind.GRID: "grid", Kind.TPS: "points"}
 
 
 class Direction(StrEnum):
@@ -51,7 +56,7 @@ class Content:
     """A transform file, read and checked; None where the file does not say."""
 
     kind: Kind
-    array: NDArray[Any]  # theta (2, 3) or (3, 3) or a row of numbers, or grid (H', W', 2); real numbers
+    array: NDArray[Any]  # theta (2, 3) or (3, 3) or a row of numbers, or grid (H', W', 2), or points (rows, cols, 2)
     units: Units | None = None
     align_corners: bool | None = None
     direction: Direction | None = None
@@ -60,17 +65,23 @@ class Content:
 
 
 def assembled(fields: Mapping[str, Any]) -> Content:
-    """The content that *fields* of a file amount to; theta and grid are arrays and sizes are pairs by now.
+    """The content that *fields* of a file amount to; theta, grid and points are arrays and sizes are pairs by now.
 
     Raises ParameterFileError for what is unknown, missing or contradictory.
     """
     refuse_unknown(fields)
     kind = _kind(fields)
-    values = {key: check(fields[key]) for key, check in _CHECKS.items() if key in fields}
-    values.pop("version", None)
-    content = Content(kind=kind, array=_ARRAYS[kind](fields[kind]), **values)
+    values = convention(fields)
+    content = Content(kind=kind, array=_ARRAYS[kind](fields[ARRAY_KEYS[kind]]), **values)
     _refuse_contradictions(content)
     return content
+
+
+def convention(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What *fields* say of units, align_corners, direction and sizes, checked; sizes are pairs by now."""
+    values = {key: check(fields[key]) for key, check in _CHECKS.items() if key in fields}
+    values.pop("version", None)
+    return values
 
 
 def refuse_unknown(keys: Mapping[str, Any]) -> None:
@@ -82,21 +93,23 @@ def refuse_unknown(keys: Mapping[str, Any]) -> None:
 
 
 def _kind(fields: Mapping[str, Any]) -> Kind:
-    given = [kind for kind in Kind if kind in fields]
+    given = [kind for kind, key in ARRAY_KEYS.items() if key in fields]
     if len(given) != 1:
-        raise ParameterFileError(f"must hold one of theta and grid, holds {'both' if given else 'neither'}")
+        held = f"both {' and '.join(ARRAY_KEYS[kind] for kind in given)}" if given else "neither"
+        raise ParameterFileError(f"must hold one of {', '.join(ARRAY_KEYS.values())}, holds {held}")
     if "kind" in fields and member(Kind, fields["kind"], "kind") is not given[0]:
-        raise ParameterFileError(f"kind says {fields['kind']}, but the file holds a {given[0]}")
+        raise ParameterFileError(f"kind says {fields['kind']}, but the file holds {_HELD[given[0]]}")
     return given[0]
 
 
 def _refuse_contradictions(content: Content) -> None:
-    if content.kind is not Kind.GRID:
+    if content.kind is Kind.THETA:
         return
     if content.direction is Direction.INPUT_TO_OUTPUT:
-        raise ParameterFileError(
-            f"a grid has the direction {DIRECTION!r}; an {content.direction} one cannot be inverted"
-        )
+        way_out = "an input to output one cannot be inverted" if content.kind is Kind.GRID else "give --inverse instead"
+        raise ParameterFileError(f"{_HELD[content.kind]} has the direction {DIRECTION!r}; {way_out}")
+    if content.kind is Kind.TPS:
+        return
     own = content.array.shape[:2]
     if content.output_size not in (None, own):
         height, width = content.output_size or own
@@ -125,6 +138,15 @@ def _grid(array: NDArray[Any]) -> NDArray[Any]:
     return array
 
 
+def _points(array: NDArray[Any]) -> NDArray[Any]:
+    real_numbers(array, "points")
+    if array.ndim != 3 or array.shape[2] != 2 or min(array.shape[:2]) < 2:
+        raise ParameterFileError(
+            f"points must have shape (rows, cols, 2), at least 2 rows and 2 columns, got {array.shape}"
+        )
+    return array
+
+
 def _size(value: tuple[Any, Any]) -> Size:
     height, width = value
     if not all(type(side) is int and 1 <= side <= _LONGEST for side in value):
@@ -146,7 +168,12 @@ def _version(value: object) -> int:
     return value
 
 
-_ARRAYS: dict[Kind, Callable[[NDArray[Any]], NDArray[Any]]] = {Kind.THETA: _theta, Kind.GRID: _grid}
+_HELD = {Kind.THETA: "a theta", Kind.GRID: "a grid", Kind.TPS: "points, those of a thin plate spline"}
+_ARRAYS: dict[Kind, Callable[[NDArray[Any]], NDArray[Any]]] = {
+    Kind.THETA: _theta,
+    Kind.GRID: _grid,
+    Kind.TPS: _points,
+}
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "units": lambda value: member(Units, value, "units"),
     "align_corners": _boolean,

@@ -11,7 +11,7 @@ from stnwarp.conventions import Units
 from stnwarp.errors import ParameterError, ParameterFileError, ThetaError
 from stnwarp.transform_files.content import Content, Kind, Size
 from stnwarp.transform_files.reading import read, theta_transform
-from stnwarp.transforms import Family, MatrixTransform
+from stnwarp.transforms import Family, MatrixTransform, ThinPlateSpline
 
 _UNSAID = "not in the file"
 _BEYOND = 1 / np.finfo(np.float64).eps  # a condition number that rounding errors alone can make
@@ -23,7 +23,8 @@ def describe_file(path: Path) -> dict[str, Any]:
     A theta has its family (the narrowest it belongs to), that family's parameters and its condition number; a
     grid the range of its finite points in the file's own units, the share of points outside the image and the
     number of points that are not finite. The share is left out where the file does not tell it: without units,
-    or in pixels without an input_size.
+    or in pixels without an input_size. A thin plate spline has the range of its points, its bend (the root of the
+    mean square distance from its affine part, in the file's own units), and whether it folds.
 
     Raises ParameterFileError for a file that cannot be read.
     """
@@ -94,6 +95,17 @@ def _grid_facts(content: Content) -> dict[str, Any]:
     }
 
 
+def _spline_facts(content: Content) -> dict[str, Any]:
+    # In pixels it bends and folds as it does normalised: the two are affine images of each other.
+    spline = ThinPlateSpline(content.array)
+    return {
+        "x_range": _range(spline.points[..., 0]),
+        "y_range": _range(spline.points[..., 1]),
+        "bend": spline.bend(),
+        "folds": spline.folds(),
+    }
+
+
 def _count_inside(points: NDArray[Any], content: Content) -> int | None:
     """How many of *points* lie within the image: between -1 and 1, or on its pixels; None if that is not known."""
     if content.units is Units.NORMALIZED:
@@ -109,4 +121,8 @@ def _range(values: NDArray[Any]) -> list[float] | None:
     return [float(values.min()), float(values.max())] if values.size else None
 
 
-_FACTS: dict[Kind, Callable[[Content], dict[str, Any]]] = {Kind.THETA: _theta_facts, Kind.GRID: _grid_facts}
+_FACTS: dict[Kind, Callable[[Content], dict[str, Any]]] = {
+    Kind.THETA: _theta_facts,
+    Kind.GRID: _grid_facts,
+    Kind.TPS: _spline_facts,
+}

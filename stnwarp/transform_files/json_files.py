@@ -26,7 +26,13 @@ def fields_of_json(file: IO[bytes], size: int) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise ParameterFileError('must hold an object such as {"theta": [...]} or a list of numbers')
     refuse_unknown(document)
-    converters = {"theta": _numbers, "grid": _numbers, "input_size": _size, "output_size": _size}
+    converters = {
+        "theta": _numbers,
+        "grid": _numbers,
+        "points": _numbers,
+        "input_size": size_of,
+        "output_size": size_of,
+    }
     return {key: converters[key](value, key) if key in converters else value for key, value in document.items()}
 
 
@@ -43,7 +49,7 @@ def _text(data: bytes) -> str:
 
 def _parsed(text: str) -> Any:
     try:
-        return json.loads(text, object_pairs_hook=_without_duplicates)
+        return json.loads(text, object_pairs_hook=without_duplicates)
     except json.JSONDecodeError as error:
         raise ParameterFileError(f"line {error.lineno}, column {error.colno}: not JSON ({error.msg})") from None
     except RecursionError:
@@ -54,7 +60,8 @@ def _parsed(text: str) -> Any:
         raise ParameterFileError(f"a number that cannot be read ({error})") from None
 
 
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of *pairs*; ParameterFileError for a key that stands there twice."""
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
@@ -66,10 +73,10 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _numbers(value: Any, what: str) -> NDArray[Any]:
     """Nested lists as an array; null is NaN, because JSON has no other word for it.
 
-    A theta is short enough to look at entry by entry: true is not 1 there.
+    All but a grid is short enough to look at entry by entry: true is not 1 there.
     """
     try:
-        array = np.array(value, dtype=object if what == "theta" else None)
+        array = np.array(value, dtype=None if what == "grid" else object)
     except ValueError:
         raise ParameterFileError(f"the rows of {what} differ in length") from None
     if array.dtype != object:
@@ -88,7 +95,8 @@ def _number(value: Any, what: str) -> float:
         return np.inf
 
 
-def _size(value: Any, what: str) -> tuple[Any, Any]:
+def size_of(value: Any, what: str) -> tuple[Any, Any]:
+    """An object of width and height as (height, width), which are not yet checked."""
     if not isinstance(value, dict) or set(value) != {"width", "height"}:
         raise ParameterFileError(f'{what} must be {{"width": W, "height": H}}, got {json.dumps(value)[:60]}')
     return value["height"], value["width"]

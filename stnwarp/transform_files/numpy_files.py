@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from stnwarp.conventions import suggestion
 from stnwarp.errors import ParameterFileError
-from stnwarp.transform_files.content import Kind, refuse_unknown
+from stnwarp.transform_files.content import ARRAY_KEYS, Kind, refuse_unknown
 
 MAX_ARRAY_BYTES = 2**30  # a grid for 67 million pixels in float64
 _MAX_NOTE_BYTES = 2**16  # the other entries of an .npz are a word or two
@@ -27,7 +27,7 @@ _HEADERS: dict[tuple[int, int], Callable[[Any], tuple[tuple[int, ...], bool, np.
 
 
 def fields_of_npy(file: IO[bytes], size: int) -> dict[str, Any]:
-    """The one array of an open .npy of *size* bytes: a theta, or else a grid."""
+    """The one array of an open .npy of *size* bytes: a theta, or a grid; points have a grid's shape, too."""
     shape = _checked_shape(file, size, "the array", MAX_ARRAY_BYTES)
     if shape in ((2, 3), (3, 3)):
         return {Kind.THETA: _data(file)}
@@ -50,12 +50,13 @@ def fields_of_npz(file: IO[bytes], size: int) -> dict[str, Any]:
 
 def _check_is_transform(members: Mapping[str, Any]) -> None:
     """Refuse the archive of something else, unless one of its names is just misspelt."""
-    if any(kind in members for kind in Kind) or any(suggestion(name, tuple(Kind)) for name in members):
+    known = tuple(ARRAY_KEYS.values())
+    if any(key in members for key in known) or any(suggestion(name, known) for name in members):
         return
     names = [repr(name[:40]) for name in members]
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
     held = f"{', '.join(names[:_LISTED])}{more}" if names else "nothing"
-    raise ParameterFileError(f"a transform .npz has theta or grid; this one has {held}")
+    raise ParameterFileError(f"a transform .npz has theta, grid or points; this one has {held}")
 
 
 def _field(archive: zipfile.ZipFile, key: str, member: zipfile.ZipInfo) -> Any:
@@ -63,7 +64,7 @@ def _field(archive: zipfile.ZipFile, key: str, member: zipfile.ZipInfo) -> Any:
     with archive.open(member) as entry:
         _checked_shape(entry, member.file_size, key, limit)
         array = _data(entry)
-    return array if key in tuple(Kind) else _note(array, key)
+    return array if key in ARRAY_KEYS.values() else _note(array, key)
 
 
 def _checked_shape(file: IO[bytes], size: int, what: str, limit: int) -> tuple[int, ...]:

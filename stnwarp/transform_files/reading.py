@@ -27,6 +27,8 @@ from stnwarp.transforms import (
     SamplingGrid,
     SizeRequest,
     ThetaRecipe,
+    ThinPlateSpline,
+    TransformRecipe,
     normalised_from_pixel,
     theta_from_numbers,
 )
@@ -70,19 +72,43 @@ class BareGridRecipe:
         return recipe.place(input_size, request, align_corners)
 
 
+@dataclass(frozen=True, eq=False)
+class PixelSplineRecipe:
+    """A thin plate spline in pixels of an input of *made_for*, whose file does not say what align_corners is.
+
+    *points* is (rows, cols, 2); on another input they are scaled with it.
+    """
+
+    points: NDArray[Any]
+    made_for: Size
+    inverse: bool = False
+
+    def __post_init__(self) -> None:
+        self.normalised(DEFAULT_ALIGN_CORNERS)  # what cannot be used is refused at once
+
+    def normalised(self, align_corners: bool) -> TransformRecipe:
+        """The same in normalised coordinates."""
+        points = _normalised(self.points, Units.PIXEL, self.made_for, align_corners)
+        return TransformRecipe(ThinPlateSpline(points), self.inverse, self.made_for)
+
+    def place(self, input_size: Size, request: SizeRequest, align_corners: bool) -> Placed:
+        """See Recipe.place."""
+        return self.normalised(align_corners).place(input_size, request, align_corners)
+
+
 def load_transform(path: Path, *, units: Units = Units.NORMALIZED, inverse: bool = False) -> LoadedTransform:
     """The transformation in the .json, .npy or .npz file *path*.
 
     *units* is how its numbers are meant where the file does not say. *inverse* undoes the transformation.
 
     Where the file tells the input_size it was made for, placing it on another image may be a warning: of other
-    proportions for what is normalised (and a grid in pixels, which is scaled with the image); of any other size
-    for a theta in pixels, which is used as it is, since its pixel positions may well be meant. An inverse is
+    proportions for what is normalised (and a grid or spline in pixels, which is scaled with the image); of any other
+    size for a theta in pixels, which is used as it is, since its pixel positions may well be meant. An inverse is
     made for images of the file's output_size, if it has one. The size of the result is the caller's choice: a
     theta's output_size is not used for it.
 
     Raises:
-        ParameterFileError: the file cannot be read, or does not hold one theta or one grid.
+        ParameterFileError: the file cannot be read, or does not hold one theta, one grid or one spline's points.
         SingularTransformError: an inverse is needed, by *inverse* or the file's direction, and there is none.
     """
     content = read(path)
@@ -106,7 +132,8 @@ def load_grid(path: Path, *, units: Units = Units.NORMALIZED) -> SamplingGrid:
     content = read(path)
     try:
         if content.kind is not Kind.GRID:
-            raise ParameterFileError("holds a theta; a sampling grid is wanted here")
+            held = "a theta" if content.kind is Kind.THETA else "a thin plate spline"
+            raise ParameterFileError(f"holds {held}; a sampling grid is wanted here")
         return _sampling_grid(content, content.units or units, DEFAULT_ALIGN_CORNERS)
     except ParameterError as error:
         _raise_named(path, error)
@@ -182,6 +209,16 @@ def _grid_recipe(content: Content, units: Units, inverse: bool) -> Recipe:
     return BareGridRecipe(_floating(content.array), units, content.input_size)
 
 
+def _spline_recipe(content: Content, units: Units, inverse: bool) -> Recipe:
+    made_for = (content.output_size or content.input_size) if inverse else content.input_size
+    if units is Units.NORMALIZED:
+        return TransformRecipe(ThinPlateSpline(content.array), inverse, made_for)
+    if content.input_size is None:
+        raise ParameterFileError("a spline in pixels needs the input_size it was made for; add that to the file")
+    recipe = PixelSplineRecipe(content.array, content.input_size, inverse)
+    return recipe if content.align_corners is None else recipe.normalised(content.align_corners)
+
+
 def _sampling_grid(content: Content, units: Units, default_align_corners: bool) -> SamplingGrid:
     align_corners = default_align_corners if content.align_corners is None else content.align_corners
     if units is Units.PIXEL and content.input_size is None:
@@ -206,4 +243,5 @@ _NO_INPUT_SIZE = "a grid in pixels needs the input_size it was made for; add tha
 _RECIPES: dict[Kind, Callable[[Content, Units, bool], Recipe]] = {
     Kind.THETA: _theta_recipe,
     Kind.GRID: _grid_recipe,
+    Kind.TPS: _spline_recipe,
 }

@@ -1,17 +1,18 @@
-"""Transforms: the families, their constraints, pixels and other libraries' matrices, moves, and recipes.
+"""Transforms: the families, splines and compositions; constraints, limits, records; pixels, moves and recipes.
 
 Convention: reverse mapping, normalised (x, y), x to the right, y down; pixel matrices have pixel centres at
 integers.
 """
 
+from stnwarp.transforms.bending import MAX_CONTROL_POINTS, control_points
 from stnwarp.transforms.canvas import SizeMode, SizeRequest
+from stnwarp.transforms.composition import Composition, compose
 from stnwarp.transforms.constraints import ThetaConstraints
 from stnwarp.transforms.families import (
     Family,
     MatrixTransform,
     SamplingGrid,
     Transform,
-    compose,
     theta_from_numbers,
 )
 from stnwarp.transforms.interchange import (
@@ -22,6 +23,8 @@ from stnwarp.transforms.interchange import (
     to_pillow,
     to_skimage,
 )
+from stnwarp.transforms.limits import Limited, Limits
+from stnwarp.transforms.measuring import corner_displacement
 from stnwarp.transforms.motion import Move, MoveKind, forward_matrix, quad_matrix
 from stnwarp.transforms.pixels import (
     normalised_from_pixel,
@@ -39,12 +42,19 @@ from stnwarp.transforms.recipes import (
     Placed,
     Recipe,
     ThetaRecipe,
+    TransformRecipe,
 )
+from stnwarp.transforms.records import as_fields, from_fields, transform_from_parameters
+from stnwarp.transforms.splines import SplineInverse, ThinPlateSpline
 
 __all__ = [
+    "MAX_CONTROL_POINTS",
+    "Composition",
     "CornersRecipe",
     "Family",
     "GridRecipe",
+    "Limited",
+    "Limits",
     "MatrixTransform",
     "Move",
     "MoveKind",
@@ -55,11 +65,18 @@ __all__ = [
     "SamplingGrid",
     "SizeMode",
     "SizeRequest",
+    "SplineInverse",
     "ThetaConstraints",
     "ThetaRecipe",
+    "ThinPlateSpline",
     "Transform",
+    "TransformRecipe",
+    "as_fields",
     "compose",
+    "control_points",
+    "corner_displacement",
     "forward_matrix",
+    "from_fields",
     "from_opencv",
     "from_pillow",
     "from_skimage",
@@ -74,4 +91,5 @@ __all__ = [
     "to_opencv",
     "to_pillow",
     "to_skimage",
+    "transform_from_parameters",
 ]

@@ -74,7 +74,7 @@ class MatrixTransform(Transform):
             ThetaError: the wrong count of numbers, or one that is not finite.
         """
         family = member(Family, family, "family")
-        numbers = _numbers(vector)
+        numbers = row_of_numbers(vector)
         counts = _COUNTS[family]
         if len(numbers) not in counts:
             wanted = " or ".join(str(count) for count in counts)
@@ -120,18 +120,13 @@ class MatrixTransform(Transform):
         return MatrixTransform(matrices.invert(self.theta, "theta"))
 
 
-def compose(*transforms: MatrixTransform) -> MatrixTransform:
-    """Warping by each of *transforms* in the order given, as one transform; of none, the identity."""
-    return MatrixTransform(matrices.product(*(transform.theta for transform in transforms)))
-
-
 def theta_from_numbers(numbers: Sequence[float]) -> MatrixTransform:
     """The transform that a row of numbers means: 2 a translation, 6 an affine theta, 8 or 9 a homography.
 
     Raises:
         ThetaError: any other count (named), or a number that is not finite (named, with its place).
     """
-    values = _numbers(numbers)
+    values = row_of_numbers(numbers)
     family = _BY_COUNT.get(len(values))
     if family is None:
         raise ThetaError(
@@ -185,7 +180,8 @@ def _floating(grid: ArrayLike) -> NDArray[np.floating]:
     return matrices.as_floats(grid, "a sampling grid")
 
 
-def _numbers(values: ArrayLike) -> list[float]:
+def row_of_numbers(values: ArrayLike) -> list[float]:
+    """*values* as finite numbers; ShapeError or ThetaError, the place named."""
     vector = matrices.as_floats(values, "theta")
     if vector.ndim != 1:
         raise ShapeError(f"parameters must be one row of numbers, got shape {vector.shape}")

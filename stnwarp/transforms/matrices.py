@@ -138,14 +138,20 @@ def on_grain(value: float, terms: float) -> float:
     return (near if abs(value - near) <= _ROUNDING * terms else value) + 0.0
 
 
+def as_points(points: ArrayLike) -> Array:
+    """*points* as a new float64 array (..., 2); ShapeError for another shape."""
+    given = as_floats(points, "points")
+    if given.ndim == 0 or given.shape[-1] != 2:
+        raise ShapeError(f"points must have shape (..., 2), last axis (x, y), got {given.shape}")
+    return given
+
+
 def map_points(matrix: Array, points: ArrayLike) -> Array:
     """The images of *points* (..., 2), in (x, y), under *matrix*: (..., 2) float64.
 
     A point on the horizon of a homography comes out infinite or NaN, never as an error: outside any image.
     """
-    given = as_floats(points, "points")
-    if given.ndim == 0 or given.shape[-1] != 2:
-        raise ShapeError(f"points must have shape (..., 2), last axis (x, y), got {given.shape}")
+    given = as_points(points)
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         mapped = given @ matrix[:2, :2].T + matrix[:2, 2]
         if not is_affine(matrix):

@@ -34,6 +34,7 @@ __all__ = [
     "SizeMode",
     "SizeRequest",
     "ThetaRecipe",
+    "TransformRecipe",
 ]
 
 Size = tuple[int, int]
@@ -209,6 +210,38 @@ class GridRecipe:
         # Axis by axis, not as a matrix product: a coordinate that is not finite says nothing about the other one.
         points = (self.grid.grid * np.diagonal(change)[:2] + change[:2, 2]).astype(self.grid.grid.dtype)
         return Placed(SamplingGrid(points, align_corners), self.grid.size, warnings)
+
+
+@dataclass(frozen=True)
+class TransformRecipe:
+    """Any transform in normalised coordinates, for images of any size; of a matrix, what ThetaRecipe is.
+
+    An exact size samples the same frame more or less densely. Only a matrix can be fitted: where a spline leaves a
+    picture is not known beyond its frame. *made_for* is as in ThetaRecipe.
+
+    Raises:
+        SingularTransformError: *inverse* of a transform that has none.
+    """
+
+    transform: Transform
+    inverse: bool = False
+    made_for: Size | None = None
+    _asked: Transform = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_asked", self.transform.inverse() if self.inverse else self.transform)
+
+    def place(self, input_size: Size, request: SizeRequest, align_corners: bool) -> Placed:
+        """See Recipe.place."""
+        if isinstance(self._asked, MatrixTransform):
+            recipe = ThetaRecipe(self._asked, made_for=self.made_for)
+            return recipe.place(input_size, request, align_corners)
+        if isinstance(self._asked, SamplingGrid):
+            return GridRecipe(self._asked, made_for=self.made_for).place(input_size, request, align_corners)
+        if request.mode is SizeMode.FIT:
+            raise ParameterError("size fit is for matrices, and this transform bends the picture; give same or WxH")
+        warnings = _of_other_proportions(self.made_for, input_size)
+        return Placed(self._asked, request.exact_or(input_size), warnings)
 
 
 def _of_other_proportions(made_for: Size | None, size: Size) -> tuple[str, ...]:

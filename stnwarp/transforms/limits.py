@@ -1,0 +1,246 @@
+"""Limits to how far a transform may move a picture: told in words what is beyond them, and kept to them.
+
+Convention: the transform is in reverse mapping and normalised; limits speak of the picture, in its own pixels, so that
+an angle is an angle in a picture that is not square.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from stnwarp.conventions import suggestion
+from stnwarp.errors import ParameterError, SingularTransformError, ThetaError
+from stnwarp.transforms import matrices
+from stnwarp.transforms.composition import compose
+from stnwarp.transforms.families import MatrixTransform, Transform
+from stnwarp.transforms.matrices import Array
+from stnwarp.transforms.measuring import Motion, Size, affine_part, depth_slopes, motion, perspective, spans
+from stnwarp.transforms.splines import ThinPlateSpline
+
+Range = tuple[float, float]
+
+_SLACK = 1e-9  # relative to a limit above 1: what rounding may add to a transform that was kept to it
+_LEAST = {"stretch": 1.0, "shift": 0.0, "perspective": 1.0}  # of no motion at all; these have no lower limit
+_TERMS = ("angle", "scale", "stretch", "shift", "perspective")
+_LINEAR = {"angle", "scale", "stretch"}
+_EXAMPLE = "such as angle=45,scale=0.5..2,shift=0.3"
+
+
+class Limited(NamedTuple):
+    """A transform kept to limits, and what was beyond them, in words; the transform itself where nothing was."""
+
+    transform: Transform
+    beyond: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How far a transform may move a picture; None where anything goes. The ends of a range are allowed.
+
+    All but perspective are judged by the affine part: of a matrix its slopes and its place at the middle of the
+    output, of a spline the affine transform nearest to its points.
+
+    Args:
+        angle: from and to how many degrees the picture may turn, counter-clockwise positive as seen on screen,
+            within -180 to 180. It is the angle of the nearest rotation; in a mirrored picture, of what turns it
+            besides mirroring it left to right or top to bottom, whichever makes it smaller.
+        scale: from and to how many times as large the picture may get, both above 0; 2 is twice as wide and high.
+        stretch: how many times as long one direction of the picture may get as the one across it, by shear or by
+            unequal scales; 1 is not at all.
+        shift: how far from the middle of the input the middle of the output may be read, along x and along y each;
+            1 is half the width, or half the height.
+        perspective: how many times as far away as another corner of the output one may be, for homographies; 1 is
+            not at all.
+
+    Raises:
+        ParameterError: a number that is not finite, ends in the wrong order, or a value out of a term's own range.
+    """
+
+    angle: Range | None = None
+    scale: Range | None = None
+    stretch: float | None = None
+    shift: float | None = None
+    perspective: float | None = None
+
+    def __post_init__(self) -> None:
+        for term in _TERMS:
+            if (given := self._range(term)) is not None:
+                _check(term, *given)
+
+    @classmethod
+    def parse(cls, text: str) -> "Limits":
+        """The limits written as 'angle=45,scale=0.5..2,shift=0.3': terms of Limits, each with a number or LOW..HIGH.
+
+        angle=45 means -45..45 and scale=2 means 0.5..2; stretch, shift and perspective take the largest value.
+
+        Raises:
+            ParameterError: an unknown term, one given twice, or what is no number; the term is named.
+        """
+        given: dict[str, str] = {}
+        for part in text.split(","):
+            term, _, value = (word.strip() for word in part.partition("="))
+            if term not in _TERMS:
+                known = ", ".join(_TERMS)
+                raise ParameterError(f"limit {term!r} is none of {known}{suggestion(term, _TERMS)}; give {_EXAMPLE}")
+            if term in given:
+                raise ParameterError(f"the limit {term} is given twice; keep one")
+            given[term] = value
+        ranges = {term: _parsed_range(term, value) for term, value in given.items() if term not in _LEAST}
+        largest = {term: _parsed(term, value) for term, value in given.items() if term in _LEAST}
+        return cls(
+            ranges.get("angle"),
+            ranges.get("scale"),
+            largest.get("stretch"),
+            largest.get("shift"),
+            largest.get("perspective"),
+        )
+
+    def apply(self, transform: Transform, input_size: Size, output_size: Size, align_corners: bool) -> Limited:
+        """*transform* kept to the limits, and what of it was beyond them.
+
+        What is beyond is brought to the nearest value allowed, by moving the picture as a whole: the bending of a
+        spline and the perspective of a homography stay relative to their affine part. A transform within the limits
+        comes back as it is. One that has no usable affine part, because it squeezes the picture onto a line or a
+        point, is replaced by the smallest move allowed.
+
+        Args:
+            transform: any but a sampling grid.
+            input_size: (height, width) of the picture.
+            output_size: (height, width) of the canvas whose pixels are as large as the picture's: the input's size
+                for a transform in normalised coordinates, however densely it is sampled afterwards, and the result's
+                own size where that was fitted to the picture.
+            align_corners: what -1 and 1 are.
+
+        Raises:
+            ParameterError: a sampling grid, which knows no points but its own.
+        """
+        frames = spans(input_size, align_corners), spans(output_size, align_corners)
+        affine = affine_part(transform)
+        moved = motion(affine, *frames)
+        found = moved._asdict() | {"perspective": perspective(transform)}
+        beyond = [term for term in _TERMS if not self._allows(term, found[term])]
+        if not beyond:
+            return Limited(transform, ())
+        with np.errstate(all="ignore"):
+            kept = self._kept(beyond, affine, moved, *frames)
+            slopes = self._kept_slopes(transform, "perspective" in beyond)
+            changed = _moved(transform, affine, kept, slopes)
+        return Limited(changed, tuple(f"{term} {found[term]:.4g} is beyond {self._written(term)}" for term in beyond))
+
+    def _range(self, term: str) -> Range | None:
+        given = getattr(self, term)
+        return given if given is None or term not in _LEAST else (_LEAST[term], given)
+
+    def _written(self, term: str) -> str:
+        low, high = self._range(term) or (0.0, 0.0)
+        return f"{high:g}" if term in _LEAST else f"{low:g}..{high:g}"
+
+    def _allows(self, term: str, value: float) -> bool:
+        """Whether *value* is within the range of *term*; NaN is within none."""
+        given = self._range(term)
+        if given is None:
+            return True
+        low, high = given
+        return low - _SLACK * max(1.0, abs(low)) <= value <= high + _SLACK * max(1.0, abs(high))
+
+    def _nearest(self, term: str, value: float) -> float:
+        """*value*, or the end of the range of *term* that is nearest to it."""
+        low, high = self._range(term) or (value, value)
+        if term == "angle" and not low <= value <= high:  # nearest on the circle
+            return low if abs(math.remainder(value - low, 360.0)) < abs(math.remainder(value - high, 360.0)) else high
+        return min(max(value, low), high)
+
+    def _kept(self, beyond: list[str], affine: Array, moved: Motion, input_spans: Array, output_spans: Array) -> Array:
+        """*affine* with the terms that are *beyond* brought to what is allowed."""
+        kept = affine.copy()
+        turned = _LINEAR.intersection(beyond)
+        if not np.isfinite(affine).all() or (turned and not moved.is_regular):
+            pixels = _turn(self._nearest("angle", 0.0)) / self._nearest("scale", 1.0)
+            kept[:2, :2] = pixels * output_spans / input_spans[:, np.newaxis]
+        elif turned:
+            pixels = self._kept_pixels(input_spans[:, np.newaxis] * affine[:2, :2] / output_spans, moved)
+            kept[:2, :2] = pixels * output_spans / input_spans[:, np.newaxis]
+        farthest = math.inf if self.shift is None else self.shift
+        kept[:2, 2] = np.clip(np.where(np.isfinite(affine[:2, 2]), affine[:2, 2], 0.0), -farthest, farthest)
+        return kept
+
+    def _kept_pixels(self, pixels: Array, moved: Motion) -> Array:
+        mirrored = np.linalg.det(pixels) < 0.0  # first mirrored and then turned, the reading turns the other way
+        turn = _turn((self._nearest("angle", moved.angle) - moved.angle) * (-1 if mirrored else 1))
+        less = _unstretched(pixels, self._nearest("stretch", moved.stretch) / moved.stretch)
+        return np.asarray(turn @ pixels @ less * (moved.scale / self._nearest("scale", moved.scale)))
+
+    def _kept_slopes(self, transform: Transform, beyond: bool) -> Array:
+        """The slopes of a homography's depth, made less steep where it is *beyond* the limit; 0 if they have no end."""
+        slopes = depth_slopes(transform)
+        if not np.isfinite(slopes).all():
+            return np.zeros(2)
+        if not beyond or self.perspective is None:
+            return slopes
+        return np.asarray(slopes * ((self.perspective - 1) / (self.perspective + 1) / np.abs(slopes).sum()))
+
+
+def _check(term: str, low: float, high: float) -> None:
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise ParameterError(f"the limit {term} must be finite, got {low:g}..{high:g}")
+    if term == "angle" and max(abs(low), abs(high)) > 180.0:
+        raise ParameterError(f"the limit angle lies within -180..180 degrees, got {low:g}..{high:g}")
+    if term == "scale" and min(low, high) <= 0.0:
+        raise ParameterError(f"the limit scale must be above 0, got {low:g}..{high:g}; 1 is the picture's own size")
+    if term in _LEAST and high < low:
+        raise ParameterError(f"the limit {term} must be at least {low:g}, got {high:g}")
+    if high < low:
+        raise ParameterError(f"the limit {term} must be LOW..HIGH, got {low:g}..{high:g}; change them round")
+
+
+def _parsed(term: str, value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        wanted = "a number" if term in _LEAST else "a number or LOW..HIGH"
+        raise ParameterError(f"the limit {term} must be {wanted}, got {value!r}; give it {_EXAMPLE}") from None
+
+
+def _parsed_range(term: str, value: str) -> Range:
+    low, dots, high = value.partition("..")
+    first = _parsed(term, low if dots else value)
+    if dots:
+        return first, _parsed(term, high)
+    if term == "angle":
+        return -abs(first), abs(first)
+    if not first > 0.0:
+        raise ParameterError(f"the limit scale must be above 0, got {value}; 1 is the picture's own size")
+    return min(first, 1 / first), max(first, 1 / first)
+
+
+def _turn(degrees: float) -> Array:
+    """The reverse matrix of a picture's counter-clockwise turn, in pixels."""
+    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    return np.array([[cosine, -sine], [sine, cosine]])
+
+
+def _unstretched(pixels: Array, ratio: float) -> Array:
+    """The symmetric matrix that makes the stretch of *pixels* (2, 2) *ratio* times as large, without scaling."""
+    if ratio == 1.0:
+        return np.eye(2)
+    (a, b), (c, d) = pixels / np.abs(pixels).max()
+    direction = math.atan2(2 * (a * b + c * d), a * a + c * c - b * b - d * d) / 2
+    axes = _turn(math.degrees(direction))
+    return np.asarray(axes * (math.sqrt(ratio), 1 / math.sqrt(ratio)) @ axes.T)
+
+
+def _moved(transform: Transform, affine: Array, kept: Array, slopes: Array) -> Transform:
+    """*transform* with *kept* in the place of its affine part, and *slopes* in that of its depth's."""
+    try:
+        if isinstance(transform, MatrixTransform):
+            depth = np.eye(3)
+            depth[2, :2] = slopes
+            return MatrixTransform(matrices.product(kept, depth))
+        change = MatrixTransform(matrices.product(kept, matrices.invert(affine)))
+        if isinstance(transform, ThinPlateSpline):
+            return ThinPlateSpline(change.map_points(transform.points))
+        return compose(change, transform)
+    except (SingularTransformError, ThetaError):
+        return MatrixTransform(kept)
