@@ -70,5 +70,13 @@ class OutputError(StnwarpError):
     """The output cannot take any file: full disk, no permission, closed pipe."""
 
 
+class CheckpointError(StnwarpError):
+    """A checkpoint that cannot be read, trusted or run, or that does not fit what is asked of it."""
+
+
 class MissingExtraError(StnwarpError):
     """A feature whose optional packages are not installed."""
+
+
+class TrainingError(StnwarpError):
+    """A training run that cannot go on; the last good checkpoint is kept."""

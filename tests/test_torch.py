@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -68,6 +70,38 @@ def test_a_whole_spatial_transformer_learns_what_torch_learns(
     fused = spatial_transform(input, theta, (5, 6), mode, padding_mode, align_corners)
     fused_gradients = torch.autograd.grad((fused - wanted).square().mean(), (input, theta))
     for ours in (gradients(affine_grid, grid_sample), (fused, *fused_gradients)):
+        for one, other in zip(ours, theirs, strict=True):
+            torch.testing.assert_close(one, other, rtol=0, atol=1e-12)
+
+
+def _localisation() -> torch.nn.Module:
+    """A localisation network near the identity: convolution, pool, two dense layers."""
+    torch.manual_seed(0)
+    last = torch.nn.Linear(16, 6)
+    torch.nn.init.normal_(last.weight, std=0.05)
+    last.bias.data.copy_(torch.eye(2, 3).ravel())
+    layers = (torch.nn.Conv2d(2, 4, 3), torch.nn.MaxPool2d(2), torch.nn.Tanh(), torch.nn.Flatten())
+    return torch.nn.Sequential(*layers, torch.nn.Linear(48, 16), torch.nn.Tanh(), last).double()
+
+
+@pytest.mark.parametrize("align_corners", [False, True])
+@pytest.mark.parametrize("mode", MODES)
+def test_gradients_reach_the_weights_of_the_localisation_network(mode: str, align_corners: bool) -> None:
+    input, wanted = _random(5, 3, 2, 9, 11), _random(6, 3, 2, 6, 7, grad=False)
+    localisation = _localisation()
+
+    def gradients(transform: Callable[[torch.Tensor], torch.Tensor]) -> tuple[torch.Tensor, ...]:
+        output = transform(localisation(input).reshape(-1, 2, 3))
+        return torch.autograd.grad((output - wanted).square().mean(), (input, *localisation.parameters()))
+
+    def by_grid(functions: Any) -> Callable[[torch.Tensor], torch.Tensor]:
+        size, modes = (3, 2, 6, 7), (mode, "border", align_corners)
+        return lambda theta: functions.grid_sample(input, functions.affine_grid(theta, size, align_corners), *modes)
+
+    theirs = gradients(by_grid(torch.nn.functional))
+    assert mode == "nearest" or all(gradient.abs().max() > 0 for gradient in theirs)
+    fused = gradients(lambda theta: spatial_transform(input, theta, (6, 7), mode, "border", align_corners))
+    for ours in (gradients(by_grid(stnwarp.torch)), fused):
         for one, other in zip(ours, theirs, strict=True):
             torch.testing.assert_close(one, other, rtol=0, atol=1e-12)
 

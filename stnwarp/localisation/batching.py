@@ -1,0 +1,63 @@
+"""Pictures that several threads have at the same time, run as one batch, without any of them waiting for more."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.float32]
+
+
+@dataclass(eq=False)
+class _Entry:
+    """One picture on its way through the network."""
+
+    picture: Picture
+    row: NDArray[np.float64] | None = None
+    error: Exception | None = None
+
+    @property
+    def is_done(self) -> bool:
+        return self.row is not None or self.error is not None
+
+
+class Batcher:
+    """Runs the pictures of many threads in batches: who finds the network free takes along all that wait for it.
+
+    A batch is never held back for another picture. The network runs in the thread of one of those who asked, and
+    for one batch at a time, so that workers and network do not ask for more cores than there are workers.
+
+    Args:
+        run: takes pictures and gives a row of numbers for each.
+        most: how many pictures there may be in a batch.
+    """
+
+    def __init__(self, run: Callable[[Sequence[Picture]], NDArray[np.float64]], most: int) -> None:
+        self._run, self._most = run, most
+        self._network = threading.Lock()
+        self._waiting: deque[_Entry] = deque()
+
+    def numbers(self, picture: Picture) -> NDArray[np.float64]:
+        """The row of numbers for *picture*; raises what the network raised for its batch."""
+        entry = _Entry(picture)
+        self._waiting.append(entry)
+        with self._network:
+            while not entry.is_done:
+                self._work_off()
+        if entry.error is not None:
+            raise entry.error
+        assert entry.row is not None
+        return entry.row
+
+    def _work_off(self) -> None:
+        """One batch of those that have waited longest; the caller has the network."""
+        batch = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
+        try:
+            for entry, row in zip(batch, self._run([entry.picture for entry in batch]), strict=True):
+                entry.row = row
+        except Exception as error:
+            for entry in batch:
+                entry.error = error
