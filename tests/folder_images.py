@@ -5,11 +5,11 @@ from pathlib import Path, PurePath
 import numpy as np
 from PIL import Image
 
-from stnwarp.folder import Settings, Source
+from stnwarp.folder import OneForAll, Settings, Source
 from stnwarp.transforms import Move, MoveKind, MovesRecipe
 
-TURNED = Settings(MovesRecipe((Move(MoveKind.ROTATE, (90.0,)),)))
-TILTED = Settings(MovesRecipe((Move(MoveKind.ROTATE, (17.0,)),)))
+TURNED = Settings(OneForAll(MovesRecipe((Move(MoveKind.ROTATE, (90.0,)),))))
+TILTED = Settings(OneForAll(MovesRecipe((Move(MoveKind.ROTATE, (17.0,)),))))
 
 
 def save_image(path: Path, mode: str = "RGB", size: tuple[int, int] = (12, 16), seed: int = 0) -> Path:

@@ -13,7 +13,7 @@ from tests.cli_tools import ROOT, environment, run, spawn
 
 COMMANDS = sorted(main.commands)
 HEAVY = {"numpy", "numba", "llvmlite", "PIL", "onnxruntime", "torch", "tqdm", "scipy", "cv2"}
-LATER = ("--antialias", "--params", "--checkpoint", "--mask", "--save-params", "--shard", "--cluster")
+LATER = ("--antialias", "--mask", "--shard", "--cluster")
 
 
 def loaded_after(*args: str) -> tuple[int, set[str]]:
@@ -49,7 +49,7 @@ def test_every_option_has_help(name: str) -> None:
 def test_options_of_apply_stand_in_sections_in_the_order_of_the_work() -> None:
     lines = run("apply", "--help").stdout.splitlines()
     titles = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
-    assert titles == ["Transformation (one kind):", "Sampling:", "Output:", "Run:"]
+    assert titles == ["Transformation (one kind):", "Guards:", "Sampling:", "Output:", "Run:"]
 
 
 @pytest.mark.parametrize("flag", LATER)

@@ -297,7 +297,7 @@ def test_overwriting_on_a_full_disk_keeps_the_old_files(
 
     before = files_below(photos)
     monkeypatch.setattr(os, "write", refuse)
-    settings = Settings(TILTED.recipe, overwrite=True)
+    settings = Settings(TILTED.guide, overwrite=True)
     with pytest.raises(OutputError):
         list(run(_jobs_of(photos, photos, overwrite=True), settings, 2))
     assert files_below(photos) == before
@@ -305,7 +305,7 @@ def test_overwriting_on_a_full_disk_keeps_the_old_files(
 
 def test_images_can_be_warped_in_place(photos: Path, tmp_path: Path) -> None:
     list(run(_jobs_of(photos, tmp_path / "out"), TILTED, 2))
-    list(run(_jobs_of(photos, photos, overwrite=True), Settings(TILTED.recipe, overwrite=True), 2))
+    list(run(_jobs_of(photos, photos, overwrite=True), Settings(TILTED.guide, overwrite=True), 2))
     assert files_below(photos) == files_below(tmp_path / "out")
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from stnwarp.conventions import Interpolation, PaddingMode
 from stnwarp.errors import ImageError, OutputError, ParameterError, SizeLimitError
-from stnwarp.folder import Job, Outcome, Settings, Source, Status, process, share_cores, usable_cores
+from stnwarp.folder import Job, OneForAll, Outcome, Settings, Source, Status, process, share_cores, usable_cores
 from stnwarp.folder.gate import Stopped, WriteGate
 from stnwarp.images.palette import ALL_OR_NOTHING
 from stnwarp.transforms import GridRecipe, MatrixTransform, SamplingGrid, SizeMode, SizeRequest, ThetaRecipe
@@ -22,8 +22,8 @@ from tests.folder_images import TURNED, save_image
 pytestmark = pytest.mark.kernels
 
 WARP = import_module("stnwarp.warp")
-IDENTITY = Settings(ThetaRecipe(MatrixTransform(np.eye(3))))
-HALF_RIGHT = Settings(ThetaRecipe(MatrixTransform(np.array([[1, 0, -1], [0, 1, 0]]))))  # by half the width
+IDENTITY = Settings(OneForAll(ThetaRecipe(MatrixTransform(np.eye(3)))))
+HALF_RIGHT = Settings(OneForAll(ThetaRecipe(MatrixTransform(np.array([[1, 0, -1], [0, 1, 0]])))))  # by half the width
 NEAREST = {"interpolation": Interpolation.NEAREST}
 
 
@@ -55,7 +55,7 @@ def test_an_image_is_warped_and_written_with_its_theta(tmp_path: Path) -> None:
 def test_a_sampling_grid_has_no_theta(tmp_path: Path) -> None:
     path = save_image(tmp_path / "a.png")
     grid = SamplingGrid(np.zeros((3, 5, 2)), align_corners=False)
-    outcome = process(_job(path, tmp_path / "b.png"), Settings(GridRecipe(grid)))
+    outcome = process(_job(path, tmp_path / "b.png"), Settings(OneForAll(GridRecipe(grid))))
     assert (outcome.status, outcome.theta) == (Status.OK, None)
     assert _pixels(tmp_path / "b.png").shape == (3, 5, 3)
 
@@ -100,7 +100,7 @@ def test_colours_are_weighted_by_their_alpha(tmp_path: Path) -> None:
     pixels = np.zeros((4, 8, 4), np.uint8)
     pixels[:, :4] = (200, 100, 50, 255)  # beside transparent black: no dark fringe may come of it
     Image.fromarray(pixels).save(tmp_path / "a.png")
-    quarter = Settings(ThetaRecipe(MatrixTransform(np.array([[1, 0, 0.125], [0, 1, 0]]))))  # half a pixel
+    quarter = Settings(OneForAll(ThetaRecipe(MatrixTransform(np.array([[1, 0, 0.125], [0, 1, 0]])))))  # half a pixel
     assert process(_job(tmp_path / "a.png", tmp_path / "b.png"), quarter).status is Status.OK
     result = _pixels(tmp_path / "b.png")
     visible = result[..., 3] > 0
@@ -249,7 +249,7 @@ def test_transparency_laid_on_the_fill_is_told_only_if_none_was_given(tmp_path: 
 
 
 def test_warnings_about_the_place_reach_the_outcome(tmp_path: Path) -> None:
-    made_for_wide = Settings(ThetaRecipe(MatrixTransform(np.eye(3)), made_for=(640, 960)))
+    made_for_wide = Settings(OneForAll(ThetaRecipe(MatrixTransform(np.eye(3)), made_for=(640, 960))))
     square = save_image(tmp_path / "a.png", size=(40, 40))
     (told,) = _warnings(_job(square, tmp_path / "b.png"), made_for_wide)
     assert told == "made for 960x640, this image is 40x40: the picture is stretched differently"
@@ -287,11 +287,10 @@ def test_an_output_larger_than_the_limit_is_refused_before_decoding(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = save_image(tmp_path / "a.png", size=(20, 30))
-    tilted = Settings(TURNED.recipe, SizeRequest(SizeMode.FIT), max_pixels=600)
+    tilted = Settings(TURNED.guide, SizeRequest(SizeMode.FIT), max_pixels=600)
     assert process(_job(path, tmp_path / "b.png"), tilted).status is Status.OK
-    shrinking = Settings(
-        ThetaRecipe(MatrixTransform(np.diag([0.5, 0.5, 1]))), SizeRequest(SizeMode.FIT), max_pixels=600
-    )
+    halved = OneForAll(ThetaRecipe(MatrixTransform(np.diag([0.5, 0.5, 1]))))
+    shrinking = Settings(halved, SizeRequest(SizeMode.FIT), max_pixels=600)
     monkeypatch.setattr(Image.Image, "load", lambda _: pytest.fail("decoded"))
     outcome = process(_job(path, tmp_path / "c.png"), shrinking)
     assert "60x40" in _failure(outcome)
@@ -300,9 +299,9 @@ def test_an_output_larger_than_the_limit_is_refused_before_decoding(
 
 def test_a_size_asked_for_beyond_the_limit_is_refused_at_once() -> None:
     with pytest.raises(SizeLimitError, match=r"1000000x1000000 .* 3 TB"):
-        Settings(TURNED.recipe, SizeRequest(SizeMode.EXACT, (1_000_000, 1_000_000)))
+        Settings(TURNED.guide, SizeRequest(SizeMode.EXACT, (1_000_000, 1_000_000)))
     with pytest.raises(ParameterError, match="at least 1"):
-        Settings(TURNED.recipe, threads=0)
+        Settings(TURNED.guide, threads=0)
 
 
 @pytest.mark.parametrize("kind", ["missing", "broken", "loop", "pipe", "directory", "empty", "text", "cut", "socket"])

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from stnwarp.cli.console import Console
+from stnwarp.cli.guard_options import GuardOptions, check_guards, guard_options
+from stnwarp.cli.guide_options import GuideOptions, check_guide, guide_options
 from stnwarp.cli.options import (
     OutputOptions,
     RunOptions,
@@ -19,23 +21,24 @@ from stnwarp.cli.options import (
     verbosity_options,
 )
 from stnwarp.cli.outcomes import Tally
+from stnwarp.cli.parameter_files import open_saving, tell_unused_rows, written_at_the_end
 from stnwarp.cli.sections import Command, output
-from stnwarp.cli.transformation import build_recipe, check_transformation, check_units_are_used, size_request
+from stnwarp.cli.transformation import check_transformation, check_units_are_used
 from stnwarp.cli.transformation_options import TransformationOptions, transformation_options
-from stnwarp.errors import ExitCode, ParameterError, SingularTransformError
+from stnwarp.errors import ExitCode
 from stnwarp.images.formats import SUFFIXES, format_for_suffix
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from stnwarp.folder import Outcome, Plan, Settings
+    from stnwarp.folder import Outcome, Plan, Saving, Settings
 
 _STANDARD_OUTPUT = "-"
 _WITH_QUALITY = ("JPEG", "WEBP", "AVIF")
 _EPILOG = """\
-Exit codes: 0 all done; 1 some images failed, the others are done; 2 the command line or a transform file
-is wrong, nothing was written; 3 no image was found; 4 cannot go on, such as when the disk is full;
-130 interrupted; 143 terminated.
+Exit codes: 0 all done; 1 some images failed, the others are done; 2 the command line, a transform file or a
+parameter file is wrong, nothing was written; 3 no image was found; 4 cannot go on, such as when the disk is
+full or a checkpoint cannot be used; 130 interrupted; 143 terminated.
 """
 
 
@@ -45,6 +48,8 @@ is wrong, nothing was written; 3 no image was found; 4 cannot go on, such as whe
     "Whether --theta (and a file that does not say it) is in normalised coordinates, -1 to 1 across the "
     "image, or in pixels.  [default: normalized]"
 )
+@guide_options
+@guard_options
 @sampling_options
 @output(
     "-o",
@@ -64,6 +69,8 @@ def apply(
     sources: tuple[str, ...],
     destination: str,
     transformation_options: TransformationOptions,
+    guide_options: GuideOptions,
+    guard_options: GuardOptions,
     sampling_options: SamplingOptions,
     output_options: OutputOptions,
     run_options: RunOptions,
@@ -81,29 +88,41 @@ def apply(
       stnwarp apply page.jpg -o flat.png --size fit \\
           --corners "112,80 930,64 1010,1340 60,1322"
       stnwarp apply *.png -o out/ --theta "0.9 0.1 0 -0.1 0.9 0"
+      stnwarp apply scans/ -o straight/ --checkpoint page --limit angle=45 \\
+          --skip-below 0.5 --save-params scans.jsonl
+      stnwarp apply scans/ -o larger/ --params scans.jsonl --size 2000x3000
       stnwarp apply - -o - --flip horizontal < in.png > out.png
     """
-    _check(destination, transformation_options, output_options, run_options)
+    _check(destination, transformation_options, guide_options, output_options, run_options)
+    check_guards(guard_options)
     check_fill_is_used(sampling_options)
-    settings = _settings(transformation_options, sampling_options, output_options, run_options)
+    from stnwarp.cli.apply_settings import build_settings
+    from stnwarp.cli.guidance import build_guide
+
+    guided = build_guide(transformation_options, guide_options, sampling_options.align_corners, output_options.size)
+    settings = build_settings(guided, guard_options, sampling_options, output_options, run_options)
     planned = _plan(console, sources, destination, output_options, run_options)
+    saving = open_saving(console, output_options.save_params, planned, settings, run_options)
+    tell_unused_rows(console, guided.parameters, planned)
     if run_options.dry_run:
         from stnwarp.cli.dry_run import preview
 
         return preview(console, planned, settings, as_json=run_options.json)
-    return _run(console, planned, settings, run_options)
+    return _run(console, planned, settings, saving, run_options)
 
 
 def _check(
     destination: str,
     transformation_options: TransformationOptions,
+    guide_options: GuideOptions,
     output_options: OutputOptions,
     run_options: RunOptions,
 ) -> None:
     """Refuse, before anything heavy is loaded, what does not go together."""
-    is_identity_fine = output_options.size != "same" or output_options.format is not None
-    check_transformation(transformation_options, required=not is_identity_fine)
+    is_identity_fine = output_options.size not in (None, "same") or output_options.format is not None
+    check_transformation(transformation_options, required=not is_identity_fine, others=guide_options.kinds)
     check_units_are_used(transformation_options)
+    check_guide(guide_options)
     if output_options.format is not None:
         format_for_suffix(output_options.format)
     context = click.get_current_context()
@@ -148,74 +167,23 @@ def _check_quality_is_used(console: Console, planned: "Plan") -> None:
         console.warn(f"--quality does nothing: {', '.join(sorted(map(str, formats)))} has none")
 
 
-def _settings(
-    transformation_options: TransformationOptions,
-    sampling_options: SamplingOptions,
-    output_options: OutputOptions,
-    run_options: RunOptions,
-) -> "Settings":
-    from stnwarp.folder import Settings
-
-    asked = build_recipe(transformation_options, sampling_options.align_corners)
-    _check_fill(sampling_options.fill)
-    settings = Settings(
-        recipe=asked.recipe,
-        size=size_request(output_options.size),
-        align_corners=asked.align_corners,
-        interpolation=sampling_options.interpolation,
-        padding_mode=sampling_options.padding_mode,
-        fill=sampling_options.fill,
-        quality=output_options.quality,
-        max_pixels=run_options.max_pixels,
-        overwrite=run_options.overwrite,
-    )
-    _try_out(settings)
-    return settings
-
-
-def _check_fill(fill: str | None) -> None:
-    """Refuse a text that is a colour in no mode; what it is in each is found out image by image."""
-    if fill is None:
-        return
-    from stnwarp.images import parse_fill
-
-    errors = []
-    for mode in ("RGB", "RGBA", "I;16", "F", "CMYK"):
-        try:
-            parse_fill(fill, mode)
-            return
-        except ParameterError as error:
-            errors.append(error)
-    raise errors[0]
-
-
-def _try_out(settings: "Settings") -> None:
-    """Place an image of some size, so that what fits no image at all is refused before one is read."""
-    from stnwarp.transforms import CornersRecipe, PixelRecipe
-
-    try:
-        settings.recipe.place((256, 256), settings.size, settings.align_corners)
-    except SingularTransformError:
-        raise
-    except ParameterError:
-        # In pixels, what an image of this size cannot have may be right for another.
-        if not isinstance(settings.recipe, CornersRecipe | PixelRecipe):
-            raise
-
-
-def _run(console: Console, planned: "Plan", settings: "Settings", options: RunOptions) -> ExitCode:
+def _run(
+    console: Console, planned: "Plan", settings: "Settings", saving: "Saving | None", options: RunOptions
+) -> ExitCode:
     from stnwarp.cli.compiling import compiling_told
     from stnwarp.folder import run, share_cores
 
     workers, threads = share_cores(len(planned.jobs), options.jobs)
     settings = replace(settings, threads=threads)
     tally = Tally(console, len(planned.jobs) + len(planned.skipped), as_json=options.json)
-    work = cast("Generator[Outcome]", run(planned.jobs, settings, workers, options.fail_fast))
+    noted = saving.add if saving else _forget
+    work = cast("Generator[Outcome]", run(planned.jobs, settings, workers, options.fail_fast, noted=noted))
     try:
         for outcome in planned.skipped:
             tally.add(outcome)
         with (
             compiling_told(console),
+            written_at_the_end(console, saving),
             closing(work) as outcomes,
             console.progress(len(planned.jobs)) as advance,
         ):
@@ -228,3 +196,7 @@ def _run(console: Console, planned: "Plan", settings: "Settings", options: RunOp
     finally:
         tally.sum_up()
     return tally.exit_code
+
+
+def _forget(_: "Outcome") -> None:
+    """Where no parameter file is written."""

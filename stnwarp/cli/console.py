@@ -80,14 +80,14 @@ class Console:
                 traceback.print_exception(error)
 
     @contextmanager
-    def progress(self, total: int) -> Iterator[Callable[[], object]]:
-        """A bar of *total* steps where standard error is a terminal; yields what to call after each step."""
+    def progress(self, total: int, unit: str = "image") -> Iterator[Callable[[], object]]:
+        """A bar of *total* units where standard error is a terminal; yields what to call after each of them."""
         if self.verbosity == QUIET or total < 2 or sys.stderr is None or not sys.stderr.isatty():
             yield lambda: None
             return
         from tqdm import tqdm
 
-        with tqdm(total=total, unit="image", file=sys.stderr, leave=False, dynamic_ncols=True) as bar:
+        with tqdm(total=total, unit=unit, file=sys.stderr, leave=False, dynamic_ncols=True) as bar:
             self._bar = bar
             try:
                 yield functools.partial(self._advance, bar)

@@ -1,15 +1,20 @@
-"""`stnwarp apply --dry-run`: what would become of each image, from its header alone."""
+"""`stnwarp apply --dry-run`: what would become of each image, from its header where that is enough."""
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stnwarp.cli.console import QUIET, Console, printable
-from stnwarp.cli.outcomes import json_line, size_text, source_name, target_name
-from stnwarp.errors import ExitCode, ImageError, ParameterError
+from stnwarp.cli.outcomes import held_words, json_line, size_text, source_name, target_name, transform_fields
+from stnwarp.errors import CheckpointError, ExitCode, ImageError, ParameterError
 
 if TYPE_CHECKING:
     from stnwarp.folder import Job, Outcome, Plan, Settings
-    from stnwarp.transforms import Placed
+
+_WORDS = {
+    "points": "a thin plate spline",
+    "inverse": "the inverse of a thin plate spline",
+    "compose": "several transforms, one after another",
+}
 
 
 def preview(console: Console, planned: "Plan", settings: "Settings", *, as_json: bool) -> ExitCode:
@@ -25,39 +30,14 @@ def preview(console: Console, planned: "Plan", settings: "Settings", *, as_json:
 
 
 def _previewed(job: "Job", settings: "Settings") -> "Outcome":
-    from stnwarp.folder import Outcome, Status
-    from stnwarp.transforms import MatrixTransform
+    from stnwarp.folder import Outcome, Status, look
 
+    stdin = None if sys.stdin is None else sys.stdin.buffer
     try:
-        placed = _placed(job, settings)
-    except (ImageError, ParameterError) as error:
+        decision = look(job, settings, stdin)
+    except (ImageError, ParameterError, CheckpointError) as error:
         return Outcome(job, Status.FAILED, error=str(error), cause=error)
-    transform = placed.transform
-    theta = transform.theta.tolist() if isinstance(transform, MatrixTransform) else None
-    return Outcome(job, Status.OK, theta, size=placed.size)
-
-
-def _placed(job: "Job", settings: "Settings") -> "Placed":
-    """The transform and size for the image of *job*; raises what the work would raise before decoding."""
-    from stnwarp.folder import size_error
-    from stnwarp.images import check_target
-    from stnwarp.images.probe import probe
-
-    if job.source.path is None and sys.stdin is None:
-        raise ImageError("standard input cannot be read; it is closed")
-    header = probe(job.source.path or sys.stdin.buffer, max_pixels=settings.max_pixels)
-    check_target(job.format or _format_of(job) or header.format, header.mode, header.bits)
-    placed = settings.recipe.place(header.size, settings.size, settings.align_corners)
-    too_large = size_error(placed.size, settings.max_pixels)
-    if too_large:
-        raise ImageError(too_large)
-    return placed
-
-
-def _format_of(job: "Job") -> str | None:
-    from stnwarp.images import SUFFIXES
-
-    return None if job.target is None else SUFFIXES.get(job.target.suffix.lower())
+    return Outcome(job, Status.OK, decision)
 
 
 def _show(console: Console, outcome: "Outcome", as_json: bool) -> None:
@@ -67,16 +47,22 @@ def _show(console: Console, outcome: "Outcome", as_json: bool) -> None:
     if as_json:
         console.data(json_line(outcome, seconds=None))
     elif outcome.error is None:
-        what = "skipped, exists already"
-        if outcome.size is not None:
-            what = f"{size_text(outcome.size)}  theta {_numbers(outcome.theta)}"
-        console.data(printable(f"{source_name(outcome.job)} -> {target_name(outcome.job)}  {what}"))
+        names = f"{source_name(outcome.job)} -> {target_name(outcome.job)}"
+        console.data(printable(f"{names}  {_described(outcome)}"))
 
 
-def _numbers(theta: Any) -> str:
-    """theta as --theta takes it: six numbers where they are enough."""
-    if theta is None:
-        return "of a sampling grid"
-    numbers = [number for row in theta for number in row]
+def _described(outcome: "Outcome") -> str:
+    """The size and the transformation, and what held it back."""
+    if outcome.size is None:
+        return "skipped, exists already"
+    return "; ".join([f"{size_text(outcome.size)}  {_transform(outcome)}", *held_words(outcome)])
+
+
+def _transform(outcome: "Outcome") -> str:
+    """theta as --theta takes it, six numbers where they are enough; or what else there is."""
+    if outcome.theta is None:
+        fields = transform_fields(outcome)
+        return next((_WORDS[name] for name in fields), "theta of a sampling grid")
+    numbers = [number for row in outcome.theta for number in row]
     shown = numbers[:6] if numbers[6:] == [0, 0, 1] else numbers
-    return " ".join(f"{number:.12g}" for number in shown)
+    return f"theta {' '.join(f'{number:.12g}' for number in shown)}"

@@ -31,4 +31,6 @@ def _text(value: object) -> str:
         return f"{value:.6g}"
     if isinstance(value, list):
         return f"[{', '.join(map(_text, value))}]"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {_text(entry)}" for name, entry in value.items())
     return str(value)

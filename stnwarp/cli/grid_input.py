@@ -79,7 +79,6 @@ def _read(image: Path, max_pixels: int) -> "Picture":
 
 
 def _cmyk_as_rgb(picture: "Picture") -> "Picture":
-    import numpy as np
+    from stnwarp.images.seen import without_ink
 
-    ink = 255 - picture.array.astype(np.float32)
-    return replace(picture, array=np.rint(ink[:, :, :3] * ink[:, :, 3:] / 255).astype(np.uint8), mode="RGB")
+    return replace(picture, array=without_ink(picture.array), mode="RGB")

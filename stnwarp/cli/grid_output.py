@@ -8,7 +8,7 @@ from stnwarp.cli.transformation import Asked
 from stnwarp.conventions import Units
 from stnwarp.drawing import draw_grid, render_png, render_svg
 from stnwarp.errors import ParameterError
-from stnwarp.folder import Settings, warped
+from stnwarp.folder import OneForAll, Settings, warped
 from stnwarp.grid import sampling_grid
 from stnwarp.images import default_fill, parse_fill
 from stnwarp.transform_files import dump_grid
@@ -57,7 +57,7 @@ def drawn(suffix: str, asked: Asked, given: Input, placed: "Placed", sampling: S
 
 def _warped(picture: "Picture", asked: Asked, placed: "Placed", sampling: SamplingOptions) -> "NDArray[np.generic]":
     settings = Settings(
-        asked.recipe,
+        OneForAll(asked.recipe),
         align_corners=asked.align_corners,
         interpolation=sampling.interpolation,
         padding_mode=sampling.padding_mode,

@@ -18,8 +18,9 @@ from stnwarp.errors import ExitCode, ImageError
 _PACKAGES = ("numpy", "numba", "llvmlite", "pillow", "onnxruntime", "click", "tqdm")
 _TRANSFORM_SUFFIXES = (".json", ".npy", ".npz")
 _EPILOG = """\
-Exit codes: 0 done; 1 the image could not be read; 2 the command line is wrong, or a transform or grid file
-cannot be used; 4 cannot go on; 130 interrupted; 143 terminated.
+Exit codes: 0 done; 1 the image could not be read; 2 the command line is wrong, or a transform, grid or
+parameter file cannot be used; 4 cannot go on, such as with a checkpoint that cannot be used; 130 interrupted;
+143 terminated.
 """
 
 
@@ -33,13 +34,15 @@ def info(console: Console, file: Path | None, as_json: bool, max_pixels: int) ->
     """Say what a file holds, or which versions are in use.
 
     FILE is a theta, a transform or a sampling grid (.json, .npy, .npz, or the .csv that 'stnwarp grid' writes),
-    or an image. Without FILE, the versions of stnwarp and of what it works with are listed. Numbers have six
-    digits; with --json, all of them.
+    a parameter file (.jsonl), a checkpoint (.onnx, or the name of one that comes with stnwarp), or an image.
+    Without FILE, the versions of stnwarp and of what it works with are listed. Numbers have six digits; with
+    --json, all of them.
 
     \b
     Examples:
       stnwarp info
       stnwarp info grid.npz
+      stnwarp info scans.jsonl
       stnwarp info --json photo.jpg
     """
     facts = versions() if file is None else _described(file, max_pixels)
@@ -70,11 +73,26 @@ def _described(file: Path, max_pixels: int) -> Mapping[str, Any]:
         from stnwarp.transform_files import describe_file
 
         return describe_file(file)
+    if suffix == ".jsonl":
+        from stnwarp.params import describe_parameters
+
+        return describe_parameters(file)
+    if suffix == ".onnx" or _is_shipped(file):
+        from stnwarp.localisation import describe_checkpoint
+
+        return describe_checkpoint(str(file))
     if suffix == ".csv":
         from stnwarp.cli.csv_grid import describe_csv
 
         return describe_csv(file)
     return _described_image(file, max_pixels)
+
+
+def _is_shipped(file: Path) -> bool:
+    """Whether *file* is the name of a checkpoint that comes with the package, and of nothing else."""
+    from stnwarp.localisation import shipped_names
+
+    return str(file) in shipped_names() and not file.exists()
 
 
 def _described_image(file: Path, max_pixels: int) -> dict[str, Any]:

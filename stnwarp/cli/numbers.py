@@ -110,6 +110,24 @@ class Shear(Numbers):
         return angles
 
 
+class Amount(click.ParamType[float]):
+    """One number, 0 or more."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number in *value*."""
+        if isinstance(value, float):
+            return value
+        try:
+            number = _finite(value.strip())
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if number < 0:
+            self.fail(f"{value!r} is less than 0", param, ctx)
+        return number
+
+
 class Whole(click.ParamType[int]):
     """A whole number from *low* to *high*, or upwards."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -33,11 +34,12 @@ class SamplingOptions:
 
 @dataclass(frozen=True)
 class OutputOptions:
-    """Size, format and quality of what is written."""
+    """Size, format and quality of what is written, and the file that tells how; size None as long as nobody says."""
 
-    size: str | tuple[int, int]
+    size: str | tuple[int, int] | None
     format: str | None
     quality: int | None
+    save_params: Path | None
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ align_corners_option = sampling(
     "--align-corners/--no-align-corners",
     default=None,
     help="Whether -1 and 1 of normalised coordinates are the centres of the corner pixels, rather than their "
-    "outer edges.  [default: a transform file's own, else no-align-corners]",
+    "outer edges.  [default: the file's or the checkpoint's own, else no-align-corners]",
 )
 
 sampling_options = bundle(
@@ -94,13 +96,12 @@ output_options = bundle(
     OutputOptions,
     output(
         "--size",
-        type=Size("same", "fit"),
-        default="same",
-        show_default=True,
-        metavar="same|fit|WxH",
+        type=Size("same", "fit", "canonical"),
+        metavar="same|fit|canonical|WxH",
         help="Size of the output: the input's, as large as holds the whole picture, wherever it was moved to, or "
         "width x height. With WxH the same frame is read at another density, so that a picture of another "
-        "aspect is stretched; --corners and matrices in pixels make a canvas of WxH pixels instead.",
+        "aspect is stretched; --corners and matrices in pixels make a canvas of WxH pixels instead. canonical is the "
+        "WxH that a --checkpoint was made for.  [default: that of a row of --params, else same]",
     ),
     output(
         "--format",
@@ -112,6 +113,12 @@ output_options = bundle(
         type=Whole(1, 100),
         metavar="1-100",
         help="Quality of JPEG, WebP and AVIF; other formats have none.  [default: 95]",
+    ),
+    output(
+        "--save-params",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Write what each image was warped by to a .jsonl file, a row each; --params does the same again.",
     ),
 )
 

@@ -3,7 +3,7 @@
 import json
 import time
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stnwarp.cli.console import QUIET, Console
 from stnwarp.errors import ExitCode
@@ -27,14 +27,36 @@ def size_text(size: tuple[int, int]) -> str:
     return f"{size[1]}x{size[0]}"
 
 
+def transform_fields(outcome: "Outcome") -> dict[str, Any]:
+    """The transformation of *outcome* where it is neither a theta nor a sampling grid, as fields of a record."""
+    from stnwarp.transforms import SamplingGrid, as_fields
+
+    if outcome.decision is None or outcome.theta is not None:
+        return {}
+    transform = outcome.decision.placed.transform
+    return {} if isinstance(transform, SamplingGrid) else as_fields(transform)
+
+
+def held_words(outcome: "Outcome") -> list[str]:
+    """What --limit and --skip-below, or a row of --params, kept from being done to an image."""
+    if outcome.decision is None:
+        return []
+    left = ["left as it is"] if outcome.decision.copied else []
+    return [*outcome.decision.limited, *left]
+
+
 def json_line(outcome: "Outcome", **more: object) -> str:
     """*outcome* as one line of JSON, all of it ASCII."""
+    decision = outcome.decision
     record = {
         "input": source_name(outcome.job),
         "output": target_name(outcome.job),
         "status": outcome.status.value,
         "theta": outcome.theta,
+        **transform_fields(outcome),
         "size": None if outcome.size is None else size_text(outcome.size),
+        "limited": list(decision.limited) if decision else [],
+        "copied": decision.copied if decision else False,
         "seconds": round(outcome.seconds, 6),
         "error": outcome.error,
     }
@@ -49,6 +71,7 @@ class Tally:
         self._total = total
         self._as_json = as_json
         self._counts: Counter[str] = Counter()
+        self._held: Counter[str] = Counter()
         self._failures: list[Outcome] = []
         self._started = time.perf_counter()
 
@@ -61,7 +84,11 @@ class Tally:
         if outcome.error is not None:
             self._failures.append(outcome)
         elif self._console.verbosity > 0:
-            self._console.say(f"{outcome.status}: {name} -> {target_name(outcome.job)} ({outcome.seconds:.2f} s)")
+            done = f"{outcome.status}: {name} -> {target_name(outcome.job)} ({outcome.seconds:.2f} s)"
+            self._console.say("; ".join([done, *held_words(outcome)]))
+        if outcome.decision is not None:
+            self._held["beyond a limit"] += bool(outcome.decision.limited)
+            self._held["copied"] += outcome.decision.copied
         if self._as_json:
             self._console.data(json_line(outcome))
 
@@ -77,8 +104,10 @@ class Tally:
             "not done": self._total - self._counts.total(),
         }
         told = [f"{count} {word}" for word, count in counts.items() if count]
-        if self._total > 1 or counts["skipped"]:
-            self._console.say(f"{', '.join(told)} in {time.perf_counter() - self._started:.1f} s")
+        held = [f"{count} {word}" for word, count in self._held.items() if count]
+        if self._total > 1 or counts["skipped"] or held:
+            took = f"{', '.join(told)} in {time.perf_counter() - self._started:.1f} s"
+            self._console.say("; ".join([took, *filter(None, [", ".join(held)])]))
 
     @property
     def exit_code(self) -> ExitCode:

@@ -1,5 +1,6 @@
 """From the options of a transformation to a recipe. What needs no NumPy is checked before it is loaded."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from stnwarp.transforms import Recipe, SizeRequest
 
 _FLIP_AXES = {Flip.HORIZONTAL: (1.0, 0.0), Flip.VERTICAL: (0.0, 1.0), Flip.BOTH: (1.0, 1.0)}
-_HINT = "--theta, --rotate, --scale, --shear, --translate, --flip, --corners or --transform"
+_KINDS = ("--theta", "--rotate", "--scale", "--shear", "--translate", "--flip", "--corners", "--transform")
+_NO_OTHERS: Mapping[str, bool] = {}
 
 
 @dataclass(frozen=True)
@@ -31,15 +33,22 @@ class Asked:
     is_grid: bool = False
 
 
-def check_transformation(options: TransformationOptions, *, required: bool) -> None:
-    """Raise UsageError unless the options name one kind of transformation, or none where that is allowed."""
-    kinds = _kinds(options)
+def check_transformation(
+    options: TransformationOptions, *, required: bool, others: Mapping[str, bool] = _NO_OTHERS
+) -> None:
+    """Raise UsageError unless the options name one kind of transformation, or none where that is allowed.
+
+    *others* are the kinds that a command has beside these, and whether they were given.
+    """
+    kinds = [*_kinds(options), *(name for name, is_given in others.items() if is_given)]
+    *first, last = (*_KINDS, *others)
+    hint = f"{', '.join(first)} or {last}"
     if len(kinds) > 1:
         raise click.UsageError(f"give one kind of transformation, not {' and '.join(kinds)}", _context())
     if not kinds and required:
-        raise click.UsageError(f"no transformation given; give {_HINT}", _context())
+        raise click.UsageError(f"no transformation given; give {hint}", _context())
     if not kinds and options.inverse:
-        raise click.UsageError(f"--inverse has nothing to undo; give {_HINT}", _context())
+        raise click.UsageError(f"--inverse has nothing to undo; give {hint}", _context())
 
 
 def check_units_are_used(options: TransformationOptions) -> None:
@@ -112,17 +121,25 @@ def _from_file(options: TransformationOptions, align_corners: bool | None) -> As
 
     assert options.transform is not None
     loaded = load_transform(options.transform, units=options.units or Units.NORMALIZED, inverse=options.inverse)
-    if None not in (align_corners, loaded.align_corners) and align_corners != loaded.align_corners:
-        theirs, ours = (_flag(value) for value in (loaded.align_corners, align_corners))
-        raise ParameterError(f"{options.transform}: made with {theirs}, not {ours}; leave {ours} out")
-    known = loaded.align_corners if align_corners is None else align_corners
     return Asked(
         loaded.recipe,
-        DEFAULT_ALIGN_CORNERS if known is None else known,
+        agreed_align_corners(str(options.transform), loaded.align_corners, align_corners),
         loaded.input_size,
         loaded.output_size,
         is_grid=loaded.kind is Kind.GRID,
     )
+
+
+def agreed_align_corners(name: str, theirs: bool | None, ours: bool | None) -> bool:
+    """What -1 and 1 are by the file called *name* and by the user, None where it is not said; the default if nowhere.
+
+    Raises:
+        ParameterError: they say different things.
+    """
+    if None not in (theirs, ours) and theirs != ours:
+        raise ParameterError(f"{name}: made with {_flag(theirs)}, not {_flag(ours)}; leave {_flag(ours)} out")
+    known = theirs if ours is None else ours
+    return DEFAULT_ALIGN_CORNERS if known is None else known
 
 
 def _flag(align_corners: bool | None) -> str:

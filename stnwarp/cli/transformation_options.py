@@ -103,7 +103,7 @@ _other_kinds = (
         "--transform",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="A theta or sampling grid from a .json, .npy or .npz file.",
+        help="A theta, a thin plate spline or a sampling grid from a .json, .npy or .npz file.",
     ),
     transformation("--inverse", is_flag=True, help="Undo the transformation instead of applying it."),
 )

@@ -101,6 +101,20 @@ def _check_not_over_others(jobs: Sequence[Job]) -> None:
         raise OutputClashError(f"{_some(over)}: the target is the source of another image; write to another directory")
 
 
+def check_apart(path: Path, jobs: Sequence[Job]) -> None:
+    """Refuse to write another file to *path* if it is a source or a target of *jobs*, or in the way of one."""
+    places: dict[Path, Path] = {}
+    own = same_name_key(_place(path, places))
+    read = {same_name_key(_place(job.source.path, places)) for job in jobs if job.source.path is not None}
+    written = {same_name_key(_place(job.target, places)) for job in jobs if job.target is not None}
+    if own in read:
+        raise OutputClashError(f"{shown(path)}: is a source itself; give another name")
+    if own in written or own in {parent for key in written for parent in _parents(key)}:
+        raise OutputClashError(f"{shown(path)}: an image is to be written there; give another name")
+    if not written.isdisjoint(_parents(own)):
+        raise OutputClashError(f"{shown(path)}: an image is to be written where its directory is; give another name")
+
+
 def refuse_existing(targets: Iterable[Path], what: str) -> None:
     """Refuse *targets*, if there are any, for the reason *what*."""
     names = [shown(target) for target in targets]

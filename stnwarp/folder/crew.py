@@ -3,7 +3,7 @@
 import atexit
 import io
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -41,11 +41,19 @@ class Crew:
 
     Not a ThreadPoolExecutor: that one joins its threads when the interpreter ends, so that Ctrl-C would wait
     for the slowest image, and it takes in all jobs at once. Once a task has ended in an error, or with
-    *fail_fast* in a failed outcome, those under way are finished and no other one is begun.
+    *fail_fast* in a failed outcome, those under way are finished and no other one is begun. Each outcome is *noted*
+    in the thread it comes from.
     """
 
-    def __init__(self, settings: Settings, workers: int, fail_fast: bool = False) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        workers: int,
+        fail_fast: bool = False,
+        noted: Callable[[Outcome], None] = lambda _: None,
+    ) -> None:
         self._settings = settings
+        self._noted = noted
         self._fail_fast = fail_fast
         self._tasks: SimpleQueue[Task | None] = SimpleQueue()
         self._results: SimpleQueue[Done | BaseException | None] = SimpleQueue()
@@ -116,6 +124,7 @@ class Crew:
     def _do(self, task: Task) -> Done | BaseException | None:
         try:
             outcome = process(task.job, self._settings, stdin=task.stdin, stdout=task.stdout, gate=self._gate)
+            self._noted(outcome)
         except Stopped:
             return None
         except BaseException as error:  # whatever it is, somebody waits for it

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from stnwarp.folder.decisions import Decision
 from stnwarp.folder.sources import Source
+from stnwarp.transforms import MatrixTransform
 
 
 @dataclass(frozen=True)
@@ -34,16 +36,25 @@ class Status(StrEnum):
 class Outcome:
     """What became of a job.
 
-    *theta* is the 3x3 matrix that was used (normalised, output to input), None where the transformation has
-    none; *size* is the (height, width) of the result. *error* is one line that does not repeat the name of the
-    image; *cause* is the exception behind it.
+    *decision* is what was done with the image, None if that was never known. *error* is one line that does not repeat
+    the name of the image; *cause* is the exception behind it.
     """
 
     job: Job
     status: Status
-    theta: list[list[float]] | None = None
+    decision: Decision | None = None
     seconds: float = 0.0
     error: str | None = None
     warnings: tuple[str, ...] = ()
     cause: BaseException | None = None
-    size: tuple[int, int] | None = None
+
+    @property
+    def theta(self) -> list[list[float]] | None:
+        """The 3x3 matrix that was used (normalised, output to input); None where the transformation has none."""
+        transform = None if self.decision is None else self.decision.placed.transform
+        return transform.theta.tolist() if isinstance(transform, MatrixTransform) else None
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """The (height, width) of the result."""
+        return None if self.decision is None else self.decision.placed.size

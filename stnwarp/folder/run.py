@@ -2,7 +2,7 @@
 
 import io
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import BinaryIO
 
@@ -26,6 +26,7 @@ def run(
     *,
     stdin: BinaryIO | None = None,
     stdout: BinaryIO | None = None,
+    noted: Callable[[Outcome], None] = lambda _: None,
 ) -> Iterator[Outcome]:
     """Do *jobs* on so many *workers* and yield one outcome each, in the order they are done.
 
@@ -39,6 +40,8 @@ def run(
         stdin: where a job without a source path reads, standard input by default; in this thread, as is
             *stdout*.
         stdout: where a job without a target writes, standard output by default.
+        noted: called with each outcome where and when it comes about, also of files that were still finished when
+            the iterator was left, and nobody asked for their outcomes any more; in one thread or several at a time.
 
     Raises:
         OutputError: no further file can be written (disk full, no permission), once the outcomes of the jobs
@@ -48,7 +51,7 @@ def run(
     if workers < 1:
         raise ParameterError(f"the number of workers must be at least 1, got {workers}")
     sweep(job.target for job in jobs if job.target is not None)
-    crew = Crew(settings, min(workers, len(jobs)), fail_fast)
+    crew = Crew(settings, min(workers, len(jobs)), fail_fast, noted)
     try:
         yield from _outcomes(crew, _tasks(jobs, settings, stdin), stdout)
     finally:

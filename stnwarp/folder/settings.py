@@ -12,22 +12,25 @@ from stnwarp.conventions import (
     PaddingMode,
 )
 from stnwarp.errors import ParameterError, SizeLimitError
-from stnwarp.transforms import Recipe, SizeRequest
+from stnwarp.folder.guards import Guards
+from stnwarp.folder.guides import Guide
+from stnwarp.transforms import SizeRequest
 
 
 @dataclass(frozen=True)
 class Settings:
     """What one run does to each of its images.
 
-    *fill* is a colour in words (see `images.parse_fill`), None for the default of each mode. *max_pixels*
-    limits the input and the output alike. *threads* work on bands of rows of one image.
+    *guide* says what each of them is warped by, *guards* hold that back. *fill* is a colour in words (see
+    `images.parse_fill`), None for the default of each mode. *max_pixels* limits the input and the output alike.
+    *threads* work on bands of rows of one image.
 
     Raises:
         SizeLimitError: the size asked for has more than *max_pixels* pixels.  ParameterError: a count below
             1.
     """
 
-    recipe: Recipe
+    guide: Guide
     size: SizeRequest = field(default_factory=SizeRequest)
     align_corners: bool = DEFAULT_ALIGN_CORNERS
     interpolation: Interpolation = DEFAULT_INTERPOLATION
@@ -37,6 +40,7 @@ class Settings:
     max_pixels: int = DEFAULT_MAX_PIXELS
     overwrite: bool = False
     threads: int = 1
+    guards: Guards = field(default_factory=Guards)
 
     def __post_init__(self) -> None:
         if self.threads < 1 or self.max_pixels < 1:

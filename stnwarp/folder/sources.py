@@ -29,6 +29,11 @@ class Source:
     named: bool = False
 
 
+def source_key(source: Source) -> str:
+    """The name of *source* in a parameter file: its path below the root, with slashes; "-" is standard input."""
+    return STANDARD_STREAM if source.path is None else source.relative.as_posix()
+
+
 def find_sources(specs: Sequence[str], recursive: bool = False) -> list[Source]:
     """The images that *specs* name, in that order, each once.
 

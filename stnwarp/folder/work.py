@@ -3,32 +3,31 @@
 import time
 import traceback
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stnwarp.conventions import Interpolation, PaddingMode
-from stnwarp.errors import ImageError, OutputError, StnwarpError
+from stnwarp.errors import OutputError, StnwarpError
+from stnwarp.folder.decisions import Decision
 from stnwarp.folder.directories import make_directory
 from stnwarp.folder.fill import opaque_fill_warnings, without_expected
 from stnwarp.folder.gate import Stopped, WriteGate
 from stnwarp.folder.jobs import Job, Outcome, Status
-from stnwarp.folder.names import is_directory
+from stnwarp.folder.looking import decided, read, stream_of, target_format
 from stnwarp.folder.palette import with_fill
-from stnwarp.folder.settings import Settings, size_error
+from stnwarp.folder.settings import Settings
 from stnwarp.images.alpha import premultiply, unpremultiply
 from stnwarp.images.atomic import write_atomically
 from stnwarp.images.colour import default_fill, parse_fill
-from stnwarp.images.decode import read_picture
-from stnwarp.images.encode import check_target, encode_picture
+from stnwarp.images.encode import encode_picture
 from stnwarp.images.formats import SUFFIXES
 from stnwarp.images.modes import WRITTEN_MODES
 from stnwarp.images.palette import is_kept, resolved
 from stnwarp.images.picture import Picture
-from stnwarp.images.probe import ImageHeader
-from stnwarp.transforms import MatrixTransform, Placed
+from stnwarp.images.source import opened_source
+from stnwarp.transforms import Placed
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,7 @@ class _Result:
     """An image ready to be written."""
 
     data: bytes
-    theta: list[list[float]] | None
-    size: tuple[int, int]
+    decision: Decision
     warnings: tuple[str, ...]
 
 
@@ -72,7 +70,7 @@ def process(
     except Exception as error:
         return _failed(job, error, time.perf_counter() - started)
     seconds = time.perf_counter() - started
-    return Outcome(job, Status.OK, result.theta, seconds, None, result.warnings, size=result.size)
+    return Outcome(job, Status.OK, result.decision, seconds, None, result.warnings)
 
 
 def _failed(job: Job, error: Exception, seconds: float) -> Outcome:
@@ -100,55 +98,32 @@ def _in_words(error: Exception) -> str:
 
 def _make(job: Job, settings: Settings, stdin: BinaryIO | None, gate: WriteGate) -> _Result:
     """Everything but the write. The gate is looked at between the steps, which can each take seconds."""
-    picture = _read(job, settings, stdin)
+    picture = read(job, settings, stdin)
     gate.check()
-    placed = settings.recipe.place(picture.size, settings.size, settings.align_corners)
-    file_format = _target_format(job) or picture.format
+    decision = decided(job, settings, picture)
+    if decision.copied and _is_same_file(job, picture, settings, stdin):
+        return _Result(_bytes(job, stdin), decision, decision.placed.warnings)
+    gate.check()
+    file_format = target_format(job) or picture.format
     picture, fill = _with_fill(_with_colours(picture, file_format), settings)
-    known = (*placed.warnings, *picture.warnings, *_renamed(job, picture, file_format))
+    known = (*decision.placed.warnings, *picture.warnings, *_renamed(job, picture, file_format))
     opaque = opaque_fill_warnings(picture, file_format, settings)
-    picture = replace(picture, array=warped(picture, placed, fill, settings))
+    if not decision.copied:
+        picture = replace(picture, array=warped(picture, decision.placed, fill, settings))
     gate.check()
     data, lost = encode_picture(picture, file_format, quality=settings.quality, fill=fill)
-    warnings = (*known, *opaque, *without_expected(lost, file_format, settings))
-    return _Result(data, _theta(placed), placed.size, warnings)
+    return _Result(data, decision, (*known, *opaque, *without_expected(lost, file_format, settings)))
 
 
-def _read(job: Job, settings: Settings, stdin: BinaryIO | None) -> Picture:
-    """The picture; 1-bit and palette images as they are if no colour between two others can come up."""
-    source = job.source.path or stdin
-    if source is None:
-        raise ImageError("standard input cannot be read; it is closed")
-    if isinstance(source, Path):
-        _check_listed(source)
-    file_format = _target_format(job)
-    keep = settings.interpolation is Interpolation.NEAREST
-
-    def check(header: ImageHeader) -> None:
-        """Refuse what could be read but not warped or written, before it is decoded."""
-        check_target(file_format or header.format, header.mode, header.bits)
-        placed = settings.recipe.place(header.size, settings.size, settings.align_corners)
-        too_large = size_error(placed.size, settings.max_pixels)
-        if too_large:
-            raise ImageError(too_large)
-
-    return read_picture(source, max_pixels=settings.max_pixels, keep_palette=keep, check=check)
+def _is_same_file(job: Job, picture: Picture, settings: Settings, stdin: BinaryIO | None) -> bool:
+    """Whether a file with these pixels is the file that was read, which can be read once more."""
+    is_there = job.source.path is not None or (stdin is not None and stdin.seekable())
+    return is_there and settings.quality is None and target_format(job) in (None, picture.format)
 
 
-def _check_listed(source: Path) -> None:
-    """Say of a directory that stands among the images, because it could not be searched, why not."""
-    if is_directory(source):
-        try:
-            next(source.iterdir(), None)
-        except OSError as error:
-            raise ImageError(f"a directory that cannot be searched: {error.strerror or error}") from error
-
-
-def _target_format(job: Job) -> str | None:
-    """The format asked for by name, else by the target's suffix; None if there is neither."""
-    if job.format is not None or job.target is None:
-        return job.format
-    return SUFFIXES.get(job.target.suffix.lower())
+def _bytes(job: Job, stdin: BinaryIO | None) -> bytes:
+    with opened_source(stream_of(job, stdin), limit=0) as stream:
+        return stream.read()
 
 
 def _renamed(job: Job, picture: Picture, file_format: str) -> tuple[str, ...]:
@@ -211,11 +186,6 @@ def _warp(image: NDArray[np.generic], placed: Placed, fill: NDArray[np.generic],
         align_corners=settings.align_corners,
         threads=settings.threads,
     )
-
-
-def _theta(placed: Placed) -> list[list[float]] | None:
-    transform = placed.transform
-    return transform.theta.tolist() if isinstance(transform, MatrixTransform) else None
 
 
 def _write(job: Job, data: bytes, settings: Settings, stdout: BinaryIO | None) -> None:

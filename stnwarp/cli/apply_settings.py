@@ -1,0 +1,74 @@
+"""What `stnwarp apply` does to each image, put together from its options before any image is looked at."""
+
+from typing import TYPE_CHECKING
+
+from stnwarp.cli.guard_options import GuardOptions, build_guards
+from stnwarp.cli.guidance import Guided
+from stnwarp.cli.options import OutputOptions, RunOptions, SamplingOptions
+from stnwarp.errors import ParameterError, SingularTransformError
+
+if TYPE_CHECKING:
+    from stnwarp.folder import Settings
+
+
+def build_settings(
+    guided: Guided, guards: GuardOptions, sampling: SamplingOptions, output: OutputOptions, run: RunOptions
+) -> "Settings":
+    """The settings of a run; ParameterError for what can be used with no image at all."""
+    from stnwarp.folder import Settings
+
+    _check_fill(sampling.fill)
+    _check_grid(guided, guards, output)
+    settings = Settings(
+        guided.guide,
+        guided.size,
+        guided.align_corners,
+        interpolation=sampling.interpolation,
+        padding_mode=sampling.padding_mode,
+        fill=sampling.fill,
+        quality=output.quality,
+        max_pixels=run.max_pixels,
+        overwrite=run.overwrite,
+        guards=build_guards(guards),
+    )
+    _try_out(guided)
+    return settings
+
+
+def _check_fill(fill: str | None) -> None:
+    """Refuse a text that is a colour in no mode; what it is in each is found out image by image."""
+    if fill is None:
+        return
+    from stnwarp.images import parse_fill
+
+    errors = []
+    for mode in ("RGB", "RGBA", "I;16", "F", "CMYK"):
+        try:
+            parse_fill(fill, mode)
+            return
+        except ParameterError as error:
+            errors.append(error)
+    raise errors[0]
+
+
+def _check_grid(guided: Guided, guards: GuardOptions, output: OutputOptions) -> None:
+    """Refuse what a sampling grid cannot be asked for: it is the same for all images, and knows only its points."""
+    flag = "--save-params" if output.save_params is not None else guards.given
+    if guided.is_grid and flag is not None:
+        raise ParameterError(f"{flag} is not for a sampling grid; leave it out, or give the theta it was made from")
+
+
+def _try_out(guided: Guided) -> None:
+    """Place an image of some size, so that what fits no image at all is refused before one is read."""
+    from stnwarp.transforms import CornersRecipe, PixelRecipe
+
+    if guided.recipe is None:
+        return
+    try:
+        guided.recipe.place((256, 256), guided.size, guided.align_corners)
+    except SingularTransformError:
+        raise
+    except ParameterError:
+        # In pixels, what an image of this size cannot have may be right for another.
+        if not isinstance(guided.recipe, CornersRecipe | PixelRecipe):
+            raise

@@ -1,0 +1,104 @@
+"""Looking at one image: its header, its pixels where they are needed, and what is decided on them."""
+
+from pathlib import Path
+from typing import BinaryIO
+
+from stnwarp.conventions import Interpolation
+from stnwarp.errors import ImageError
+from stnwarp.folder.decisions import Decision, decide
+from stnwarp.folder.jobs import Job
+from stnwarp.folder.names import is_directory
+from stnwarp.folder.settings import Settings, size_error
+from stnwarp.images.decode import read_picture
+from stnwarp.images.encode import check_target
+from stnwarp.images.formats import SUFFIXES
+from stnwarp.images.picture import Picture
+from stnwarp.images.probe import ImageHeader, probe
+from stnwarp.transforms import SizeMode
+
+
+def target_format(job: Job) -> str | None:
+    """The format asked for by name, else by the target's suffix; None if there is neither."""
+    if job.format is not None or job.target is None:
+        return job.format
+    return SUFFIXES.get(job.target.suffix.lower())
+
+
+def look(job: Job, settings: Settings, stdin: BinaryIO | None = None) -> Decision:
+    """What would be done with the image of *job*; its pixels are read only if what it is warped by lies in them.
+
+    Raises:
+        ImageError, ParameterError: what the work would raise.
+    """
+    if settings.guide.for_image(job.source) is None:
+        return decided(job, settings, read(job, settings, stdin))
+    header = probe(stream_of(job, stdin), max_pixels=settings.max_pixels)
+    known = _checked(job, settings, header)
+    assert known is not None
+    return known
+
+
+def read(job: Job, settings: Settings, stdin: BinaryIO | None) -> Picture:
+    """The picture; 1-bit and palette images as they are if no colour between two others can come up.
+
+    What could be read but not warped or written is refused before it is decoded.
+    """
+    keep = settings.interpolation is Interpolation.NEAREST
+    return read_picture(
+        stream_of(job, stdin),
+        max_pixels=settings.max_pixels,
+        keep_palette=keep,
+        check=lambda header: _check(job, settings, header),
+    )
+
+
+def decided(job: Job, settings: Settings, picture: Picture) -> Decision:
+    """What is done with *picture*, the image of *job*."""
+    guidance = settings.guide.for_image(job.source, picture)
+    if guidance is None:
+        raise ImageError("there is no transformation for it")
+    decision = decide(guidance, picture.size, settings)
+    _check_size(decision.placed.size, settings)
+    return decision
+
+
+def stream_of(job: Job, stdin: BinaryIO | None) -> Path | BinaryIO:
+    """Where the image of *job* is read; ImageError where that is nowhere."""
+    source = job.source.path or stdin
+    if source is None:
+        raise ImageError("standard input cannot be read; it is closed")
+    if isinstance(source, Path):
+        _check_listed(source)
+    return source
+
+
+def _check(job: Job, settings: Settings, header: ImageHeader) -> None:
+    _checked(job, settings, header)
+
+
+def _checked(job: Job, settings: Settings, header: ImageHeader) -> Decision | None:
+    """What is known of the image by its header, unless that is refused; None where its pixels decide."""
+    check_target(target_format(job) or header.format, header.mode, header.bits)
+    guidance = settings.guide.for_image(job.source)
+    if guidance is None:
+        if settings.size.mode is not SizeMode.FIT:
+            _check_size(settings.size.exact_or(header.size), settings)
+        return None
+    decision = decide(guidance, header.size, settings)
+    _check_size(decision.placed.size, settings)
+    return decision
+
+
+def _check_size(size: tuple[int, int], settings: Settings) -> None:
+    too_large = size_error(size, settings.max_pixels)
+    if too_large:
+        raise ImageError(too_large)
+
+
+def _check_listed(source: Path) -> None:
+    """Say of a directory that stands among the images, because it could not be searched, why not."""
+    if is_directory(source):
+        try:
+            next(source.iterdir(), None)
+        except OSError as error:
+            raise ImageError(f"a directory that cannot be searched: {error.strerror or error}") from error

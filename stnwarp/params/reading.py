@@ -1,0 +1,128 @@
+"""A parameter file, read line by line: every line is checked at once, and its numbers are read when they are needed."""
+
+import codecs
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from stnwarp.conventions import suggestion
+from stnwarp.errors import ParameterFileError
+from stnwarp.params.parsing import row_of
+from stnwarp.params.rows import Row
+
+SUFFIX = ".jsonl"
+
+_LONGEST_LINE = 2**24  # bytes; a spline of 100,000 control points has fewer
+_BLANK = b" \t\r\n"
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """A parameter file that has been read and checked.
+
+    *align_corners* holds for all of its rows; None where no row says it. *lines* are the number and the text of the
+    line of each image.
+    """
+
+    path: Path
+    align_corners: bool | None
+    lines: Mapping[str, tuple[int, bytes]]
+
+    def row(self, image: str) -> Row | None:
+        """The row of the image called so, if there is one."""
+        if image not in self.lines:
+            return None
+        number, line = self.lines[image]
+        row = row_of(line, image)
+        if row.error is None:
+            return row
+        return Row(image, error=f"{self.path}, line {number}: {row.error}")
+
+    def rows(self) -> Iterator[Row]:
+        """Every row, in the order of the file."""
+        return (row_of(line, image) for image, (_, line) in self.lines.items())
+
+
+def check_suffix(path: Path) -> None:
+    """ParameterFileError unless *path* is named as a parameter file."""
+    suffix = path.suffix.lower()
+    if suffix == ".csv":
+        raise ParameterFileError(f"{path}: parameter files are JSON Lines ({SUFFIX}); CSV is not read and not written")
+    if suffix != SUFFIX:
+        hint = suggestion(suffix, [SUFFIX])
+        raise ParameterFileError(f"{path}: not a parameter file by its suffix{hint}; its name must end in {SUFFIX}")
+
+
+def read_parameters(path: Path) -> Parameters:
+    """The parameter file *path*.
+
+    Raises:
+        ParameterFileError: it cannot be read, or a line of it cannot be used; the line and the column or the key are
+            named.
+    """
+    path = Path(path)
+    check_suffix(path)
+    try:
+        with _opened(path) as file:
+            return _collected(path, file)
+    except OSError as error:
+        raise ParameterFileError(f"{path}: {(error.strerror or str(error)).lower()}") from error
+    except ValueError as error:
+        if isinstance(error, ParameterFileError):
+            raise
+        raise ParameterFileError(f"{str(path)!r} is not a possible file name") from None
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """*path* open for reading if it is a regular file; a pipe or a device would block or never end."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ParameterFileError(f"{path}: not a regular file")
+    return path.open("rb")
+
+
+def _collected(path: Path, file: IO[bytes]) -> Parameters:
+    lines: dict[str, tuple[int, bytes]] = {}
+    said: tuple[bool, int] | None = None
+    for number, line in _lines(path, file):
+        try:
+            row = row_of(line)
+            if row.image in lines:
+                raise ParameterFileError(f"image: {row.image!r} stands in line {lines[row.image][0]} too; keep one")
+            said = _agreed(said, row.align_corners, number)
+        except ParameterFileError as error:
+            raise ParameterFileError(f"{path}: line {number}, {error}") from error
+        lines[row.image] = number, line
+    if not lines:
+        raise ParameterFileError(f"{path}: no row in it")
+    return Parameters(path, said[0] if said else None, lines)
+
+
+def _lines(path: Path, file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """The lines that hold something, with their numbers."""
+    number = 0
+    while line := file.readline(_LONGEST_LINE + 1):
+        number += 1
+        if number == 1:
+            line = _without_mark(path, line)
+        if len(line) > _LONGEST_LINE:
+            raise ParameterFileError(f"{path}: line {number}, more than {_LONGEST_LINE:,} bytes long")
+        if stripped := line.strip(_BLANK):
+            yield number, stripped
+
+
+def _without_mark(path: Path, line: bytes) -> bytes:
+    """The first line without the byte order mark of UTF-8; those of other encodings are refused."""
+    if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in line[:4]:
+        raise ParameterFileError(f"{path}: line 1, column 1: not UTF-8 but UTF-16 or UTF-32; save it as UTF-8")
+    return line.removeprefix(codecs.BOM_UTF8)
+
+
+def _agreed(said: tuple[bool, int] | None, align_corners: bool | None, number: int) -> tuple[bool, int] | None:
+    """What the file says of align_corners, and in which line first."""
+    if align_corners is None or said is None:
+        return said if align_corners is None else (align_corners, number)
+    if said[0] != align_corners:
+        raise ParameterFileError(f"align_corners: differs from line {said[1]}; one file has one")
+    return said

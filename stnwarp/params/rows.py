@@ -1,0 +1,65 @@
+"""One row of a parameter file: what one image was, or is to be, warped by."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stnwarp.conventions import Units
+from stnwarp.errors import ParameterError
+from stnwarp.transform_files import Direction
+from stnwarp.transforms import MatrixTransform, PixelRecipe, Recipe, Transform, TransformRecipe
+
+VERSION = 1
+
+# What every row may say besides its transform, in the order it is written.
+KEYS = (
+    "image",
+    "units",
+    "align_corners",
+    "direction",
+    "input_size",
+    "output_size",
+    "limited",
+    "asked",
+    "copied",
+    "error",
+    "version",
+)
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Row:
+    """What *image* is warped by; None where the row does not say. Sizes are (height, width).
+
+    *image* is a path below the folder that was named, with slashes; "-" is standard input. *transform* is in *units*
+    and *direction*. *limited* says which limits the transform of the fields *asked* went beyond, which is why it was
+    not used. *copied*: the pixels stayed as they were. A row with an *error* has no transform.
+    """
+
+    image: str
+    transform: Transform | None = None
+    units: Units = Units.NORMALIZED
+    align_corners: bool | None = None
+    direction: Direction = Direction.OUTPUT_TO_INPUT
+    input_size: Size | None = None
+    output_size: Size | None = None
+    limited: tuple[str, ...] = ()
+    asked: Mapping[str, Any] | None = None
+    copied: bool = False
+    error: str | None = None
+
+    def recipe(self, inverse: bool = False) -> Recipe:
+        """What this row asks for; with *inverse*, what undoes it.
+
+        Raises:
+            ParameterError: the row has an error.  SingularTransformError: an inverse is needed and there is none.
+        """
+        if self.transform is None:
+            raise ParameterError(self.error or "its row has no transformation")
+        undone = inverse != (self.direction is Direction.INPUT_TO_OUTPUT)
+        made_for = (self.output_size or self.input_size) if inverse else self.input_size
+        if self.units is Units.PIXEL and isinstance(self.transform, MatrixTransform):
+            return PixelRecipe(self.transform.theta, undone, made_for)
+        return TransformRecipe(self.transform, undone, made_for)
