@@ -17,21 +17,37 @@ if TYPE_CHECKING:
     from stnwarp.gradients import affine_grid_backward, grid_sample_backward, spatial_transform_backward
     from stnwarp.grid import affine_grid, projective_grid, sampling_grid
     from stnwarp.sampler import grid_sample
-    from stnwarp.transforms import Family, MatrixTransform, SamplingGrid, ThetaConstraints, Transform
+    from stnwarp.transformer import SpatialTransformer
+    from stnwarp.transforms import (
+        Composition,
+        Family,
+        Limits,
+        MatrixTransform,
+        SamplingGrid,
+        ThetaConstraints,
+        ThinPlateSpline,
+        Transform,
+        compose,
+    )
     from stnwarp.warp import spatial_transform, warp
 
 _HOMES = {
+    "Composition": "transforms",
     "Family": "transforms",
     "Interpolation": "conventions",
+    "Limits": "transforms",
     "MatrixTransform": "transforms",
     "PaddingMode": "conventions",
     "SamplingGrid": "transforms",
+    "SpatialTransformer": "transformer",
     "StnwarpError": "errors",
     "ThetaConstraints": "transforms",
+    "ThinPlateSpline": "transforms",
     "Transform": "transforms",
     "Units": "conventions",
     "affine_grid": "grid",
     "affine_grid_backward": "gradients",
+    "compose": "transforms",
     "grid_sample": "sampler",
     "grid_sample_backward": "gradients",
     "projective_grid": "grid",
@@ -42,17 +58,22 @@ _HOMES = {
 }
 
 __all__ = [
+    "Composition",
     "Family",
     "Interpolation",
+    "Limits",
     "MatrixTransform",
     "PaddingMode",
     "SamplingGrid",
+    "SpatialTransformer",
     "StnwarpError",
     "ThetaConstraints",
+    "ThinPlateSpline",
     "Transform",
     "Units",
     "affine_grid",
     "affine_grid_backward",
+    "compose",
     "grid_sample",
     "grid_sample_backward",
     "projective_grid",

@@ -12,7 +12,7 @@ import pytest
 from tests.docs_code import ROOT, Block, blocks, commands, run_python
 
 PAGES = [ROOT / "README.md", ROOT / "docs/tutorial.md", ROOT / "docs/conventions.md"]
-WITH_COMMANDS = [*PAGES, ROOT / "docs/sample_images.md"]
+WITH_COMMANDS = [*PAGES, ROOT / "docs/sample_images.md", ROOT / "docs/params.md"]
 
 
 @pytest.fixture

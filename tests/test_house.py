@@ -21,8 +21,11 @@ FLOORS = (
     {"sampler"},
     {"gradients"},
     {"warp", "drawing"},
+    {"localisation"},
+    {"transformer"},
     {"images", "transform_files", "torch"},
-    {"folder"},
+    {"params"},
+    {"folder", "training"},
     {"cli"},
 )
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}

@@ -12,6 +12,7 @@ from stnwarp.cli.console import PROGRAM, Console
 from stnwarp.cli.grid import grid
 from stnwarp.cli.info import info, version_of
 from stnwarp.cli.reporting import Interrupted, Terminated, run_reported
+from stnwarp.cli.train import train
 
 _COMPLETION = f"_{PROGRAM.upper()}_COMPLETE"
 
@@ -79,5 +80,5 @@ def main() -> None:
     """
 
 
-for _command in (apply, grid, info):
+for _command in (apply, grid, train, info):
     main.add_command(_command)

@@ -1,0 +1,203 @@
+"""`stnwarp train`: make a checkpoint."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from stnwarp.cli.console import Console
+from stnwarp.cli.options import verbosity_options
+from stnwarp.cli.sections import GIVEN, Command
+from stnwarp.cli.train_options import train_options
+from stnwarp.cli.training_report import Report
+from stnwarp.conventions import ParameterFamily, suggestion
+from stnwarp.errors import ExitCode, OutputClashError, ParameterError
+from stnwarp.training import check_extra
+from stnwarp.training.choices import Device, Schedule, Settings, TrainingRecipe, state_path
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    import torch
+
+    from stnwarp.training.data import Data
+    from stnwarp.training.monitor import Epoch
+    from stnwarp.training.running import Run
+    from stnwarp.training.state import Saved
+
+_SUFFIX = ".onnx"
+_CONTROL_POINTS = (4, 4)
+_EPILOG = """\
+Images that cannot be read are named, counted and left out. Exit codes: 0 done; 2 the command line or the data are
+wrong, nothing was written; 3 no image was found; 4 cannot go on: the loss is not finite, the disk is full, or the
+packages of stnwarp[train] are missing; the last good checkpoint is kept. 130 interrupted and 143 terminated: go on with
+--resume.
+"""
+
+
+@click.command(cls=Command, options_metavar="-o FILE --recipe RECIPE [OPTIONS]", epilog=_EPILOG)
+@click.argument("data", metavar="DATA", type=click.Path())
+@train_options
+@verbosity_options("Say what is read; twice (-vv): tracebacks of errors, too.")
+@click.pass_obj
+def train(
+    console: Console,
+    /,
+    data: str,
+    checkpoint: str,
+    params: str | None,
+    overwrite: bool,
+    resume: bool,
+    sheets: str | None,
+    device: Device,
+    threads: int | None,
+    as_json: bool,
+    **settings: Any,
+) -> ExitCode:
+    """Train a localisation network: images to a checkpoint that 'stnwarp apply --checkpoint' takes.
+
+    DATA is a folder of images, or of a folder for each class, or an .npz with images as x_train or images, classes as
+    y_train or labels, transforms as theta. Each epoch ends with a try on images that were kept back; the best network
+    so far is the checkpoint. This needs the packages of stnwarp[train].
+
+    \b
+    Examples:
+      stnwarp train scans/ -o upright.onnx --recipe restore --family similarity \\
+          --range "angle=45,scale=0.8..1.2,shift=0.1" --network deep
+      stnwarp train digits.npz -o digits.onnx --recipe classify --sheets sheets/
+      stnwarp train photos/ -o crop.onnx --recipe theta --params known.jsonl
+      stnwarp train scans/ -o upright.onnx --recipe restore --resume
+    """
+    check_extra()
+    from stnwarp.training.running import Run
+
+    source, target = Path(data), Path(checkpoint)
+    _check_target(target, overwrite, resume)
+    saved = _saved(target, settings) if resume else None
+    chosen = _settings(source, settings) if saved is None else saved.settings
+    place = _place(chosen, device)
+    files = [target] if sheets is None else [target, Path(sheets, "epoch.png")]
+    _check_directories(files)
+    with _threads(threads):
+        loaded = _load(console, source, None if params is None else Path(params), chosen)
+        _make_directories(files)
+        run = Run(loaded, chosen, target, place, None if sheets is None else Path(sheets), saved)
+        return _train(console, run, target, as_json)
+
+
+def _check_target(target: Path, overwrite: bool, resume: bool) -> None:
+    """Refuse what cannot be written, or would be lost."""
+    if target.suffix.lower() != _SUFFIX:
+        hint = suggestion(target.suffix.lower(), [_SUFFIX])
+        raise ParameterError(f"{target}: a checkpoint is an ONNX file{hint}; give a name that ends in {_SUFFIX}")
+    if overwrite and resume:
+        raise click.UsageError("--overwrite and --resume exclude each other; give one", click.get_current_context())
+    for path in (target, state_path(target)):
+        if not overwrite and not resume and os.path.lexists(path):
+            raise OutputClashError(f"{path}: exists already; give --overwrite, --resume or another name")
+
+
+def _settings(source: Path, given: Mapping[str, Any]) -> Settings:
+    """The settings of a run that begins, with the defaults that depend on others."""
+    from stnwarp.training.data import default_input_size
+
+    values = dict(given)
+    if values["recipe"] is None:
+        choices = ", ".join(TrainingRecipe)
+        raise click.UsageError(f"give --recipe, one of {choices}", click.get_current_context())
+    if values["family"] is ParameterFamily.THIN_PLATE_SPLINE and values["control_points"] is None:
+        values["control_points"] = _CONTROL_POINTS
+    if values["localisation_rate"] is None:
+        values["localisation_rate"] = 0.1 if values["recipe"] is TrainingRecipe.CLASSIFY else 1.0
+    values["input_size"] = values["input_size"] or default_input_size(source)
+    return Settings(**values)
+
+
+def _saved(target: Path, given: Mapping[str, Any]) -> "Saved":
+    """The run to go on with; what was typed must be what it was begun with."""
+    from stnwarp.training.state import load_state
+
+    saved = load_state(state_path(target))
+    typed = {name for name in click.get_current_context().meta[GIVEN] if name in given}
+    changed = sorted(name for name in typed if given[name] != getattr(saved.settings, name))
+    for name in changed:
+        if name == "epochs" and saved.settings.schedule is not Schedule.CONSTANT:
+            raise ParameterError("--epochs decides how the rate falls; leave it out with --resume, or begin a new run")
+        if name not in ("epochs", "patience"):
+            flag = "range" if name == "ranges" else name.replace("_", "-")
+            raise ParameterError(f"--{flag} differs from that of the run to resume; leave it out, or begin a new run")
+    return saved.with_settings({name: given[name] for name in changed})
+
+
+def _check_directories(files: list[Path]) -> None:
+    from stnwarp.folder.directories import check_directories
+
+    check_directories(files)
+
+
+def _make_directories(files: list[Path]) -> None:
+    from stnwarp.folder.directories import make_directory, sweep
+
+    for file in files:
+        make_directory(file.parent)
+    sweep(files)
+
+
+def _load(console: Console, source: Path, params: Path | None, settings: Settings) -> "Data":
+    from stnwarp.training.data import load_data
+
+    if missing := settings.not_undone():
+        console.warn(f"family {settings.family} cannot undo {' and '.join(missing)}; it learns to come near")
+    left_out: list[str] = []
+
+    def reject(name: str, reason: str) -> None:
+        left_out.append(name)
+        console.warn(f"{name}: {reason}; left out")
+
+    console.say(f"reading {source}", 1)
+    data = load_data(source, params, settings, reject)
+    counts = f"{len(data.training)} images to learn from, {len(data.validation)} kept back"
+    console.say(f"{counts}, {len(left_out)} left out" if left_out else counts)
+    return data
+
+
+def _place(settings: Settings, device: Device) -> "torch.device":
+    """Where to compute; what cannot be is refused here, before images are read."""
+    from stnwarp.training.running import check_settings, chosen_device
+
+    check_settings(settings)
+    return chosen_device(device)
+
+
+def _train(console: Console, run: "Run", target: Path, as_json: bool) -> ExitCode:
+    report = Report(console, run.settings.epochs, as_json=as_json)
+    steps = (run.settings.epochs - run.progress.epoch) * run.steps
+    try:
+        with console.progress(steps, "step") as advance:
+            work = cast("Generator[Epoch]", run.epochs(advance))
+            with closing(work) as epochs:
+                for epoch in epochs:
+                    report.add(epoch)
+    except KeyboardInterrupt as error:
+        done = run.progress.epoch
+        error.args = (f"{done} whole epochs are kept; run it again with --resume to go on",)
+        raise
+    best = run.progress
+    console.say(f"{target}: the network of epoch {best.best_epoch}, the best of {best.epoch}")
+    return ExitCode.OK
+
+
+@contextmanager
+def _threads(wanted: int | None) -> Iterator[None]:
+    """So many threads for PyTorch meanwhile; by default as many as it takes by itself."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(wanted or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

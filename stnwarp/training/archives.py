@@ -1,0 +1,165 @@
+"""Training images from an .npz: arrays of images, with their classes or their known transforms.
+
+The images are `x_train` or `images`, (N, H, W) or (N, H, W, C); the classes `y_train` or `labels`, (N,); transforms
+`theta`, (N, 2, 3), (N, 3, 3) or rows of parameters. `x_test` and `y_test` can be the validation set. Nothing is
+unpickled, and no array is read before its size is known.
+"""
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from stnwarp.errors import ParameterFileError, StnwarpError
+from stnwarp.training.choices import Settings, Size, TrainingRecipe
+from stnwarp.training.reading import check_memory, memory
+from stnwarp.training.samples import Samples, frame_metadata, frame_size, small_copy
+from stnwarp.transforms import MatrixTransform, Transform, theta_from_numbers, transform_from_parameters
+
+SUFFIX = ".npz"
+
+_IMAGES, _LABELS, _THETA = ("x_train", "images"), ("y_train", "labels"), ("theta",)
+_TEST_IMAGES, _TEST_LABELS = ("x_test",), ("y_test",)
+_MATRIX_COUNTS = (2, 6, 8, 9)
+_HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+
+
+class Archive:
+    """An .npz file of training images.
+
+    Raises:
+        ParameterFileError: it is none, or holds no images.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            with zipfile.ZipFile(path) as archive:
+                self._entries = {name.removesuffix(".npy"): name for name in archive.namelist()}
+                self._headers = {key: _header(archive, name) for key, name in self._entries.items()}
+        except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
+            reason = (getattr(error, "strerror", None) or str(error)).lower()
+            raise ParameterFileError(f"{path}: {reason}; DATA is a folder or an .npz file") from error
+        except ParameterFileError as error:
+            raise ParameterFileError(f"{path}: {error}") from error
+
+    def image_size(self) -> Size:
+        """(height, width) of the training images."""
+        shape, _ = self._headers[self._key(_IMAGES)]
+        return (shape[1], shape[2]) if len(shape) >= 3 else (1, 1)
+
+    def training(self, settings: Settings) -> Samples:
+        """The images to learn from, and to keep some back from.
+
+        Raises:
+            ParameterFileError: an array that is missing, or has a shape or numbers that cannot be.
+        """
+        samples = self._samples(_IMAGES, settings)
+        if settings.recipe is TrainingRecipe.CLASSIFY:
+            return self._labelled(samples, _LABELS)
+        return self._with_transforms(samples, settings) if settings.recipe is TrainingRecipe.THETA else samples
+
+    def test(self, settings: Settings) -> Samples:
+        """The images `x_test` as a validation set; errors as `training`."""
+        if settings.recipe is TrainingRecipe.THETA:
+            raise ParameterFileError(f"{self._path}: a test set has no theta; keep back a share of the images instead")
+        samples = self._samples(_TEST_IMAGES, settings)
+        return self._labelled(samples, _TEST_LABELS) if settings.recipe is TrainingRecipe.CLASSIFY else samples
+
+    def _samples(self, keys: Sequence[str], settings: Settings) -> Samples:
+        key = self._key(keys)
+        array = self._array(key)
+        is_right = array.ndim == 3 or (array.ndim == 4 and array.shape[3] <= 4)
+        if not is_right or len(array) < 2 or 0 in array.shape or array.dtype.kind not in "uf":
+            raise ParameterFileError(
+                f"{self._path}: {key} must be two images or more, (N, H, W) or (N, H, W, C) of uint8, uint16 or "
+                f"floats from 0 to 1, got {array.dtype} of shape {array.shape}"
+            )
+        metadata = frame_metadata(settings, frame_size(settings, (array.shape[1], array.shape[2])))
+        check_memory(len(array), metadata)
+        pictures = np.empty((len(array), metadata.mode.channels, *metadata.input_size), np.uint8)
+        for index, image in enumerate(array):
+            pictures[index] = small_copy(_finite(image), metadata)
+        sizes = torch.tensor(array.shape[1:3]).repeat(len(array), 1)
+        return Samples(torch.from_numpy(pictures), sizes, tuple(f"{key}[{index}]" for index in range(len(array))))
+
+    def _labelled(self, samples: Samples, keys: Sequence[str]) -> Samples:
+        key = self._key(keys)
+        array = self._array(key)
+        if array.shape != (len(samples),) or array.dtype.kind not in "iu" or array.min() < 0:
+            raise ParameterFileError(
+                f"{self._path}: {key} must be {len(samples)} class numbers from 0, got {array.dtype} {array.shape}"
+            )
+        count = int(self._array(self._key(_LABELS)).max()) + 1
+        if count < 2 or int(array.max()) >= count or count > len(samples):
+            raise ParameterFileError(f"{self._path}: {key} must hold two classes or more, numbered from 0")
+        labels = torch.from_numpy(array.astype(np.int64))
+        return replace(samples, labels=labels, classes=tuple(str(number) for number in range(count)))
+
+    def _with_transforms(self, samples: Samples, settings: Settings) -> Samples:
+        array = self._array(self._key(_THETA))
+        if len(array) != len(samples) or array.dtype.kind not in "iuf":
+            raise ParameterFileError(
+                f"{self._path}: theta must be a transform for each of {len(samples)} images, got {array.shape}"
+            )
+        transforms = []
+        for index, numbers in enumerate(array.astype(np.float64)):
+            try:
+                transforms.append(_transform(numbers, settings))
+            except StnwarpError as error:
+                raise ParameterFileError(f"{self._path}: theta[{index}]: {error}") from error
+        return replace(samples, transforms=tuple(transforms), output_sizes=samples.sizes)
+
+    def _key(self, keys: Sequence[str]) -> str:
+        for key in keys:
+            if key in self._headers:
+                return key
+        held = ", ".join(list(self._headers)[:8]) or "nothing"
+        raise ParameterFileError(f"{self._path}: it has no array {' or '.join(keys)}; it holds {held}")
+
+    def _array(self, key: str) -> NDArray[Any]:
+        with zipfile.ZipFile(self._path) as archive, archive.open(self._entries[key]) as entry:
+            try:
+                array: NDArray[Any] = npy.read_array(entry, allow_pickle=False)
+            except (ValueError, EOFError, zipfile.BadZipFile) as error:
+                raise ParameterFileError(f"{self._path}: {key} is broken: {error}") from error
+        return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def _header(archive: zipfile.ZipFile, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and dtype of an entry, refused if they are no plain numbers or more than memory holds."""
+    with archive.open(name) as entry:
+        try:
+            version = npy.read_magic(entry)
+            shape, _, dtype = _HEADERS[version](entry)
+        except (ValueError, KeyError, EOFError) as error:
+            raise ParameterFileError(f"{name} is not an array; save it with numpy.savez") from error
+    if dtype.hasobject or dtype.kind not in "iufb":
+        raise ParameterFileError(f"{name} must be plain numbers, got {dtype}")
+    claimed = float(np.prod(np.array(shape, float))) * dtype.itemsize
+    if claimed > memory():
+        raise ParameterFileError(f"{name} of shape {shape} takes {claimed / 1e9:.1f} GB, more than there is")
+    return shape, dtype
+
+
+def _finite(image: NDArray[Any]) -> NDArray[Any]:
+    return image if image.dtype.kind == "u" else np.nan_to_num(image.astype(np.float32), posinf=1.0, neginf=0.0)
+
+
+def _transform(numbers: NDArray[np.float64], settings: Settings) -> Transform:
+    if numbers.ndim == 2:
+        return MatrixTransform(numbers)
+    if (
+        settings.control_points is not None
+        and numbers.size == 2 * settings.control_points[0] * settings.control_points[1]
+    ):
+        return transform_from_parameters(settings.family, numbers, settings.control_points)
+    if numbers.size in (3, 4):
+        return transform_from_parameters(settings.family, numbers)
+    return theta_from_numbers(numbers.tolist())

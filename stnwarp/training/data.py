@@ -1,0 +1,65 @@
+"""The training data of a run: read from where it is, and part of it kept back."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from stnwarp.errors import ParameterError
+from stnwarp.training.archives import SUFFIX, Archive
+from stnwarp.training.choices import Settings, Size, TrainingRecipe
+from stnwarp.training.reading import Reject, first_size, images_below, read_classes, read_folder, read_listed
+from stnwarp.training.samples import Samples, split
+
+_SMALL = 64  # a side up to which images are seen as they are
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """The images to learn from, and those that the network is tried on."""
+
+    training: Samples
+    validation: Samples
+
+
+def default_input_size(source: Path) -> Size:
+    """The size of the images of *source* if they are small, else 64x64."""
+    size = Archive(source).image_size() if _is_archive(source) else first_size(images_below(source))
+    return size if min(size) >= 16 and max(size) <= _SMALL else (_SMALL, _SMALL)
+
+
+def load_data(source: Path, params: Path | None, settings: Settings, reject: Reject) -> Data:
+    """The data of a run.
+
+    Args:
+        source: a folder, or an .npz file.
+        params: the parameter file of recipe theta, where the images are in a folder.
+        settings: of the run.
+        reject: called with the name of each image that cannot be used, and why.
+
+    Raises:
+        ParameterError: what is there does not fit the recipe.  NothingMatchedError: no image can be read.
+    """
+    if params is not None and (settings.recipe is not TrainingRecipe.THETA or _is_archive(source)):
+        raise ParameterError("a parameter file is for recipe theta and a folder of images; leave it out")
+    if settings.validation == 0 and not _is_archive(source):
+        raise ParameterError(f"{source}: only an .npz has a test set; keep back a share of the images, such as 0.1")
+    samples = _samples(source, params, settings, reject)
+    if settings.validation == 0:
+        return Data(samples, Archive(source).test(settings))
+    learnt, kept_back = split(len(samples), settings.validation, settings.seed)
+    return Data(samples.chosen(learnt), samples.chosen(kept_back))
+
+
+def _samples(source: Path, params: Path | None, settings: Settings, reject: Reject) -> Samples:
+    if _is_archive(source):
+        return Archive(source).training(settings)
+    if settings.recipe is TrainingRecipe.CLASSIFY:
+        return read_classes(source, settings, reject)
+    if settings.recipe is TrainingRecipe.RESTORE:
+        return read_folder(source, settings, reject)
+    if params is None:
+        raise ParameterError("recipe theta needs the transforms of the images in a parameter file, or an .npz")
+    return read_listed(source, params, settings, reject)
+
+
+def _is_archive(source: Path) -> bool:
+    return source.suffix.lower() == SUFFIX

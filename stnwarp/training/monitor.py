@@ -1,0 +1,103 @@
+"""What a run tells about itself, epoch by epoch, and what it is called when it goes wrong."""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+import torch
+
+from stnwarp.training.choices import Settings
+from stnwarp.training.geometry import identity_parameters
+from stnwarp.training.lattice import share_outside
+
+_DIVERGED = 3.0  # times the least loss so far
+_LEAST_LOSS = 0.02  # of which three times is nothing to worry about
+_OUTSIDE = 0.95  # share of the sampling grid
+_FLAT = 0.02  # standard deviation of outputs, of that of inputs
+_STILL = 1e-7  # norm of a gradient
+
+
+class Diagnosis(StrEnum):
+    """What goes wrong, each with what to do about it."""
+
+    NOT_FINITE = "the loss is not finite; lower --rate, and look for images of one colour"
+    DIVERGED = "divergence: the loss is far above its best; lower --rate"
+    BLANK = "blank output: the grid reads next to nothing of the images; lower --localisation-rate or --rate"
+    STILL = "the localisation network does not learn: its gradient is next to nothing; give --init perturbed"
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch: means over its steps, and what the validation after it gave.
+
+    Args:
+        number: of the epoch, from 1.
+        loss: of the training images.
+        validation_loss: of the images kept back.
+        error: of the images kept back, in *unit*: pixels of the network's input, or percent.
+        angle_error: in degrees; None for recipe classify.
+        move: mean difference of the parameters from the identity's.
+        outside: share of the sampling grid that lies outside the image.
+        gradient: norm of the localisation network's gradient.
+        rate: of learning, at the end of it.
+        seconds: that it took.
+        is_best: whether it has the least error so far, and is the checkpoint now.
+        diagnosis: what is wrong; None if nothing is.
+    """
+
+    number: int
+    loss: float
+    validation_loss: float
+    error: float
+    unit: str
+    angle_error: float | None
+    move: float
+    outside: float
+    gradient: float
+    rate: float
+    seconds: float
+    is_best: bool
+    diagnosis: Diagnosis | None
+
+
+class Meter:
+    """Adds up what the steps of an epoch tell."""
+
+    def __init__(self, settings: Settings, device: torch.device) -> None:
+        self._settings = settings
+        self._identity = identity_parameters(settings.family, settings.control_points).to(device)
+        self._sums = torch.zeros(4, dtype=torch.float64, device=device)
+        self._steps = 0
+
+    def add(self, loss: torch.Tensor, parameters: torch.Tensor, gradient: torch.Tensor) -> None:
+        """One step."""
+        with torch.no_grad():
+            found = parameters.detach()
+            move = (found - self._identity).abs().mean()
+            outside = share_outside(found, self._settings)
+            self._sums += torch.stack((loss.detach().double(), move.double(), outside, gradient.double()))
+        self._steps += 1
+
+    def means(self) -> tuple[float, float, float, float]:
+        """Loss, move, share outside and gradient."""
+        loss, move, outside, gradient = (self._sums / max(1, self._steps)).tolist()
+        return loss, move, outside, gradient
+
+
+def gradient_norm(network: torch.nn.Module) -> torch.Tensor:
+    """The norm of the gradient of all of *network* together."""
+    norms = [parameter.grad.norm() for parameter in network.parameters() if parameter.grad is not None]
+    return torch.stack(norms).norm() if norms else torch.zeros(())
+
+
+def diagnosis(
+    loss: float, least_loss: float, outside: float, gradient: float, contrasts: tuple[float, float]
+) -> Diagnosis | None:
+    """What is wrong with an epoch of these means; *contrasts* are the spreads of inputs and of outputs."""
+    if not math.isfinite(loss):
+        return Diagnosis.NOT_FINITE
+    if outside > _OUTSIDE or contrasts[1] < _FLAT * contrasts[0]:
+        return Diagnosis.BLANK
+    if loss > _DIVERGED * max(least_loss, _LEAST_LOSS):
+        return Diagnosis.DIVERGED
+    return Diagnosis.STILL if gradient < _STILL < loss else None

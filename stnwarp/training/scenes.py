@@ -1,0 +1,83 @@
+"""What the network sees of the kept pictures: as they are, or warped afresh and then made small as in use."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from stnwarp.localisation.inputs import network_input
+from stnwarp.localisation.metadata import ColourMode, Fit, Metadata
+from stnwarp.training.choices import Settings
+from stnwarp.training.samples import Samples, as_floats, frame_metadata
+from stnwarp.training.warps import Warps, draw, frame_points, no_warps, sampled
+
+_FINEST = 4  # how many times as fine as the network's input a scene is drawn, at the most
+
+
+class Scenes:
+    """Makes batches of the network's input, 0 to 1, from pictures that lie in memory.
+
+    Args:
+        samples: the pictures.
+        settings: of the run.
+        device: where the batches are made.
+    """
+
+    def __init__(self, samples: Samples, settings: Settings, device: torch.device) -> None:
+        self.samples, self.settings, self.device = samples, settings, device
+        self._pictures = samples.pictures.to(device)
+        self._aspects = _aspects(samples, settings)
+        height, width = samples.pictures.shape[2:]
+        self._finer = _finer(settings, (height, width))
+        self._points = frame_points(height * self._finer, width * self._finer, device)
+        self._down = self._reduction(height, 0).to(device)
+        self._across = self._reduction(width, 1).T.to(device)
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def draw(self, indices: torch.Tensor, generator: torch.Generator) -> Warps:
+        """A random warp for each of the pictures *indices*; those that do nothing without a range."""
+        if self.settings.ranges is None:
+            return no_warps(len(indices)).to(self.device)
+        return draw(self.settings.ranges, self._aspects[indices], generator).to(self.device)
+
+    def inputs(self, indices: torch.Tensor, warps: Warps) -> torch.Tensor:
+        """What the network sees of the pictures *indices* under *warps*: (N, C, h, w), not normalised yet."""
+        pictures = as_floats(self._pictures[indices.to(self.device)])
+        if self.settings.ranges is None:
+            return pictures
+        height, width = (side * self._finer for side in pictures.shape[2:])
+        grid = warps.to_canonical(self._points.expand(len(indices), -1, -1)).reshape(-1, height, width, 2)
+        scenes = sampled(pictures, grid, self.settings.padding_mode, self.settings.background)
+        return self._down @ scenes @ self._across
+
+    def _reduction(self, side: int, axis: int) -> torch.Tensor:
+        """The matrix that makes a finer scene's *side* that of the input: what prediction does to rows of pixels."""
+        wanted = self.settings.input_size[axis]
+        metadata = frame_metadata(self.settings, (wanted, side))
+        rows = np.eye(side, dtype=np.float32)
+        reduced = torch.from_numpy(network_input(rows, _plain(metadata))[0])
+        return reduced.repeat_interleave(self._finer, dim=1) / self._finer
+
+
+def _plain(metadata: Metadata) -> Metadata:
+    """Gray and stretched: nothing but the filter."""
+    return replace(metadata, mode=ColourMode.L, fit=Fit.STRETCH)
+
+
+def _aspects(samples: Samples, settings: Settings) -> torch.Tensor:
+    """Width over height of what the frame of each picture stands for."""
+    height, width = settings.input_size
+    if settings.fit == Fit.PAD:
+        return torch.full((len(samples),), width / height)
+    return samples.sizes[:, 1] / samples.sizes[:, 0]
+
+
+def _finer(settings: Settings, size: tuple[int, int]) -> int:
+    """How many times as fine as the kept pictures scenes are drawn: what gets small must not alias."""
+    if settings.ranges is None:
+        return 1
+    wanted = round(1 / settings.ranges.scale[0])
+    finest = min(_FINEST * side // kept for side, kept in zip(settings.input_size, size, strict=True))
+    return max(1, min(wanted, finest))

@@ -1,0 +1,277 @@
+"""Training data: folders, classes, lists and archives; what is bad is named and left out, or refused in words."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from stnwarp.conventions import ParameterFamily
+from stnwarp.errors import NothingMatchedError, ParameterError, ParameterFileError
+from stnwarp.localisation.frames import in_own_frames
+from stnwarp.training.choices import Colour, Settings, TrainingRecipe
+from stnwarp.training.data import Data, default_input_size, load_data
+from stnwarp.training.lattice import lattice
+from stnwarp.training.ranges import Ranges
+from stnwarp.training.samples import Samples, frame_metadata, frame_size, split
+from stnwarp.training.theta import Theta
+from stnwarp.transforms import MatrixTransform, ThinPlateSpline
+from tests.training_data import SIDE, letters, quick, save_folder
+
+RESTORE, CLASSIFY, THETA = TrainingRecipe.RESTORE, TrainingRecipe.CLASSIFY, TrainingRecipe.THETA
+
+
+def _load(source: Path, settings: Settings, params: Path | None = None) -> tuple[Data, list[tuple[str, str]]]:
+    left_out: list[tuple[str, str]] = []
+    return load_data(source, params, settings, lambda name, why: left_out.append((name, why))), left_out
+
+
+def _classes(folder: Path) -> Path:
+    for text in "FT":
+        save_folder(folder / text, text, 6)
+    return folder
+
+
+def test_a_folder_is_read_with_its_sub_folders_and_split_by_the_seed(tmp_path: Path) -> None:
+    save_folder(tmp_path, "F", 5)
+    save_folder(tmp_path / "more", "L", 5)
+    data, left_out = _load(tmp_path, quick(validation=0.2))
+    assert (len(data.training), len(data.validation), left_out) == (8, 2, [])
+    again, _ = _load(tmp_path, quick(validation=0.2))
+    assert again.training.names == data.training.names
+    other, _ = _load(tmp_path, quick(validation=0.2, seed=1))
+    assert other.training.names != data.training.names
+    assert {*data.training.names, *data.validation.names} >= {"000.png", "more/000.png"}
+
+
+def test_corrupt_images_are_named_and_left_out(tmp_path: Path) -> None:
+    save_folder(tmp_path, "F", 6)
+    whole = (tmp_path / "001.png").read_bytes()
+    (tmp_path / "001.png").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "002.png").write_bytes(b"")
+    (tmp_path / "000.jpg").write_text("no picture")
+    data, left_out = _load(tmp_path, quick())
+    assert sorted(name for name, _ in left_out) == ["000.jpg", "001.png", "002.png"]
+    assert dict(left_out)["002.png"] == "empty file"
+    assert len(data.training) + len(data.validation) == 4
+
+
+def test_a_folder_without_images_is_told(tmp_path: Path) -> None:
+    with pytest.raises(NothingMatchedError, match="no image found"):
+        _load(tmp_path, quick())
+    with pytest.raises(NothingMatchedError, match="no such file"):
+        _load(tmp_path / "missing", quick(CLASSIFY))
+
+
+def test_sub_folders_are_classes(tmp_path: Path) -> None:
+    data, _ = _load(_classes(tmp_path), quick(CLASSIFY))
+    assert data.training.classes == ("F", "T")
+    assert data.training.labels is not None
+    wanted = [0 if name.startswith("F/") else 1 for name in data.training.names]
+    assert data.training.labels.tolist() == wanted
+
+
+def test_one_class_is_none(tmp_path: Path) -> None:
+    save_folder(tmp_path / "F")
+    with pytest.raises(ParameterError, match="two classes or more"):
+        _load(tmp_path, quick(CLASSIFY))
+
+
+def test_images_of_any_mode_and_size_are_laid_on_one_frame(tmp_path: Path) -> None:
+    shades = np.full((90, 30), 200, np.uint8)
+    Image.fromarray(shades).save(tmp_path / "gray.png")
+    Image.fromarray(np.full((40, 80, 4), 255, np.uint8)).save(tmp_path / "rgba.png")
+    Image.fromarray(np.full((40, 80), 40000, np.uint16)).save(tmp_path / "deep.png")
+    data, left_out = _load(tmp_path, quick(colour=Colour.RGB, input_size=(32, 32), validation=0.4))
+    assert left_out == []
+    assert data.training.pictures.shape[1:] == (3, 64, 64)
+    tall = next(
+        samples.pictures[samples.names.index("gray.png")]
+        for samples in (data.training, data.validation)
+        if "gray.png" in samples.names
+    )
+    assert int(tall[:, :, :18].max()) == 0
+    assert int(tall[0, 32, 32]) == 200
+
+
+def test_small_images_are_kept_as_they_are_and_large_ones_finer_than_the_input() -> None:
+    assert frame_size(quick(), (SIDE, SIDE)) == (SIDE, SIDE)
+    assert frame_size(quick(), (50, 50)) == (50, 50)
+    assert frame_size(quick(), (400, 300)) == (2 * SIDE, 2 * SIDE)
+    assert frame_size(quick(), (20, 30)) == (2 * SIDE, 2 * SIDE)  # padded
+    assert frame_size(quick(CLASSIFY, ranges=None), (400, 300)) == (SIDE, SIDE)
+
+
+def test_the_input_is_as_large_as_small_images(tmp_path: Path) -> None:
+    save_folder(tmp_path / "small")
+    assert default_input_size(tmp_path / "small") == (SIDE, SIDE)
+    (tmp_path / "large").mkdir()
+    Image.new("L", (300, 200)).save(tmp_path / "large" / "a.png")
+    assert default_input_size(tmp_path / "large") == (64, 64)
+    np.savez(tmp_path / "a.npz", images=letters("F", 4))
+    assert default_input_size(tmp_path / "a.npz") == (SIDE, SIDE)
+
+
+def test_an_archive_has_images_labels_and_a_test_set(tmp_path: Path) -> None:
+    labels = np.arange(10) % 2
+    np.savez(
+        tmp_path / "a.npz", x_train=letters("FT", 10), y_train=labels, x_test=letters("FT", 4), y_test=np.arange(4) % 2
+    )
+    data, _ = _load(tmp_path / "a.npz", quick(CLASSIFY, validation=0.0))
+    assert (len(data.training), len(data.validation), data.training.classes) == (10, 4, ("0", "1"))
+    kept, _ = _load(tmp_path / "a.npz", quick(validation=0.3))
+    assert (len(kept.training), len(kept.validation)) == (7, 3)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"pictures": letters("F", 4)}, "no array x_train or images; it holds pictures"),
+        ({"images": letters("F", 4)[0]}, "must be two images or more"),
+        ({"images": np.zeros((4, 5, 5), np.int64)}, "must be two images or more"),
+        ({"images": np.array([None, None])}, "must be plain numbers"),
+        ({"images": letters("F", 4), "labels": np.arange(3)}, "labels must be 4 class numbers"),
+        ({"images": letters("F", 4), "labels": np.zeros(4, int)}, "two classes or more"),
+        ({"images": letters("F", 4), "labels": np.array([0, 10**9, 1, 1])}, "two classes or more"),
+    ],
+)
+def test_archives_that_cannot_be_used_are_refused(tmp_path: Path, arrays: dict, message: str) -> None:
+    np.savez(tmp_path / "a.npz", **arrays)
+    with pytest.raises(ParameterFileError, match=message):
+        _load(tmp_path / "a.npz", quick(CLASSIFY))
+
+
+def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.npz").write_bytes(b"not a zip file")
+    with pytest.raises(ParameterFileError, match=r"DATA is a folder or an \.npz"):
+        _load(tmp_path / "a.npz", quick())
+
+
+def test_an_archive_that_claims_terabytes_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=letters("F", 4))
+    content = (tmp_path / "a.npz").read_bytes()
+    (tmp_path / "b.npz").write_bytes(content.replace(b"(4, 28, 28)", b"(9999999999999, 28, 28)"[:11]))
+    with pytest.raises(ParameterFileError):
+        _load(tmp_path / "b.npz", quick())
+
+
+def test_thetas_of_an_archive_are_matrices_or_rows(tmp_path: Path) -> None:
+    turned = MatrixTransform.from_parameters("similarity", (1.0, 0.3, 0.1, 0.0)).theta
+    for numbers in (turned[:2], turned, turned.ravel()[:6], np.array((1.0, 0.3, 0.1, 0.0))):
+        np.savez(tmp_path / "a.npz", images=letters("F", 4), theta=np.stack([numbers] * 4))
+        data, _ = _load(tmp_path / "a.npz", quick(THETA, ranges=None))
+        assert data.training.transforms is not None
+        assert np.allclose(
+            data.training.transforms[0].map_points([1.0, 0.5]), MatrixTransform(turned).map_points([1, 0.5])
+        )
+
+
+def test_thetas_of_an_archive_are_splines_too(tmp_path: Path) -> None:
+    spline = ThinPlateSpline.from_parameters(np.random.default_rng(0).uniform(-1, 1, 18))
+    np.savez(tmp_path / "a.npz", images=letters("F", 4), theta=np.stack([spline.parameters()] * 4))
+    settings = quick(THETA, ranges=None, family=ParameterFamily.THIN_PLATE_SPLINE, control_points=(3, 3))
+    data, _ = _load(tmp_path / "a.npz", settings)
+    assert data.training.transforms is not None
+    assert np.allclose(data.training.transforms[0].map_points([0.2, 0.5]), spline.map_points([0.2, 0.5]))
+
+
+def test_a_theta_that_is_not_finite_is_named(tmp_path: Path) -> None:
+    thetas = np.stack([np.eye(3)] * 4)
+    thetas[2, 0, 1] = np.nan
+    np.savez(tmp_path / "a.npz", images=letters("F", 4), theta=thetas)
+    with pytest.raises(ParameterFileError, match=r"theta\[2\]"):
+        _load(tmp_path / "a.npz", quick(THETA, ranges=None))
+
+
+def test_a_parameter_file_lists_the_images_and_their_transforms(tmp_path: Path) -> None:
+    save_folder(tmp_path / "in", "F", 6)
+    theta = [[1.0, 0.2, 0.1], [-0.2, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    rows = [{"image": f"{index:03}.png", "theta": theta} for index in range(5)]
+    rows[4] = {"image": "004.png", "error": "could not be read"}
+    (tmp_path / "known.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    data, left_out = _load(tmp_path / "in", quick(THETA, ranges=None), tmp_path / "known.jsonl")
+    assert [name for name, _ in left_out] == ["004.png"]
+    assert len(data.training) + len(data.validation) == 4
+    assert data.training.transforms is not None
+    assert np.allclose(data.training.transforms[0].map_points([0.0, 0.0]), (0.1, 0.0))
+
+
+def test_corner_aligned_parameters_mean_the_same_points(tmp_path: Path) -> None:
+    save_folder(tmp_path / "in", "F", 3)
+    shift = 2 / (SIDE - 1)  # one pixel, where -1 and 1 are centres
+    rows = [
+        {"image": f"{index:03}.png", "theta": [[1, 0, shift], [0, 1, 0], [0, 0, 1]], "align_corners": True}
+        for index in range(3)
+    ]
+    (tmp_path / "known.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    data, _ = _load(tmp_path / "in", quick(THETA, ranges=None), tmp_path / "known.jsonl")
+    assert data.training.transforms is not None
+    assert np.allclose(data.training.transforms[0].map_points([0.0, 0.0]), (2 / SIDE, 0.0))
+
+
+@pytest.mark.parametrize("fit", ["pad", "stretch"])
+def test_known_transforms_are_those_of_the_networks_frames(fit: str) -> None:
+    known = MatrixTransform(np.array([[0.8, 0.3, 0.1], [-0.2, 0.9, -0.1], [0.0, 0.0, 1.0]]))
+    settings = quick(THETA, ranges=None, fit=fit)
+    size, output = (30, 60), (20, 20)
+    samples = Samples(
+        torch.zeros(1, 1, SIDE, SIDE, dtype=torch.uint8),
+        torch.tensor([size]),
+        ("a",),
+        transforms=(known,),
+        output_sizes=torch.tensor([output]),
+    )
+    recipe = Theta(samples, samples, settings, torch.device("cpu"))
+    places = recipe.canonical_points(samples)[0].double().numpy()
+    points = np.column_stack((lattice().numpy(), np.ones(len(places))))
+    in_frames = MatrixTransform(np.linalg.lstsq(points, places)[0].T)
+    found = in_own_frames(in_frames, size, output, frame_metadata(settings, settings.input_size))
+    assert isinstance(found, MatrixTransform)
+    assert np.allclose(found.theta, known.theta, atol=1e-5)
+
+
+@pytest.mark.parametrize("recipe", [RESTORE, THETA])
+def test_what_does_not_fit_the_recipe_is_refused(tmp_path: Path, recipe: TrainingRecipe) -> None:
+    save_folder(tmp_path)
+    params = tmp_path / "known.jsonl" if recipe is RESTORE else None
+    with pytest.raises(ParameterError, match="parameter file"):
+        _load(tmp_path, quick(recipe), params)
+    with pytest.raises(ParameterError, match="test set"):
+        _load(tmp_path, quick(validation=0.0))
+
+
+def test_more_than_memory_holds_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_folder(tmp_path)
+    monkeypatch.setattr("stnwarp.training.reading.memory", lambda: 1000)
+    with pytest.raises(ParameterError, match="more than there is"):
+        _load(tmp_path, quick())
+
+
+@pytest.mark.parametrize(("count", "share"), [(2, 0.01), (2, 0.9), (100, 0.25)])
+def test_a_split_leaves_something_on_both_sides(count: int, share: float) -> None:
+    learnt, kept = split(count, share, 0)
+    assert len(learnt) >= 1
+    assert len(kept) >= 1
+    assert torch.equal(torch.cat((learnt, kept)).sort().values, torch.arange(count))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"ranges": None}, "needs the range of warps"),
+        ({"family": ParameterFamily.THIN_PLATE_SPLINE}, "needs control points"),
+        ({"control_points": (4, 4)}, "has no control points"),
+        ({"recipe": CLASSIFY, "picture_weight": 1.0}, "recipe restore"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused(changes: dict, message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
+        quick(**changes)
+
+
+def test_settings_come_back_from_json() -> None:
+    settings = quick(family=ParameterFamily.THIN_PLATE_SPLINE, control_points=(3, 5), ranges=Ranges.parse("angle=7"))
+    assert Settings.from_json(settings.to_json()) == settings
+    assert Settings.from_json(quick(CLASSIFY, ranges=None).to_json()) == quick(CLASSIFY, ranges=None)

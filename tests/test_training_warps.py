@@ -1,0 +1,144 @@
+"""Random warps: what their ranges mean, both ways, and what a network sees of them."""
+
+import numpy as np
+import pytest
+import torch
+
+from stnwarp.conventions import PaddingMode
+from stnwarp.errors import ParameterError
+from stnwarp.localisation.inputs import network_input
+from stnwarp.training.choices import Settings
+from stnwarp.training.lattice import lattice
+from stnwarp.training.ranges import Ranges
+from stnwarp.training.samples import Samples, frame_metadata, frame_size, small_copy
+from stnwarp.training.scenes import Scenes
+from stnwarp.training.variation import varied
+from stnwarp.training.warps import Warps, draw, no_warps, sampled
+from stnwarp.transforms import Limits, MatrixTransform
+from tests.training_data import SIDE, letter, quick
+
+ALL = "angle=40,scale=0.7..1.3,stretch=1.2,shear=10,shift=0.2,perspective=1.4,bend=0.1"
+
+
+def _drawn(text: str, count: int = 50, aspect: float = 1.0) -> Warps:
+    return draw(Ranges.parse(text), torch.full((count,), aspect), torch.Generator().manual_seed(3))
+
+
+@pytest.mark.parametrize("text", ["angle=40", "scale=2", "scale=0.5..0.9,shift=-0.1..0.3", ALL])
+def test_ranges_are_written_as_they_are_read(text: str) -> None:
+    ranges = Ranges.parse(text)
+    assert Ranges.parse(ranges.to_text()) == ranges
+
+
+def test_one_number_means_either_way() -> None:
+    ranges = Ranges.parse("angle=30, scale=2, stretch=1.5")
+    assert (ranges.angle, ranges.scale, ranges.stretch) == ((-30.0, 30.0), (0.5, 2.0), 1.5)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("angel=40", "did you mean 'angle'"),
+        ("angle=40,angle=30", "given twice"),
+        ("angle=many", "must be a number or LOW..HIGH, got 'many'"),
+        ("angle", "must be a number"),
+        ("angle=200", "must lie in -180..180"),
+        ("scale=0", "must be above 0"),
+        ("scale=2..1", "change them round"),
+        ("shift=nan", "must lie in"),
+        ("bend=0.9", "must lie in -0.5..0.5"),
+    ],
+)
+def test_wrong_ranges_are_named(text: str, message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
+        Ranges.parse(text)
+
+
+def test_a_warp_and_its_way_back_are_the_identity() -> None:
+    warps = _drawn(ALL)
+    points = lattice().expand(50, -1, -1)
+    assert torch.allclose(warps.to_canonical(warps.to_scene(points)), points, atol=1e-4)
+
+
+@pytest.mark.parametrize("aspect", [1.0, 1.5])
+def test_warps_are_within_the_limits_of_the_same_words(aspect: float) -> None:
+    size = 100, round(100 * aspect)
+    limits = Limits.parse("angle=40,scale=0.7..1.43,shift=0.2,perspective=1.4")
+    for theta in _drawn("angle=40,scale=0.7..1.42,shift=0.2,perspective=1.4", aspect=aspect).matrices.double().numpy():
+        undoes = MatrixTransform(theta)  # it turns the picture back, by an angle of the same range
+        affine = MatrixTransform(theta * np.array([[1, 1, 1], [1, 1, 1], [0, 0, 1]]))
+        assert limits.apply(affine, size, size, False).beyond == ()
+        assert Limits.parse("perspective=1.401").apply(undoes, size, size, False).beyond == ()
+
+
+def test_a_positive_angle_turns_the_picture_counter_clockwise() -> None:
+    matrix = draw(Ranges.parse("angle=90..90"), torch.ones(1), torch.Generator().manual_seed(0))
+    to_the_right = torch.tensor([[[1.0, 0.0]]])
+    assert torch.allclose(matrix.to_scene(to_the_right), torch.tensor([[[0.0, -1.0]]]), atol=1e-6)
+
+
+def test_a_rotation_in_a_wide_frame_keeps_lengths_in_pixels() -> None:
+    warps = _drawn("angle=60", aspect=2.0)
+    pixels = torch.tensor([2.0, 1.0])
+    ends = torch.tensor([[[0.0, 0.0], [0.5, 0.0]]]).expand(50, -1, -1)
+    moved = warps.to_scene(ends) * pixels
+    lengths = (moved[:, 1] - moved[:, 0]).norm(dim=-1)
+    assert torch.allclose(lengths, torch.ones(50), atol=1e-5)
+
+
+def test_what_lies_behind_the_horizon_is_outside() -> None:
+    depth = torch.eye(3)[None].clone()
+    depth[0, 2, 0] = 2.0
+    warps = Warps(depth, torch.zeros(1, 2))
+    assert warps.to_scene(torch.tensor([[[-0.9, 0.0]]])).abs().min() > 1
+
+
+def test_background_is_what_zeros_means() -> None:
+    picture = torch.full((1, 1, 4, 4), 0.5)
+    outside = torch.full((1, 1, 1, 2), 3.0)
+    assert float(sampled(picture, outside, PaddingMode.ZEROS, 0.8)) == pytest.approx(0.8)
+    assert float(sampled(picture, outside, PaddingMode.BORDER, 0.8)) == pytest.approx(0.5)
+
+
+def _scenes(settings: Settings, side: int) -> tuple[Scenes, np.ndarray]:
+    image = letter("F", 1, side)
+    metadata = frame_metadata(settings, frame_size(settings, (side, side)))
+    kept = torch.from_numpy(small_copy(image, metadata))[None]
+    samples = Samples(kept, torch.tensor([[side, side]]), ("f",))
+    return Scenes(samples, settings, torch.device("cpu")), image
+
+
+@pytest.mark.parametrize("side", [SIDE, 40, 200])
+@pytest.mark.parametrize("text", ["angle=30", "angle=30,scale=0.4..1"])
+def test_a_scene_without_a_warp_is_what_prediction_sees(side: int, text: str) -> None:
+    settings = quick(ranges=Ranges.parse(text))
+    scenes, image = _scenes(settings, side)
+    seen = scenes.inputs(torch.tensor([0]), no_warps(1))[0].numpy()
+    wanted = network_input(image, frame_metadata(settings, settings.input_size))
+    is_exact = side == SIDE and "scale" not in text
+    assert np.abs(seen - wanted).mean() < (1e-6 if is_exact else 0.02)  # drawn finer, a picture is a little softer
+    assert abs(float(seen.mean() - wanted.mean())) < 0.002
+
+
+def test_the_scene_shows_the_canonical_points_where_they_are_said_to_be() -> None:
+    settings = quick(ranges=Ranges.parse("angle=40,shift=0.2"))
+    scenes, _ = _scenes(settings, 64)
+    generator = torch.Generator().manual_seed(1)
+    index = torch.tensor([0])
+    warps = scenes.draw(index, generator)
+    still, moved = scenes.inputs(index, no_warps(1)), scenes.inputs(index, warps)
+    points = lattice()[None] * 0.5
+    before = sampled(still, points[:, None], PaddingMode.ZEROS)
+    after = sampled(moved, warps.to_scene(points)[:, None], PaddingMode.ZEROS)
+    assert (before - after).abs().mean() < 0.05
+
+
+def test_pictures_vary_by_the_amount() -> None:
+    pictures = torch.from_numpy(np.stack([letter("F", seed) for seed in range(8)]))[:, None].float() / 255
+    generator = torch.Generator().manual_seed(0)
+    assert varied(pictures, 0.0, generator) is pictures
+    little, much = (varied(pictures, amount, generator) for amount in (0.2, 1.0))
+    assert 0 < float((little - pictures).abs().mean()) < float((much - pictures).abs().mean()) < 0.2
+    assert float(much.min()) >= 0
+    assert float(much.max()) <= 1
+    assert torch.equal(*(varied(pictures, 1.0, torch.Generator().manual_seed(5)) for _ in range(2)))
