@@ -1,0 +1,1 @@
+"""Pages of text for training the checkpoint `page`: set in system fonts, then scanned or photographed by chance."""
