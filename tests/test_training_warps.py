@@ -17,7 +17,7 @@ from stnwarp.training.warps import Warps, draw, no_warps, sampled
 from stnwarp.transforms import Limits, MatrixTransform
 from tests.training_data import SIDE, letter, quick
 
-ALL = "angle=40,scale=0.7..1.3,stretch=1.2,shear=10,shift=0.2,perspective=1.4,bend=0.1"
+ALL = "angle=40,scale=0.7..1.3,stretch=1.2,shear=10,shift=0.2,margin=0.15,perspective=1.4,bend=0.1"
 
 
 def _drawn(text: str, count: int = 50, aspect: float = 1.0) -> Warps:
@@ -52,6 +52,13 @@ def test_one_number_means_either_way() -> None:
 def test_wrong_ranges_are_named(text: str, message: str) -> None:
     with pytest.raises(ParameterError, match=message):
         Ranges.parse(text)
+
+
+def test_a_margin_keeps_shifts_inside() -> None:
+    corners = torch.tensor([[-1.0, -1.0], [1.0, 1.0]]).expand(50, -1, -1)
+    inside = _drawn("scale=0.4..0.9,shift=1,margin=0.1").to_scene(corners).abs().amax()
+    assert 1.05 < inside <= 1.1 + 1e-6
+    assert _drawn("scale=0.4..0.9,shift=1").to_scene(corners).abs().amax() > 1.5
 
 
 def test_a_warp_and_its_way_back_are_the_identity() -> None:

@@ -51,5 +51,6 @@ def quick(recipe: TrainingRecipe = TrainingRecipe.RESTORE, **changes: object) ->
         "epochs": 6,
         "batch": 32,
         "rate": 3e-3,
+        "vary": 0.0,
     }
     return Settings(**(values | changes))  # type: ignore[arg-type]

@@ -84,8 +84,8 @@ _recipe_options: tuple[Decorator[Any], ...] = (
         type=RangesType(),
         metavar="TERMS",
         help="Random warps of the training images, drawn afresh each time an image is seen: angle=45 (degrees, either "
-        "way), scale=0.7..1.3, shift=0.2 (1 is half the frame), stretch=1.3, shear=10, perspective=1.5, bend=0.1; "
-        "any of them with commas between.",
+        "way), scale=0.7..1.3, shift=0.2 (1 is half the frame), margin=0.1 (no farther out of the image), "
+        "stretch=1.3, shear=10, perspective=1.5, bend=0.1; any of them with commas between.",
     ),
     _recipe(
         "--params",

@@ -148,7 +148,7 @@ class Settings:
         """The terms of the range that the family has no numbers for, and that recipe restore cannot undo so."""
         if self.recipe is not TrainingRecipe.RESTORE or self.ranges is None:
             return ()
-        return tuple(term for term in self.ranges.terms() if term not in _UNDONE[self.family])
+        return tuple(term for term in self.ranges.terms() if term not in {*_UNDONE[self.family], "margin"})
 
     def to_json(self) -> str:
         """All of it as a text that `from_json` reads."""

@@ -13,7 +13,7 @@ from stnwarp.training.lattice import share_outside
 _DIVERGED = 3.0  # times the least loss so far
 _LEAST_LOSS = 0.02  # of which three times is nothing to worry about
 _OUTSIDE = 0.95  # share of the sampling grid
-_FLAT = 0.02  # standard deviation of outputs, of that of inputs
+_FLAT = 0.1  # standard deviation of outputs, of that of inputs: noise is left even of nothing
 _STILL = 1e-7  # norm of a gradient
 
 

@@ -21,6 +21,8 @@ class Ranges:
         stretch: how many times as long it gets in one direction, drawn too, as across it; 1 is not at all.
         shear: degrees that its upright lines slant.
         shift: how far its middle moves, along x and along y each; 1 is half the frame.
+        margin: how far it may be shifted out of the image at most, as if it were not turned; shifts are drawn from
+            what is left of their range. 0 keeps a picture that got smaller inside.
         perspective: how many times as far away one corner of it may be as another; 1 is not at all.
         bend: how far straight lines bow, of half the frame, along x and along y each.
 
@@ -33,6 +35,7 @@ class Ranges:
     stretch: float = 1.0
     shear: Range = (0.0, 0.0)
     shift: Range = (0.0, 0.0)
+    margin: float = 4.0
     perspective: float = 1.0
     bend: Range = (0.0, 0.0)
 
@@ -49,7 +52,7 @@ class Ranges:
     def parse(cls, text: str) -> "Ranges":
         """The ranges written as terms with a number or LOW..HIGH: angle=45 is -45..45, scale=2 is 0.5..2.
 
-        stretch and perspective take the largest value.
+        stretch, margin and perspective take the largest value.
 
         Raises:
             ParameterError: an unknown term, one given twice, or what is no number; the term is named.
@@ -70,6 +73,7 @@ class Ranges:
             given.get("stretch", least)[1],
             given.get("shear", nothing),
             given.get("shift", nothing),
+            given.get("margin", (0.0, cls.margin))[1],
             given.get("perspective", least)[1],
             given.get("bend", nothing),
         )
@@ -85,7 +89,7 @@ class Ranges:
 
     def _ends(self, term: str) -> Range:
         value = getattr(self, term)
-        return (1.0, value) if term in _LARGEST else value
+        return (_TERMS[term][0], value) if term in _LARGEST else value
 
 
 # The values that a term may have.
@@ -95,10 +99,11 @@ _TERMS: dict[str, Range] = {
     "stretch": (1.0, 10.0),
     "shear": (-80.0, 80.0),
     "shift": (-2.0, 2.0),
+    "margin": (0.0, 4.0),
     "perspective": (1.0, 10.0),
     "bend": (-0.5, 0.5),
 }
-_LARGEST = {"stretch", "perspective"}
+_LARGEST = {"stretch", "margin", "perspective"}
 
 
 def _written(low: float, high: float) -> str:
@@ -123,7 +128,7 @@ def _parsed(term: str, value: str) -> Range:
         return _number(term, low), _number(term, high)
     number = _number(term, value)
     if term in _LARGEST:
-        return 1.0, number
+        return _TERMS[term][0], number
     if term == "scale":
         if not number > 0.0:
             raise ParameterError(f"the range of scale must be above 0, got {value}; 1 is the picture's own size")

@@ -65,11 +65,15 @@ def draw(ranges: Ranges, aspects: torch.Tensor, generator: torch.Generator) -> W
     axes = _turned(direction)
     linear = axes @ torch.diag_embed(torch.stack((root, 1 / root), dim=-1)) @ axes.transpose(1, 2)
     linear = _sheared(torch.deg2rad(drawn(ranges.shear))) @ linear
-    linear = drawn(ranges.scale)[:, None, None] * _turned(turn) @ linear
+    scale = drawn(ranges.scale)
+    linear = scale[:, None, None] * _turned(turn) @ linear
     shape = torch.stack((aspects.to(torch.float64), torch.ones(count, dtype=torch.float64)), dim=-1)
     matrices = torch.zeros(count, 3, 3, dtype=torch.float64)
     matrices[:, :2, :2] = linear * shape[:, None, :] / shape[:, :, None]
-    matrices[:, :2, 2] = torch.stack((drawn(ranges.shift), drawn(ranges.shift)), dim=-1)
+    room = (1.0 - scale).clamp_min(0.0) + ranges.margin
+    least, most = (torch.minimum(torch.maximum(torch.tensor(end), -room), room) for end in ranges.shift)
+    shares = torch.stack((drawn((0.0, 1.0)), drawn((0.0, 1.0))), dim=-1)
+    matrices[:, :2, 2] = least[:, None] + (most - least)[:, None] * shares
     matrices[:, 2, 2] = 1.0
     slopes = torch.stack((drawn((-1.0, 1.0)), drawn((-1.0, 1.0))), dim=-1)
     depth = torch.eye(3, dtype=torch.float64).repeat(count, 1, 1)
