@@ -72,13 +72,21 @@ DIRECTION = "output to input"  # the only direction theta and grids have; files 
 # Names that ONNX's GridSample (opset 20 and later) gives to the modes.
 _ONNX_MODES = {"linear": "bilinear", "cubic": "bicubic"}
 
+_LONGEST_TOLD = 60  # characters of a value that a message repeats
+
 _E = TypeVar("_E", bound=StrEnum)
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
     """A ' (did you mean ...?)' for a misspelt *name*, or nothing."""
-    close = get_close_matches(name.lower(), list(known), n=1)
+    close = get_close_matches(name[:_LONGEST_TOLD].lower(), list(known), n=1)
     return f" (did you mean {str(close[0])!r}?)" if close else ""
+
+
+def shortened(value: object) -> str:
+    """*value* as Python writes it, for a message of one line: what somebody else's file holds may be of any length."""
+    written = repr(value)
+    return written if len(written) <= _LONGEST_TOLD else f"{written[: _LONGEST_TOLD - 3]}..."
 
 
 def member(enum: type[_E], name: str, what: str) -> _E:
@@ -87,7 +95,9 @@ def member(enum: type[_E], name: str, what: str) -> _E:
         return enum(name)
     except ValueError:
         choices = ", ".join(enum)
-        raise ParameterError(f"{what} must be one of {choices}, got {name!r}{suggestion(str(name), enum)}") from None
+        raise ParameterError(
+            f"{what} must be one of {choices}, got {shortened(name)}{suggestion(str(name), enum)}"
+        ) from None
 
 
 @lru_cache(maxsize=32)  # asked for every small image

@@ -229,6 +229,55 @@ def test_one_answer_for_several_pictures(tmp_path: Path) -> None:
         _load(model, tmp_path)
 
 
+def test_a_shape_that_depends_on_the_picture(tmp_path: Path) -> None:
+    """Six numbers for the pictures it is tried with, which are gray, and two for a black one."""
+    branches = [
+        helper.make_graph(
+            [helper.make_node("Identity", [name], [f"{name}s"])],
+            name,
+            [],
+            [helper.make_tensor_value_info(f"{name}s", TensorProto.FLOAT, None)],
+        )
+        for name in ("six", "two")
+    ]
+    nodes = [
+        helper.make_node("ReduceMean", ["images"], ["mean"], keepdims=0),
+        helper.make_node("Greater", ["mean", "low"], ["is_gray"]),
+        helper.make_node("If", ["is_gray"], ["theta"], then_branch=branches[0], else_branch=branches[1]),
+    ]
+    constants = {"low": np.float32(0.1), "six": [np.ravel(TURN)], "two": [[0, 0]]}
+    graph = helper.make_graph(
+        nodes,
+        "localisation",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 1, 28, 28])],
+        [helper.make_tensor_value_info("theta", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(np.asarray(value, np.float32), name) for name, value in constants.items()],
+    )
+    checkpoint = _load(model_of(graph), tmp_path)
+    assert_array_equal(_theta(checkpoint), THETA)
+    with pytest.raises(CheckpointError, match=r"shape \(N, 2\) for some pictures and \(N, 6\) for others"):
+        checkpoint.localise([np.zeros((28, 28), np.uint8)])
+
+
+@pytest.mark.parametrize(
+    ("numbers", "shape", "words"),
+    [
+        (np.zeros(8192), NCHW, "control_points must be at most 2048 in all, got 64 x 64"),
+        (np.zeros((2, 1025, 2)), NCHW, "control_points must be at most 2048 in all, got 2 x 1025"),
+        (TURN, ("N", 1, 4097, 2), r"input_size must be .* from 1 to 4096, got \(4097, 2\)"),
+    ],
+)
+def test_shapes_beyond_what_there_may_be_are_the_files_fault(
+    tmp_path: Path, numbers: Any, shape: tuple[Any, ...], words: str
+) -> None:
+    with pytest.raises(CheckpointError, match=rf"^{tmp_path}/network\.onnx: its shapes cannot be used: {words}"):
+        _load(network(numbers, input=shape), tmp_path)
+
+
+def test_more_threads_than_there_can_be_are_no_fault(tmp_path: Path) -> None:
+    assert_array_equal(_theta(_load(network(), tmp_path, threads=2**40)), THETA)
+
+
 def test_a_network_that_does_not_run(tmp_path: Path) -> None:
     model = network(input=("N", 1, "H", "W"))
     model.graph.node.insert(0, helper.make_node("Add", ["images", "bad"], ["unused"]))
@@ -397,6 +446,39 @@ def test_a_batch_that_fails_fails_for_all_of_it() -> None:
     for _ in range(2):
         with pytest.raises(CheckpointError, match="cannot be run"):
             batcher.numbers(np.zeros((1, 1), np.float32))
+
+
+def test_nobody_waits_for_a_batch_that_was_interrupted() -> None:
+    gate, first = threading.Event(), threading.Event()
+    told: list[type[BaseException]] = []
+
+    def run(pictures: Any) -> Any:
+        if first.is_set():
+            raise KeyboardInterrupt
+        first.set()
+        gate.wait(10)
+        return np.zeros((1, 1))
+
+    batcher = Batcher(run, most=8)
+
+    def work() -> None:
+        try:
+            batcher.numbers(np.zeros((1, 1), np.float32))
+        except (CheckpointError, KeyboardInterrupt) as error:
+            told.append(type(error))
+
+    leader = threading.Thread(target=work, daemon=True)
+    leader.start()
+    first.wait(10)
+    followers = [threading.Thread(target=work, daemon=True) for _ in range(3)]
+    for thread in followers:
+        thread.start()
+    while len(batcher._waiting) < 3:
+        pass
+    gate.set()
+    for thread in [leader, *followers]:
+        thread.join(10)
+    assert sorted(told, key=str) == [KeyboardInterrupt, CheckpointError, CheckpointError]
 
 
 @pytest.fixture

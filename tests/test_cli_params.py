@@ -104,6 +104,17 @@ def test_a_run_is_done_again_to_the_bit(tmp_path: Path, kind: str) -> None:
     assert rows_of(tmp_path / "q.jsonl") == kept
 
 
+@pytest.mark.parametrize(
+    "name", ["C:/a.png", "C:\\a.png", "a\nb.png", "é\u202e ü.png", "a../b..png", "-.png", '"{.png']
+)
+def test_a_run_is_done_again_whatever_the_images_are_called(tmp_path: Path, name: str) -> None:
+    save(tmp_path / "in" / name, noise(1, 8, 9))
+    apply(tmp_path / "in", "-r", "-o", tmp_path / "first", "--rotate", "9", "--save-params", tmp_path / "p.jsonl")
+    ran = apply(tmp_path / "in", "-r", "-o", tmp_path / "second", "--params", tmp_path / "p.jsonl")
+    assert contents(tmp_path / "second") == contents(tmp_path / "first") != {}
+    assert "warning" not in ran.stderr
+
+
 def test_the_file_says_for_every_image_what_was_done_in_the_order_of_the_plan(tmp_path: Path) -> None:
     file = tmp_path / "deep" / "p.jsonl"
     options = ("--rotate", "20", "--limit", "angle=5", "--size", "60x40", "--save-params", file)
@@ -228,6 +239,18 @@ def test_align_corners_is_the_files(tmp_path: Path) -> None:
     ran = run("apply", tmp_path / "in", "-o", tmp_path / "no", "--params", file, "--no-align-corners")
     assert ran.code == 2
     assert "made with --align-corners, not --no-align-corners" in ran.error
+
+
+def test_rows_that_do_not_say_align_corners_are_not_continued_with_it(tmp_path: Path) -> None:
+    good_files(tmp_path / "in")
+    file = write_rows(tmp_path / "p.jsonl", *GOOD_ROWS)
+    before = file.read_bytes()
+    command = ("apply", tmp_path / "in", "-o", tmp_path / "out", "--rotate", "5", "--save-params", file)
+    ran = run(*command, "--skip-existing", "--align-corners")
+    assert ran.code == 2
+    assert "made with the other align_corners; write to another file" in ran.error
+    assert file.read_bytes() == before
+    apply(*command[1:], "--skip-existing")
 
 
 def test_standard_input_is_called_by_its_dash(tmp_path: Path) -> None:

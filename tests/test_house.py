@@ -13,8 +13,8 @@ import stnwarp
 PACKAGE = Path(stnwarp.__file__).parent
 FLOORS = (
     {"errors", "sharing"},
-    {"conventions"},
-    {"kernels"},
+    {"conventions", "json_text"},
+    {"kernels", "terms"},
     {"transforms", "arrays"},
     {"volumes"},
     {"grid"},

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from stnwarp import warp
+from stnwarp.conventions import ParameterFamily
 from stnwarp.errors import CheckpointError, ParameterError, ShapeError, ThetaError
 from stnwarp.localisation import Checkpoint, Localiser, Metadata, network_input
 from stnwarp.localisation.inputs import warped_input
@@ -320,6 +322,32 @@ def test_one_bad_image_spoils_no_other(tmp_path: Path) -> None:
     clean = localiser.predict([image for index, image in enumerate(images) if index != bad])
     for result, expected in zip(results[:bad] + results[bad + 1 :], clean, strict=True):
         assert_array_equal(result.theta, expected.theta)  # type: ignore[union-attr]
+
+
+def test_a_warp_too_large_to_be_shown_to_the_next_network_spoils_no_other(tmp_path: Path) -> None:
+    """The numbers are doubles that go up to 1.35e308 with the brightness; a white picture's cannot be composed."""
+    known = affine(family=ParameterFamily.PROJECTIVE, align_corners=True)
+    model = network(((1, 0, 0), (0, 1, 0), (0.9, 0.9, 1)), metadata=known)
+    nodes, initializers = model.graph.node, model.graph.initializer
+    nodes[-1].output[0] = "floats"
+    nodes[0].output[0], nodes[1].input[0] = "pixels", "pixels"
+    initializers.append(numpy_helper.from_array(np.array(709.5), "logarithm of the largest"))
+    nodes.extend(
+        [
+            helper.make_node("Cast", ["floats"], ["doubles"], to=TensorProto.DOUBLE),
+            helper.make_node("Cast", ["column"], ["brightness"], to=TensorProto.DOUBLE),
+            helper.make_node("Mul", ["brightness", "logarithm of the largest"], ["power"]),
+            helper.make_node("Exp", ["power"], ["large"]),
+            helper.make_node("Mul", ["doubles", "large"], ["theta"]),
+        ]
+    )
+    model.graph.output[0].type.tensor_type.elem_type = TensorProto.DOUBLE
+    localiser = Localiser([Checkpoint.load(saved(model, tmp_path))], repeat=2)
+    images = [np.full((2, 2), level, np.uint8) for level in (0, 255, 9)]
+    dark, white, gray = localiser.predict(images)
+    assert isinstance(dark, Transform)
+    assert isinstance(white, ThetaError)
+    assert isinstance(gray, Transform)
 
 
 def test_threads_find_what_one_finds(tmp_path: Path) -> None:

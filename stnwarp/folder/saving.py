@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from stnwarp.conventions import DEFAULT_ALIGN_CORNERS
 from stnwarp.errors import OutputClashError, ParameterError
 from stnwarp.folder.clashes import LISTED, check_apart
 from stnwarp.folder.directories import check_directories, make_directory
@@ -44,8 +45,11 @@ class Saving:
         self._order = [source_key(job.source) for job in planned.jobs]
         _check_one_name_each(self._order)
         earlier = _earlier(path, overwrite, skip_existing)
-        if earlier is not None and earlier.align_corners not in (None, align_corners):
-            raise ParameterError(f"{path}: made with the other align_corners; write to another file")
+        if earlier is not None and earlier.lines:
+            # Rows that say nothing would take over what the rows beside them say.
+            said = DEFAULT_ALIGN_CORNERS if earlier.align_corners is None else earlier.align_corners
+            if said != align_corners:
+                raise ParameterError(f"{path}: made with the other align_corners; write to another file")
         self._earlier: Mapping[str, tuple[int, bytes]] = {} if earlier is None else earlier.lines
         self._rows: dict[str, Row] = {}
         # What was there and was read is replaced by what it has become.

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from stnwarp.errors import CheckpointError
+
 Picture = NDArray[np.float32]
 
 
@@ -61,3 +63,7 @@ class Batcher:
         except Exception as error:
             for entry in batch:
                 entry.error = error
+        except BaseException:  # an interrupt is for this thread alone, but the others have nobody to wait for any more
+            for entry in batch:
+                entry.error = CheckpointError("interrupted while its network ran")
+            raise

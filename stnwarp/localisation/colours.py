@@ -18,7 +18,6 @@ from stnwarp.localisation.values import Size
 Planes = NDArray[np.float32]  # (C, H, W)
 
 _LUMA = np.array((0.299, 0.587, 0.114), np.float32)  # ITU-R BT.601, as everywhere
-_LONGEST = 2**31 - 1  # a side of an image of Pillow's
 
 
 @dataclass(frozen=True, eq=False)

@@ -130,9 +130,16 @@ class Localiser:
     def _predict_some(self, images: Sequence[ArrayLike], output_size: Size | None) -> list[Transform | ThetaError]:
         results: list[Transform | ThetaError | None] = [None] * len(images)
         for stage in self._stages:
-            going = [place for place, result in enumerate(results) if not isinstance(result, ThetaError)]
-            rows = stage.checkpoint.numbers([stage.picture(images[place], _known(results[place])) for place in going])
-            for place, row in zip(going, rows, strict=True):
+            pictures: dict[int, NDArray[np.float32]] = {}
+            for place, result in enumerate(results):
+                if isinstance(result, ThetaError):
+                    continue
+                try:
+                    pictures[place] = stage.picture(images[place], result)
+                except ThetaError as error:  # of a warp so large that the network cannot be shown what it makes
+                    results[place] = error
+            rows = stage.checkpoint.numbers(list(pictures.values()))
+            for place, row in zip(pictures, rows, strict=True):
                 try:
                     results[place] = stage.after(row, images[place], _known(results[place]), output_size)
                 except ThetaError as error:

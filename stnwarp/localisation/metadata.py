@@ -12,13 +12,15 @@ from typing import Any
 
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, DIRECTION, ParameterFamily, Units, member, suggestion
 from stnwarp.errors import CheckpointError, ParameterError
+from stnwarp.json_text import parsed_json
 from stnwarp.localisation import values
-from stnwarp.localisation.json_text import parsed_object
 from stnwarp.localisation.parameters import parameter_names
 from stnwarp.localisation.values import Size
 
 METADATA_KEY = "stnwarp"
 FORMAT_VERSION = 1
+
+_LONGEST = 2**22  # characters; what a training run says about itself is long at times
 
 
 class Layout(StrEnum):
@@ -127,7 +129,7 @@ class Metadata:
             CheckpointError: not JSON, a newer version, an unknown key, or a value that cannot be, each named.
         """
         try:
-            fields = parsed_object(text)
+            fields = _object(text)
             _check_keys(fields)
             fixed = {key: fields.pop(key) for key in _FIXED if key in fields}
             metadata = cls(**{key: _read_pair(value, key) for key, value in fields.items()})
@@ -144,6 +146,15 @@ def _fixed(metadata: Metadata) -> dict[str, Any]:
         "units": str(Units.NORMALIZED),
         "direction": DIRECTION,
     }
+
+
+def _object(text: str) -> dict[str, Any]:
+    if len(text) > _LONGEST:
+        raise ParameterError(f"has {len(text):,} characters; the limit is {_LONGEST:,}")
+    fields = parsed_json(text, is_finite=True)
+    if not isinstance(fields, dict):
+        raise ParameterError("must be a JSON object")
+    return fields
 
 
 def _check_keys(fields: Mapping[str, Any]) -> None:

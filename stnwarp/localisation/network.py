@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from stnwarp.errors import CheckpointError
 from stnwarp.localisation.session import reason
-from stnwarp.localisation.signature import Signature, pattern
+from stnwarp.localisation.signature import Signature, pattern, written_shape
 
 LARGEST_BATCH = 32
 
@@ -40,7 +40,7 @@ class Network:
     def run(self, pictures: Sequence[Pictures]) -> NDArray[np.float64]:
         """The numbers for each of *pictures* in a row: (N, P)."""
         width = math.prod(self.output_shape)
-        rows = [self._run(batch)[:count].reshape(count, width) for batch, count in self._batches(pictures)]
+        rows = [self._numbers(batch)[:count].reshape(count, width) for batch, count in self._batches(pictures)]
         return np.concatenate([np.empty((0, width)), *rows])
 
     def _batches(self, pictures: Sequence[Pictures]) -> Iterator[tuple[Pictures, int]]:
@@ -49,6 +49,13 @@ class Network:
             chunk = list(pictures[start : start + self._most])
             missing = max(self._least - len(chunk), 0)
             yield np.stack(chunk + chunk[-1:] * missing), len(chunk)
+
+    def _numbers(self, batch: Pictures) -> NDArray[np.float64]:
+        output = self._run(batch)
+        if output.shape[1:] != self.output_shape:  # a network with branches, or one that counts what it sees
+            found, first = written_shape(output.shape[1:]), written_shape(self.output_shape)
+            raise CheckpointError(f"gives numbers of shape {found} for some pictures and {first} for others")
+        return output
 
     def _run(self, batch: Pictures) -> NDArray[np.float64]:
         given = _as_type(batch, self._signature.dtype)

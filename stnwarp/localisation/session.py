@@ -5,6 +5,7 @@ from typing import Any
 from stnwarp.errors import CheckpointError
 
 _FATAL = 4
+_MOST_THREADS = 256  # a small network has no work for more
 
 
 def opened(model: bytes, threads: int) -> Any:
@@ -16,7 +17,7 @@ def opened(model: bytes, threads: int) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = min(threads, _MOST_THREADS)
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = _FATAL

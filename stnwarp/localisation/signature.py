@@ -1,6 +1,7 @@
 """What a network takes and gives, by the shapes that its file declares."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,6 +109,11 @@ def check_fits(signature: Signature, layout: Layout, mode: ColourMode, size: Siz
         raise CheckpointError(
             f"its input is {signature.written()}, which does not fit {layout} {mode} pictures of {size[1]}x{size[0]}"
         )
+
+
+def written_shape(shape: Sequence[int]) -> str:
+    """The shape of what a network gives, *shape* being that for one picture, in words."""
+    return f"({', '.join(['N', *map(str, shape)])})"
 
 
 def pattern(count: int, shape: tuple[int, ...]) -> NDArray[np.float32]:

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stnwarp.conventions import ParameterFamily, member
-from stnwarp.errors import CheckpointError
+from stnwarp.errors import CheckpointError, ParameterError
 from stnwarp.localisation import values
 from stnwarp.localisation.metadata import ColourMode, Layout, Metadata
 from stnwarp.localisation.normalisation import Normalisation, parse_normalisation
 from stnwarp.localisation.parameters import control_points_of_shape, family_of_shape, fits_family
-from stnwarp.localisation.signature import Signature, check_fits, mode_of
+from stnwarp.localisation.signature import Signature, check_fits, mode_of, written_shape
 from stnwarp.localisation.values import Size
 
 
@@ -61,26 +61,30 @@ def metadata_of(output_shape: Sequence[int], view: View, told: Told) -> Metadata
         CheckpointError: no family has numbers of that shape, or the one that is told has not.
     """
     family = told.family or family_of_shape(output_shape)
+    gives = f"gives numbers of shape {written_shape(output_shape)}"
     if family is None:
         raise CheckpointError(
-            f"gives numbers of shape {_batch(output_shape)}, which no family has; a thin plate spline whose control "
+            f"{gives}, which no family has; a thin plate spline whose control "
             "points make no square gives (N, rows, columns, 2)"
         )
     is_spline = family is ParameterFamily.THIN_PLATE_SPLINE
     points = control_points_of_shape(output_shape) if is_spline else None
     if (is_spline and points is None) or not fits_family(output_shape, family, points):
-        raise CheckpointError(f"gives numbers of shape {_batch(output_shape)}, which are not those of family {family}")
+        raise CheckpointError(f"{gives}, which are not those of family {family}")
     known = view.normalisation
-    return Metadata(
-        family=family,
-        control_points=points,
-        input_size=view.size,
-        layout=view.layout,
-        mode=view.mode,
-        value_range=known.value_range,
-        mean=known.mean,
-        std=known.std,
-    )
+    try:
+        return Metadata(
+            family=family,
+            control_points=points,
+            input_size=view.size,
+            layout=view.layout,
+            mode=view.mode,
+            value_range=known.value_range,
+            mean=known.mean,
+            std=known.std,
+        )
+    except ParameterError as error:  # what is told has been checked: its own shapes are more than there may be
+        raise CheckpointError(f"its shapes cannot be used: {error}") from error
 
 
 def check_told(metadata: Metadata, told: Told) -> None:
@@ -99,7 +103,7 @@ def check_output(output_shape: Sequence[int], metadata: Metadata) -> None:
     """CheckpointError unless numbers of *output_shape* for each picture are what the *metadata* say."""
     if not fits_family(output_shape, metadata.family, metadata.control_points):
         raise CheckpointError(
-            f"gives numbers of shape {_batch(output_shape)}; its metadata say {metadata.family}, which has "
+            f"gives numbers of shape {written_shape(output_shape)}; its metadata say {metadata.family}, which has "
             f"{len(metadata.parameter_names)}"
         )
 
@@ -122,7 +126,3 @@ def _normalisation(signature: Signature, mode: ColourMode, told: Told) -> Normal
         if len(numbers) not in (1, mode.channels):
             raise CheckpointError(f"--normalize has {len(numbers)} numbers for a network of one channel; give one")
     return known
-
-
-def _batch(shape: Sequence[int]) -> str:
-    return f"({', '.join(['N', *map(str, shape)])})"

@@ -4,16 +4,16 @@ What is wrong with a file is a ParameterFileError. A number that is not finite, 
 no fault of the file: the row is kept with an error, and its image fails alone.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from stnwarp.conventions import Units, suggestion
+from stnwarp.conventions import Units, shortened, suggestion
 from stnwarp.errors import ParameterError, ParameterFileError, ThetaError
+from stnwarp.json_text import parsed_json
 from stnwarp.params.rows import KEYS, Row
 from stnwarp.transform_files import Direction
 from stnwarp.transform_files.content import convention
-from stnwarp.transform_files.json_files import size_of, without_duplicates
+from stnwarp.transform_files.json_files import size_of
 from stnwarp.transforms import Transform, from_fields, theta_from_numbers
 
 TRANSFORMS = ("theta", "points", "inverse", "compose")
@@ -51,43 +51,27 @@ def image_name(value: Any) -> str:
     if value is None:
         raise ParameterFileError("no key 'image', the name of the image below the folder")
     if not isinstance(value, str) or not value:
-        raise ParameterFileError(f"image: must be the name of a file, got {_short(value)}")
+        raise ParameterFileError(f"image: must be the name of a file, got {shortened(value)}")
     if "\0" in value:
-        raise ParameterFileError(f"image: {_short(value)} cannot be a file name")
+        raise ParameterFileError(f"image: {shortened(value)} cannot be a file name")
     parts = [part for part in value.split("/") if part not in ("", ".")]
-    if value.startswith("/") or not parts or ".." in parts or value[1:3] in (":\\", ":/"):
-        raise ParameterFileError(f"image: {_short(value)} leads out of the folder; give its path below it")
+    if value.startswith("/") or not parts or ".." in parts:
+        raise ParameterFileError(f"image: {shortened(value)} leads out of the folder; give its path below it")
     return "/".join(parts)
 
 
 def _object(line: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(_text(line), object_pairs_hook=without_duplicates)
-    except json.JSONDecodeError as error:
-        raise ParameterFileError(f"column {error.colno}: not JSON ({error.msg})") from None
-    except RecursionError:
-        raise ParameterFileError("nested too deeply") from None
-    except ParameterFileError:
-        raise
-    except ValueError as error:  # a number of thousands of digits
-        raise ParameterFileError(f"a number that cannot be read ({str(error)[:80]})") from None
+    document = parsed_json(line, is_line=True)
     if not isinstance(document, dict):
         raise ParameterFileError('column 1: must be an object such as {"image": "a.png", "theta": [...]}')
     return document
-
-
-def _text(line: bytes) -> str:
-    try:
-        return line.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ParameterFileError(f"column {error.start + 1}: not UTF-8; save it as UTF-8") from None
 
 
 def _refuse_unknown(fields: Mapping[str, Any]) -> None:
     for key in fields:
         if key not in _KNOWN:
             hint = suggestion(key, _KNOWN)
-            raise ParameterFileError(f"unknown key {_short(key)}{hint}; known are {', '.join(_KNOWN)}")
+            raise ParameterFileError(f"unknown key {shortened(key)}{hint}; known are {', '.join(_KNOWN)}")
 
 
 def _convention(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,7 +122,7 @@ def _read(key: str, value: Any) -> Transform:
         raise ParameterError(f"must be 2, 6, 8 or 9 numbers, or 2 or 3 rows of 3, got {len(value)} numbers")
     for entry in value:
         if isinstance(entry, bool) or not isinstance(entry, (int, float)):
-            raise ParameterError(f"must be numbers, got {_short(entry)} among them")
+            raise ParameterError(f"must be numbers, got {shortened(entry)} among them")
     return theta_from_numbers([_as_float(entry) for entry in value])
 
 
@@ -169,17 +153,12 @@ def _limited(value: Any) -> tuple[str, ...]:
     if value is None:
         return ()
     if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
-        raise ParameterFileError(f"limited: must be a list of words, got {_short(value)}")
+        raise ParameterFileError(f"limited: must be a list of words, got {shortened(value)}")
     return tuple(value)
 
 
 def _typed(fields: Mapping[str, Any], key: str, kind: Callable[..., Any], what: str) -> Any:
     value = fields.get(key)
     if value is not None and type(value) is not kind:
-        raise ParameterFileError(f"{key}: must be {what}, got {_short(value)}")
+        raise ParameterFileError(f"{key}: must be {what}, got {shortened(value)}")
     return value
-
-
-def _short(value: Any) -> str:
-    written = repr(value)
-    return written if len(written) <= 60 else f"{written[:57]}..."

@@ -1,6 +1,5 @@
 """A parameter file, read line by line: every line is checked at once, and its numbers are read when they are needed."""
 
-import codecs
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import IO
 
 from stnwarp.conventions import suggestion
 from stnwarp.errors import ParameterFileError
+from stnwarp.json_text import without_mark
 from stnwarp.params.parsing import row_of
 from stnwarp.params.rows import Row
 
@@ -69,54 +69,47 @@ def read_parameters(path: Path) -> Parameters:
             return _collected(path, file)
     except OSError as error:
         raise ParameterFileError(f"{path}: {(error.strerror or str(error)).lower()}") from error
-    except ValueError as error:
-        if isinstance(error, ParameterFileError):
-            raise
+    except ParameterFileError as error:
+        raise ParameterFileError(f"{path}: {error}") from error
+    except ValueError:
         raise ParameterFileError(f"{str(path)!r} is not a possible file name") from None
 
 
 def _opened(path: Path) -> IO[bytes]:
     """*path* open for reading if it is a regular file; a pipe or a device would block or never end."""
     if not stat.S_ISREG(path.stat().st_mode):
-        raise ParameterFileError(f"{path}: not a regular file")
+        raise ParameterFileError("not a regular file")
     return path.open("rb")
 
 
 def _collected(path: Path, file: IO[bytes]) -> Parameters:
     lines: dict[str, tuple[int, bytes]] = {}
     said: tuple[bool, int] | None = None
-    for number, line in _lines(path, file):
+    for number, line in _lines(file):
         try:
             row = row_of(line)
             if row.image in lines:
                 raise ParameterFileError(f"image: {row.image!r} stands in line {lines[row.image][0]} too; keep one")
             said = _agreed(said, row.align_corners, number)
         except ParameterFileError as error:
-            raise ParameterFileError(f"{path}: line {number}, {error}") from error
+            raise ParameterFileError(f"line {number}, {error}") from error
         lines[row.image] = number, line
     if not lines:
-        raise ParameterFileError(f"{path}: no row in it")
+        raise ParameterFileError("no row in it")
     return Parameters(path, said[0] if said else None, lines)
 
 
-def _lines(path: Path, file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+def _lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
     """The lines that hold something, with their numbers."""
     number = 0
     while line := file.readline(_LONGEST_LINE + 1):
         number += 1
         if number == 1:
-            line = _without_mark(path, line)
+            line = without_mark(line)
         if len(line) > _LONGEST_LINE:
-            raise ParameterFileError(f"{path}: line {number}, more than {_LONGEST_LINE:,} bytes long")
-        if stripped := line.strip(_BLANK):
-            yield number, stripped
-
-
-def _without_mark(path: Path, line: bytes) -> bytes:
-    """The first line without the byte order mark of UTF-8; those of other encodings are refused."""
-    if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in line[:4]:
-        raise ParameterFileError(f"{path}: line 1, column 1: not UTF-8 but UTF-16 or UTF-32; save it as UTF-8")
-    return line.removeprefix(codecs.BOM_UTF8)
+            raise ParameterFileError(f"line {number}, more than {_LONGEST_LINE:,} bytes long")
+        if kept := line.rstrip(_BLANK):
+            yield number, kept
 
 
 def _agreed(said: tuple[bool, int] | None, align_corners: bool | None, number: int) -> tuple[bool, int] | None:

@@ -3,12 +3,8 @@
 import math
 from dataclasses import dataclass
 
-from stnwarp.conventions import suggestion
 from stnwarp.errors import ParameterError
-
-Range = tuple[float, float]
-
-_EXAMPLE = "such as angle=45,scale=0.7..1.3,shift=0.2"
+from stnwarp.terms import Range, Vocabulary
 
 
 @dataclass(frozen=True)
@@ -57,26 +53,7 @@ class Ranges:
         Raises:
             ParameterError: an unknown term, one given twice, or what is no number; the term is named.
         """
-        given: dict[str, Range] = {}
-        for part in text.split(","):
-            term, _, value = (word.strip() for word in part.partition("="))
-            if term not in _TERMS:
-                known = ", ".join(_TERMS)
-                raise ParameterError(f"range {term!r} is none of {known}{suggestion(term, _TERMS)}; give {_EXAMPLE}")
-            if term in given:
-                raise ParameterError(f"the range of {term} is given twice; keep one")
-            given[term] = _parsed(term, value)
-        nothing, least = (0.0, 0.0), (1.0, 1.0)
-        return cls(
-            given.get("angle", nothing),
-            given.get("scale", least),
-            given.get("stretch", least)[1],
-            given.get("shear", nothing),
-            given.get("shift", nothing),
-            given.get("margin", (0.0, cls.margin))[1],
-            given.get("perspective", least)[1],
-            given.get("bend", nothing),
-        )
+        return cls(**_VOCABULARY.parse(text))
 
     def terms(self) -> tuple[str, ...]:
         """The terms that do something."""
@@ -103,7 +80,8 @@ _TERMS: dict[str, Range] = {
     "perspective": (1.0, 10.0),
     "bend": (-0.5, 0.5),
 }
-_LARGEST = {"stretch", "margin", "perspective"}
+_LARGEST = frozenset({"stretch", "margin", "perspective"})
+_VOCABULARY = Vocabulary(tuple(_TERMS), _LARGEST, "range", "the range of", "such as angle=45,scale=0.7..1.3,shift=0.2")
 
 
 def _written(low: float, high: float) -> str:
@@ -112,25 +90,3 @@ def _written(low: float, high: float) -> str:
 
 def _exact(value: Range | float) -> str:
     return f"{value[0]!r}..{value[1]!r}" if isinstance(value, tuple) else repr(value)
-
-
-def _number(term: str, value: str) -> float:
-    try:
-        return float(value)
-    except ValueError:
-        wanted = "a number" if term in _LARGEST else "a number or LOW..HIGH"
-        raise ParameterError(f"the range of {term} must be {wanted}, got {value!r}; give it {_EXAMPLE}") from None
-
-
-def _parsed(term: str, value: str) -> Range:
-    low, dots, high = value.partition("..")
-    if dots and term not in _LARGEST:
-        return _number(term, low), _number(term, high)
-    number = _number(term, value)
-    if term in _LARGEST:
-        return _TERMS[term][0], number
-    if term == "scale":
-        if not number > 0.0:
-            raise ParameterError(f"the range of scale must be above 0, got {value}; 1 is the picture's own size")
-        return min(number, 1 / number), max(number, 1 / number)
-    return -abs(number), abs(number)

@@ -14,7 +14,8 @@ import torch
 from torch.nn import functional
 
 from stnwarp.conventions import PaddingMode
-from stnwarp.training.ranges import Range, Ranges
+from stnwarp.terms import Range
+from stnwarp.training.ranges import Ranges
 
 _FAR = 4.0  # a coordinate outside every picture, for what lies behind the horizon
 _MEAN_SQUARE = 1 / 3  # of coordinates over -1..1: bending leaves a picture where it is

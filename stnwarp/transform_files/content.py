@@ -11,7 +11,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from stnwarp.conventions import DIRECTION, Units, member, suggestion
+from stnwarp.conventions import DIRECTION, Units, member, shortened, suggestion
 from stnwarp.errors import ParameterFileError
 
 FORMAT_VERSION = 1
@@ -89,7 +89,7 @@ def refuse_unknown(keys: Mapping[str, Any]) -> None:
     for key in keys:
         if key not in KEYS:
             known = ", ".join(KEYS)
-            raise ParameterFileError(f"unknown key {key!r}{suggestion(key, KEYS)}; known are {known}")
+            raise ParameterFileError(f"unknown key {shortened(key)}{suggestion(key, KEYS)}; known are {known}")
 
 
 def _kind(fields: Mapping[str, Any]) -> Kind:
@@ -150,21 +150,22 @@ def _points(array: NDArray[Any]) -> NDArray[Any]:
 def _size(value: tuple[Any, Any]) -> Size:
     height, width = value
     if not all(type(side) is int and 1 <= side <= _LONGEST for side in value):
-        raise ParameterFileError(
-            f"a size must be whole numbers from 1 to {_LONGEST}, got width {width} and height {height}"
-        )
+        found = f"width {shortened(width)} and height {shortened(height)}"
+        raise ParameterFileError(f"a size must be whole numbers from 1 to {_LONGEST}, got {found}")
     return height, width
 
 
 def _boolean(value: object) -> bool:
     if not isinstance(value, bool):
-        raise ParameterFileError(f"align_corners must be true or false, got {value!r}")
+        raise ParameterFileError(f"align_corners must be true or false, got {shortened(value)}")
     return value
 
 
 def _version(value: object) -> int:
     if type(value) is not int or not 1 <= value <= FORMAT_VERSION:
-        raise ParameterFileError(f"version must be {FORMAT_VERSION}, got {value!r}; a newer stnwarp may read this file")
+        raise ParameterFileError(
+            f"version must be {FORMAT_VERSION}, got {shortened(value)}; a newer stnwarp may read this file"
+        )
     return value
 
 

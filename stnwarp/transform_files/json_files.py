@@ -1,6 +1,5 @@
 """Transform files as JSON text: read strictly, with the place of what is wrong."""
 
-import codecs
 import json
 from typing import IO, Any
 
@@ -8,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stnwarp.errors import ParameterFileError
+from stnwarp.json_text import parsed_json, without_mark
 from stnwarp.transform_files.content import refuse_unknown
 
 MAX_JSON_BYTES = 2**28  # a grid of some six million points; parsed, it takes several times that
@@ -20,7 +20,7 @@ def fields_of_json(file: IO[bytes], size: int) -> dict[str, Any]:
     """
     if size > MAX_JSON_BYTES:
         raise ParameterFileError(f"has {size:,} bytes; the limit for JSON is {MAX_JSON_BYTES:,}, use .npz")
-    document = _parsed(_text(file.read(size)))
+    document = parsed_json(without_mark(file.read(size)))
     if isinstance(document, list):
         document = {"theta": document}
     if not isinstance(document, dict):
@@ -34,40 +34,6 @@ def fields_of_json(file: IO[bytes], size: int) -> dict[str, Any]:
         "output_size": size_of,
     }
     return {key: converters[key](value, key) if key in converters else value for key, value in document.items()}
-
-
-def _text(data: bytes) -> str:
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in data[:4]:
-        raise ParameterFileError("line 1, column 1: not UTF-8 but UTF-16 or UTF-32; save it as UTF-8")
-    try:
-        return data.removeprefix(codecs.BOM_UTF8).decode("utf-8")
-    except UnicodeDecodeError as error:
-        before = error.object[: error.start]
-        line, column = before.count(b"\n") + 1, len(before) - (before.rfind(b"\n") + 1) + 1
-        raise ParameterFileError(f"line {line}, column {column}: not UTF-8; save it as UTF-8") from None
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return json.loads(text, object_pairs_hook=without_duplicates)
-    except json.JSONDecodeError as error:
-        raise ParameterFileError(f"line {error.lineno}, column {error.colno}: not JSON ({error.msg})") from None
-    except RecursionError:
-        raise ParameterFileError("nested too deeply for a transform file") from None
-    except ParameterFileError:
-        raise
-    except ValueError as error:  # a number of thousands of digits
-        raise ParameterFileError(f"a number that cannot be read ({error})") from None
-
-
-def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The object of *pairs*; ParameterFileError for a key that stands there twice."""
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise ParameterFileError(f"the key {key!r} stands there twice; keep one")
-        found[key] = value
-    return found
 
 
 def _numbers(value: Any, what: str) -> NDArray[Any]:

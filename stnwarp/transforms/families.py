@@ -90,8 +90,9 @@ class MatrixTransform(Transform):
         family = member(Family, family, "family")
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             theta = self.theta / self.theta[2, 2]
-        vector = np.array(_READ[family](theta))
-        if not np.isfinite(theta).all() or not _close(_BUILD[family](vector), theta):
+            vector = np.array(_READ[family](theta))
+            is_one = np.isfinite(theta).all() and _close(_BUILD[family](vector), theta)
+        if not is_one:
             raise ThetaError(f"this theta is not {_WORDS[family]}; take a wider family, or its matrix")
         return vector
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stnwarp.conventions import suggestion
 from stnwarp.errors import ParameterError, SingularTransformError, ThetaError
+from stnwarp.terms import Range, Vocabulary
 from stnwarp.transforms import matrices
 from stnwarp.transforms.composition import compose
 from stnwarp.transforms.families import MatrixTransform, Transform
@@ -19,13 +19,11 @@ from stnwarp.transforms.matrices import Array
 from stnwarp.transforms.measuring import Motion, Size, affine_part, depth_slopes, motion, perspective, spans
 from stnwarp.transforms.splines import ThinPlateSpline
 
-Range = tuple[float, float]
-
 _SLACK = 1e-9  # relative to a limit above 1: what rounding may add to a transform that was kept to it
 _LEAST = {"stretch": 1.0, "shift": 0.0, "perspective": 1.0}  # of no motion at all; these have no lower limit
 _TERMS = ("angle", "scale", "stretch", "shift", "perspective")
 _LINEAR = {"angle", "scale", "stretch"}
-_EXAMPLE = "such as angle=45,scale=0.5..2,shift=0.3"
+_VOCABULARY = Vocabulary(_TERMS, frozenset(_LEAST), "limit", "the limit", "such as angle=45,scale=0.5..2,shift=0.3")
 
 
 class Limited(NamedTuple):
@@ -78,24 +76,7 @@ class Limits:
         Raises:
             ParameterError: an unknown term, one given twice, or what is no number; the term is named.
         """
-        given: dict[str, str] = {}
-        for part in text.split(","):
-            term, _, value = (word.strip() for word in part.partition("="))
-            if term not in _TERMS:
-                known = ", ".join(_TERMS)
-                raise ParameterError(f"limit {term!r} is none of {known}{suggestion(term, _TERMS)}; give {_EXAMPLE}")
-            if term in given:
-                raise ParameterError(f"the limit {term} is given twice; keep one")
-            given[term] = value
-        ranges = {term: _parsed_range(term, value) for term, value in given.items() if term not in _LEAST}
-        largest = {term: _parsed(term, value) for term, value in given.items() if term in _LEAST}
-        return cls(
-            ranges.get("angle"),
-            ranges.get("scale"),
-            largest.get("stretch"),
-            largest.get("shift"),
-            largest.get("perspective"),
-        )
+        return cls(**_VOCABULARY.parse(text))
 
     def apply(self, transform: Transform, input_size: Size, output_size: Size, align_corners: bool) -> Limited:
         """*transform* kept to the limits, and what of it was beyond them.
@@ -193,26 +174,6 @@ def _check(term: str, low: float, high: float) -> None:
         raise ParameterError(f"the limit {term} must be at least {low:g}, got {high:g}")
     if high < low:
         raise ParameterError(f"the limit {term} must be LOW..HIGH, got {low:g}..{high:g}; change them round")
-
-
-def _parsed(term: str, value: str) -> float:
-    try:
-        return float(value)
-    except ValueError:
-        wanted = "a number" if term in _LEAST else "a number or LOW..HIGH"
-        raise ParameterError(f"the limit {term} must be {wanted}, got {value!r}; give it {_EXAMPLE}") from None
-
-
-def _parsed_range(term: str, value: str) -> Range:
-    low, dots, high = value.partition("..")
-    first = _parsed(term, low if dots else value)
-    if dots:
-        return first, _parsed(term, high)
-    if term == "angle":
-        return -abs(first), abs(first)
-    if not first > 0.0:
-        raise ParameterError(f"the limit scale must be above 0, got {value}; 1 is the picture's own size")
-    return min(first, 1 / first), max(first, 1 / first)
 
 
 def _turn(degrees: float) -> Array:
