@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,13 +70,65 @@ def test_a_run_writes_a_checkpoint_that_apply_takes(images: Path, tmp_path: Path
 
 
 def test_a_corrupt_image_is_named_counted_and_left_out(images: Path, tmp_path: Path) -> None:
+    clean = run("train", images, "-o", tmp_path / "clean.onnx", *RESTORE, "--epochs", "1")
+    assert clean.code == 0, clean.stderr
     (images / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
-    ran = run("train", images, "-o", tmp_path / "a.onnx", *RESTORE, "--epochs", "1")
-    assert ran.code == 0, ran.stderr
-    warning, counts, *_ = ran.stderr.splitlines()
-    assert warning.startswith("stnwarp: warning: bad.png: ")
-    assert warning.endswith("left out")
+    target = tmp_path / "a.onnx"
+    ran = run("train", images, "-o", target, *RESTORE, "--epochs", "1")
+    assert ran.code == 1, ran.stderr
+    failed, counts, *_, last = ran.stderr.splitlines()
+    assert failed.startswith("stnwarp: failed: bad.png: ")
+    assert failed.endswith("; left out")
     assert counts == "stnwarp: 11 images to learn from, 1 kept back, 1 left out"
+    assert last == f"stnwarp: {target}: the network of epoch 1, the best of 1; 1 left out"
+    assert target.read_bytes() == (tmp_path / "clean.onnx").read_bytes()  # the others learnt as without it
+
+    resumed = run("train", images, "-o", target, "--resume", "-q")
+    assert (resumed.code, resumed.stderr) == (1, failed + "\n")
+
+
+def test_a_row_without_a_transform_is_a_failed_image(images: Path, tmp_path: Path) -> None:
+    rows = [{"image": f"{index:03}.png", "theta": np.eye(3).tolist()} for index in range(11)]
+    rows.append({"image": "011.png", "error": "could not be read"})
+    (tmp_path / "p.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    ran = run(
+        "train", images, "-o", tmp_path / "a.onnx", "--recipe", "theta", "--params", tmp_path / "p.jsonl", *QUICK,
+        "--epochs", "1",
+    )  # fmt: skip
+    assert ran.code == 1, ran.stderr
+    assert ran.stderr.startswith("stnwarp: failed: 011.png: ")
+
+
+def test_info_shows_the_description(images: Path, tmp_path: Path) -> None:
+    target = tmp_path / "a.onnx"
+    assert run("train", images, "-o", target, *RESTORE, "--epochs", "1").code == 0
+    assert _facts(target)["description"] == "trained by recipe restore"
+    assert run("train", images, "-o", target, "--resume", "--description", "letters, upright").code == 0
+    assert _facts(target)["description"] == "letters, upright"
+    again = run("train", images, "-o", target, *RESTORE, "--epochs", "1", "--overwrite", "--description", "letters")
+    assert again.code == 0, again.stderr
+    facts = _facts(target)
+    assert (facts["description"], facts["trained"]["recipe"]) == ("letters", "restore")
+    assert run("train", images, "-o", target, "--resume").code == 0
+    assert _facts(target)["description"] == "letters"
+
+
+def _facts(checkpoint: Path) -> dict[str, Any]:
+    (facts,) = run("info", checkpoint, "--json").records
+    return facts
+
+
+def test_the_papers_plain_network_can_be_had(images: Path, tmp_path: Path) -> None:
+    ran = run("train", images, "-o", tmp_path / "a.onnx", *RESTORE, "--epochs", "1", "--no-batch-norm")
+    assert ran.code == 0, ran.stderr
+    assert _facts(tmp_path / "a.onnx")["trained"]["batch_norm"] is False
+
+
+def test_batches_leave_no_image_alone(images: Path, tmp_path: Path) -> None:
+    ran = run("train", images, "-o", tmp_path / "a.onnx", "--recipe", "restore", "--range", "angle=9", *QUICK[:4],
+        "--network", "fc", "--scenes", "65", "--batch", "64", "--threads", "1", "--epochs", "1",
+    )  # fmt: skip
+    assert ran.code == 0, ran.stderr
 
 
 def test_a_resumed_run_ends_as_if_it_had_not_stopped(images: Path, tmp_path: Path) -> None:
@@ -98,6 +151,8 @@ def test_a_resumed_run_ends_as_if_it_had_not_stopped(images: Path, tmp_path: Pat
     [
         (("--seed", "1"), "--seed differs from that of the run to resume"),
         (("--range", "angle=10"), "--range differs"),
+        (("--no-batch-norm",), "--batch-norm differs from that of the run to resume"),
+        (("--description", "\x07"), "take the character '\\x07' out of it"),
         (("--epochs", "9"), "--epochs decides how the rate falls"),
         (("--overwrite",), "exclude each other"),
     ],
@@ -131,6 +186,11 @@ def test_a_checkpoint_that_exists_is_kept_unless_told(images: Path, tmp_path: Pa
         ((*RESTORE, "--padding-mode", "wrap"), 2, "wrap is not possible"),
         ((*RESTORE, "--input-size", "10x10"), 2, "needs at least 28x28"),
         ((*RESTORE, "--rate", "0"), 2, "above 0"),
+        ((*RESTORE[:4], "--scenes", "1"), 2, "'1' is not a whole number from 2"),
+        ((*RESTORE[:4], "--batch", "1"), 2, "'1' is not a whole number from 2"),
+        ((*RESTORE, "--network", "deep", "--no-batch-norm"), 2, "deep always has batch normalisation"),
+        ((*RESTORE, "--description", "a\nb"), 2, "one line of text; take the character '\\n' out of it"),
+        ((*RESTORE, "--description", "a" * 501), 2, "at most 500 characters, got 501"),
         ((*RESTORE, "--validation", "test"), 2, "only an .npz has a test set"),
         ((*RESTORE, "--device", "cuda"), 2, "PyTorch finds no GPU"),
         ((*RESTORE, "--resume"), 4, "there is no run to resume"),
@@ -266,7 +326,7 @@ def test_known_transforms_from_the_command_line(images: Path, tmp_path: Path) ->
     assert applied.code == 0, applied.stderr
     ran = run(
         "train", images, "-o", tmp_path / "a.onnx", "--recipe", "theta", "--params", tmp_path / "p.jsonl", *QUICK[:4],
-        "--epochs", "6", "--scenes", "256", "--batch", "32", "--threads", "1", "--json",
+        "--epochs", "6", "--scenes", "512", "--batch", "32", "--rate", "0.01", "--threads", "1", "--json",
     )  # fmt: skip
     assert ran.code == 0, ran.stderr
     assert min(record["angle_error"] for record in ran.records) < 3

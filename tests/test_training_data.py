@@ -11,7 +11,7 @@ from PIL import Image
 from stnwarp.conventions import ParameterFamily
 from stnwarp.errors import NothingMatchedError, ParameterError, ParameterFileError
 from stnwarp.localisation.frames import in_own_frames
-from stnwarp.training.choices import Colour, Settings, TrainingRecipe
+from stnwarp.training.choices import Colour, LocalisationKind, Settings, TrainingRecipe
 from stnwarp.training.data import Data, default_input_size, load_data
 from stnwarp.training.lattice import lattice
 from stnwarp.training.ranges import Ranges
@@ -264,11 +264,53 @@ def test_a_split_leaves_something_on_both_sides(count: int, share: float) -> Non
         ({"family": ParameterFamily.THIN_PLATE_SPLINE}, "needs control points"),
         ({"control_points": (4, 4)}, "has no control points"),
         ({"recipe": CLASSIFY, "picture_weight": 1.0}, "recipe restore"),
+        ({"network": LocalisationKind.DEEP, "batch_norm": False}, "deep always has batch normalisation"),
+        ({"batch": 1}, "a batch has two images or more, got 1"),
+        ({"scenes": 1}, "an epoch has two images or more, got 1"),
+        ({"description": "x" * 501}, "at most 500 characters, got 501"),
+        ({"description": "two\nlines"}, r"one line of text; take the character '\\n' out"),
+        ({"description": "\x1b[31m"}, r"take the character '\\x1b' out"),
+        ({"description": "broken \udcff"}, r"take the character '\\udcff' out"),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(changes: dict, message: str) -> None:
     with pytest.raises(ParameterError, match=message):
         quick(**changes)
+
+
+@pytest.mark.parametrize(
+    "description", ["", "letters, upright", "\u5b57\u3000\u00e4 \U0001f468\u200d\U0001f469", "x" * 500]
+)
+def test_a_description_is_text_in_any_language(description: str) -> None:
+    assert Settings.from_json(quick(description=description).to_json()).description == description
+
+
+@pytest.mark.parametrize("batch", [2, 3, 7, 32, 64])
+def test_an_epoch_is_shared_out_evenly_and_no_step_has_one_image(batch: int) -> None:
+    for count in range(2, 200):
+        steps = quick(CLASSIFY, batch=batch, scenes=None).steps(count)
+        sizes = [len(part) for part in torch.arange(count).tensor_split(steps)]
+        assert max(sizes) - min(sizes) <= 1
+        assert min(sizes) >= 2
+        assert max(sizes) <= max(batch, 3)
+
+
+def test_one_image_to_learn_from_is_too_few_for_batch_normalisation(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=letters("F", 2), theta=np.stack([np.eye(3)] * 2))
+    with pytest.raises(ParameterError, match="2 images leave one to learn from, and batch normalisation needs two"):
+        _load(tmp_path / "a.npz", quick(THETA, ranges=None, scenes=None))
+    data, _ = _load(tmp_path / "a.npz", quick(THETA, ranges=None, scenes=None, batch_norm=False))
+    assert (len(data.training), len(data.validation)) == (1, 1)
+    warped, _ = _load(tmp_path / "a.npz", quick(THETA, scenes=None))  # seen again and again, always another way
+    assert len(warped.training) == 1
+
+
+def test_one_row_that_can_be_used_is_too_few(tmp_path: Path) -> None:
+    save_folder(tmp_path / "in", "F", 2)
+    rows = [{"image": "000.png", "theta": [[1, 0, 0], [0, 1, 0], [0, 0, 1]]}, {"image": "001.png", "error": "broken"}]
+    (tmp_path / "known.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(NothingMatchedError, match="1 rows hold a transform, and training needs two"):
+        _load(tmp_path / "in", quick(THETA), tmp_path / "known.jsonl")
 
 
 def test_settings_come_back_from_json() -> None:

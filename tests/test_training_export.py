@@ -1,6 +1,7 @@
 """Checkpoints as they are written: whole, quiet, without traces of the machine, and equal to the network."""
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,23 +15,30 @@ from stnwarp.errors import CheckpointError
 from stnwarp.localisation.checkpoint import Checkpoint
 from stnwarp.localisation.inputs import network_input
 from stnwarp.localisation.metadata import METADATA_KEY, Layout, Metadata
-from stnwarp.training.export import Exporter, export_checkpoint
-from stnwarp.training.networks import LocalisationNetwork
+from stnwarp.training.export import Exporter, described_anew, export_checkpoint
+from stnwarp.training.networks.localisation import LocalisationNetwork
 from tests.training_data import SIDE, letters
 
 METADATA = Metadata(family=ParameterFamily.SIMILARITY, input_size=(SIDE, SIDE), mean=(0.1,), std=(0.3,))
 
 
-def _network(seed: int = 0, kind: str = "conv") -> LocalisationNetwork:
+def _network(seed: int = 0, kind: str = "conv", normalised: bool = True) -> LocalisationNetwork:
     torch.manual_seed(seed)
-    network = LocalisationNetwork(kind, 1, (SIDE, SIDE), ParameterFamily.SIMILARITY, init="perturbed", filters=4)
+    network = LocalisationNetwork(
+        kind, 1, (SIDE, SIDE), ParameterFamily.SIMILARITY, init="perturbed", filters=4, normalised=normalised
+    )
     network(torch.rand(8, 1, SIDE, SIDE))  # normalisation layers have seen something
     return network
 
 
-@pytest.mark.parametrize("kind", ["conv", "deep"])
-def test_the_file_gives_the_networks_numbers(tmp_path: Path, kind: str) -> None:
-    network = _network(kind=kind)
+each_network = pytest.mark.parametrize(
+    ("kind", "normalised"), [("conv", True), ("conv", False), ("fc", True), ("deep", True)]
+)
+
+
+@each_network
+def test_the_file_gives_the_networks_numbers(tmp_path: Path, kind: str, normalised: bool) -> None:
+    network = _network(kind=kind, normalised=normalised)
     export_checkpoint(network, METADATA, tmp_path / "a.onnx")
     assert network.training
     checkpoint = Checkpoint.load(tmp_path / "a.onnx")
@@ -42,6 +50,8 @@ def test_the_file_gives_the_networks_numbers(tmp_path: Path, kind: str) -> None:
         wanted = network.eval()(seen).numpy()
     found = np.stack([each.parameters("similarity") for each in checkpoint.localise(images)])  # type: ignore[attr-defined]
     assert np.allclose(found, wanted, atol=1e-5)
+    alone = [checkpoint.localise([image])[0].parameters("similarity") for image in images]  # type: ignore[attr-defined]
+    assert np.array_equal(np.stack(alone), found)
 
 
 def test_a_spline_comes_back_with_its_control_points(tmp_path: Path) -> None:
@@ -68,10 +78,25 @@ def test_nothing_is_said_and_nothing_of_this_machine_is_in_it(
     assert [path.name for path in tmp_path.iterdir()] == ["a.onnx"]
 
 
-def test_weights_are_exchanged_as_if_it_were_traced_again() -> None:
+@each_network
+def test_weights_are_exchanged_as_if_it_were_traced_again(
+    kind: str, normalised: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (_network(seed, kind, normalised) for seed in (0, 1))
+    wanted = Exporter().checkpoint(second, METADATA)
     exporter = Exporter()
-    exporter.checkpoint(_network(0), METADATA)
-    assert exporter.checkpoint(_network(1), METADATA) == Exporter().checkpoint(_network(1), METADATA)
+    exporter.checkpoint(first, METADATA)
+    monkeypatch.setattr("stnwarp.training.export._exported", None)  # no second trace
+    assert exporter.checkpoint(second, METADATA) == wanted
+
+
+def test_a_checkpoint_is_described_anew_and_otherwise_left_as_it_is(tmp_path: Path) -> None:
+    export_checkpoint(_network(), replace(METADATA, description="letters", trained={"epoch": 3}), tmp_path / "a.onnx")
+    wanted = Exporter().checkpoint(_network(), replace(METADATA, description="Schriften", trained={"epoch": 3}))
+    assert described_anew(tmp_path / "a.onnx", "Schriften") == wanted
+    (tmp_path / "a.onnx").write_bytes(b"no checkpoint")
+    with pytest.raises(CheckpointError, match=r"a\.onnx"):
+        described_anew(tmp_path / "a.onnx", "Schriften")
 
 
 class _Numbers(nn.Module):

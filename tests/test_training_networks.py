@@ -7,12 +7,12 @@ import torch
 
 from stnwarp.conventions import ParameterFamily
 from stnwarp.errors import ParameterError, ShapeError
+from stnwarp.training.choices import LocalisationKind
 from stnwarp.training.geometry import identity_parameters, parameter_count, sampling_grid
 from stnwarp.training.networks import (
     BoundedParameters,
     Bounds,
     Classifier,
-    LocalisationKind,
     LocalisationNetwork,
     SpatialTransformerClassifier,
 )
@@ -73,6 +73,19 @@ def test_normalisation_adds_two_numbers_for_each_feature_and_keeps_the_identity(
     assert _count(normalised) == _count(plain) + 2 * features
     wanted = identity_parameters("affine").expand(3, -1)
     torch.testing.assert_close(normalised(_images()), wanted, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(("kind", "normalised"), [("conv", True), ("fc", True), ("deep", False), ("conv", False)])
+def test_folded_it_predicts_the_same_without_normalisation(kind: str, normalised: bool) -> None:
+    torch.manual_seed(7)
+    network = LocalisationNetwork(
+        kind, 1, (28, 28), "similarity", init="perturbed", filters=4, hidden=6, normalised=normalised
+    )
+    network(3 * _images(16) - 1)  # the statistics of these are remembered
+    folded = network.eval().folded()
+    assert not any(isinstance(layer, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d) for layer in folded.modules())
+    torch.testing.assert_close(folded(_images()), network(_images()), rtol=0, atol=1e-6)
+    assert any(parameter.requires_grad for parameter in network.parameters())
 
 
 def test_the_deep_network_fits_into_a_megabyte() -> None:

@@ -143,6 +143,8 @@ def test_theta_learns_what_is_known(archive: Path) -> None:
             "background": 1.0,
         },
         {"network": LocalisationKind.FC, "optimiser": Optimiser.SGD, "schedule": Schedule.STEPS},
+        {"network": LocalisationKind.FC, "batch_norm": False},
+        {"network": LocalisationKind.CONV, "batch_norm": False},
         {"init": Initialisation.PERTURBED, "schedule": Schedule.CONSTANT, "picture_weight": 1.0},
     ],
     ids=lambda changes: "-".join(str(value) for value in changes.values())[:40],
@@ -177,9 +179,19 @@ def test_the_same_seed_is_the_same_run(archive: Path) -> None:
     assert not _same(first, _weights(archive))
 
 
-@pytest.mark.parametrize("recipe", [TrainingRecipe.RESTORE, TrainingRecipe.CLASSIFY])
-def test_a_resumed_run_is_the_run_that_never_stopped(archive: Path, recipe: TrainingRecipe) -> None:
-    settings = quick(recipe, **SHORT)
+@pytest.mark.parametrize(
+    ("recipe", "changes"),
+    [
+        (TrainingRecipe.RESTORE, {}),
+        (TrainingRecipe.RESTORE, {"scenes": 65, "batch": 64}),  # shared out as 33 and 32
+        (TrainingRecipe.RESTORE, {"scenes": 33, "batch": 2, "network": LocalisationKind.FC}),  # one step of three
+        (TrainingRecipe.RESTORE, {"batch_norm": False}),
+        (TrainingRecipe.CLASSIFY, {}),
+    ],
+    ids=str,
+)
+def test_a_resumed_run_is_the_run_that_never_stopped(archive: Path, recipe: TrainingRecipe, changes: dict) -> None:
+    settings = quick(recipe, **(SHORT | changes))
     whole = list(_run(archive, settings).epochs())
     weights, checkpoint = _weights(archive), archive.with_suffix(".onnx").read_bytes()
     run = _run(archive, settings)
@@ -235,6 +247,51 @@ def test_a_file_that_is_no_state_is_refused(tmp_path: Path, content: bytes) -> N
     (tmp_path / "a.onnx.state").write_bytes(content)
     with pytest.raises(CheckpointError, match="not the state of a run"):
         load_state(tmp_path / "a.onnx.state")
+
+
+def test_a_run_of_an_earlier_version_is_refused_in_words(archive: Path) -> None:
+    next(_run(archive, quick(**SHORT)).epochs())
+    path = state_path(archive.with_suffix(".onnx"))
+    content = torch.load(path, weights_only=True)
+    torch.save(content | {"version": 1}, path)
+    with pytest.raises(CheckpointError, match="another version of stnwarp; go on with that one, or give --overwrite"):
+        load_state(path)
+
+
+@pytest.mark.parametrize("batch_norm", [True, False])
+def test_conv_has_batch_normalisation_unless_told_otherwise(archive: Path, batch_norm: bool) -> None:
+    settings = quick(**SHORT) if batch_norm else quick(**SHORT, batch_norm=False)
+    list(_run(archive, settings).epochs())
+    assert any("running_mean" in name for name in _weights(archive)) is batch_norm
+    assert Checkpoint.load(archive.with_suffix(".onnx")).metadata.trained["batch_norm"] is batch_norm
+
+
+def _description(source: Path) -> str:
+    return Checkpoint.load(source.with_suffix(".onnx")).metadata.description
+
+
+def test_a_description_stands_in_the_checkpoint_and_can_be_replaced(archive: Path) -> None:
+    settings = quick(**SHORT)
+    list(_run(archive, replace(settings, description="letters")).epochs())
+    assert _description(archive) == "letters"
+    whole, _ = _files(archive)
+
+    next(_run(archive, settings).epochs())
+    assert _description(archive) == "trained by recipe restore"
+    resumed = _run(archive, replace(settings, description="letters"), resume=True)
+    assert _description(archive) == "letters"  # at once: no later epoch may be better
+    assert load_state(state_path(archive.with_suffix(".onnx"))).settings.description == "letters"
+    list(resumed.epochs())
+    assert _files(archive)[0] == whole
+
+
+def test_a_run_whose_checkpoint_was_moved_goes_on_with_a_new_description(archive: Path) -> None:
+    next(_run(archive, quick(**SHORT)).epochs())
+    archive.with_suffix(".onnx").unlink()
+    settings = quick(**SHORT, description="letters")
+    _run(archive, settings, resume=True)
+    assert not archive.with_suffix(".onnx").exists()
+    assert load_state(state_path(archive.with_suffix(".onnx"))).settings == settings
 
 
 def test_there_is_nothing_to_resume(tmp_path: Path) -> None:

@@ -3,12 +3,13 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from stnwarp.cli.console import Console
+from stnwarp.cli.console import QUIET, Console
 from stnwarp.cli.options import verbosity_options
 from stnwarp.cli.sections import GIVEN, Command
 from stnwarp.cli.train_options import train_options
@@ -30,11 +31,12 @@ if TYPE_CHECKING:
 
 _SUFFIX = ".onnx"
 _CONTROL_POINTS = (4, 4)
+_CHANGEABLE = ("epochs", "patience", "description")  # in a run that goes on
 _EPILOG = """\
-Images that cannot be read are named, counted and left out. Exit codes: 0 done; 2 the command line or the data are
-wrong, nothing was written; 3 no image was found; 4 cannot go on: the loss is not finite, the disk is full, or the
-packages of stnwarp[train] are missing; the last good checkpoint is kept. 130 interrupted and 143 terminated: go on with
---resume.
+Images that cannot be used are named and left out. Exit codes: 0 done; 1 done without the images that were left out;
+2 the command line or the data are wrong, nothing was written; 3 no image was found; 4 cannot go on: the loss is not
+finite, the disk is full, or the packages of stnwarp[train] are missing; the last good checkpoint is kept. 130
+interrupted and 143 terminated: go on with --resume.
 """
 
 
@@ -76,16 +78,20 @@ def train(
 
     source, target = Path(data), Path(checkpoint)
     _check_target(target, overwrite, resume)
-    saved = _saved(target, settings) if resume else None
-    chosen = _settings(source, settings) if saved is None else saved.settings
+    saved = _saved(target) if resume else None
+    chosen = _settings(source, settings) if saved is None else _resumed(saved.settings, settings)
     place = _place(chosen, device)
     files = [target] if sheets is None else [target, Path(sheets, "epoch.png")]
     _check_directories(files)
     with _threads(threads):
-        loaded = _load(console, source, None if params is None else Path(params), chosen)
+        loaded, left_out = _load(console, source, None if params is None else Path(params), chosen)
         _make_directories(files)
         run = Run(loaded, chosen, target, place, None if sheets is None else Path(sheets), saved)
-        return _train(console, run, target, as_json)
+        _train(console, run, as_json)
+    best = run.progress
+    counts = f"; {left_out} left out" if left_out else ""
+    console.say(f"{target}: the network of epoch {best.best_epoch}, the best of {best.epoch}{counts}")
+    return ExitCode.SOME_FAILED if left_out else ExitCode.OK
 
 
 def _check_target(target: Path, overwrite: bool, resume: bool) -> None:
@@ -116,20 +122,23 @@ def _settings(source: Path, given: Mapping[str, Any]) -> Settings:
     return Settings(**values)
 
 
-def _saved(target: Path, given: Mapping[str, Any]) -> "Saved":
-    """The run to go on with; what was typed must be what it was begun with."""
+def _saved(target: Path) -> "Saved":
     from stnwarp.training.state import load_state
 
-    saved = load_state(state_path(target))
+    return load_state(state_path(target))
+
+
+def _resumed(begun: Settings, given: Mapping[str, Any]) -> Settings:
+    """The settings of a run that goes on: those it was begun with, which what was typed must be, but for a few."""
     typed = {name for name in click.get_current_context().meta[GIVEN] if name in given}
-    changed = sorted(name for name in typed if given[name] != getattr(saved.settings, name))
+    changed = sorted(name for name in typed if given[name] != getattr(begun, name))
     for name in changed:
-        if name == "epochs" and saved.settings.schedule is not Schedule.CONSTANT:
+        if name == "epochs" and begun.schedule is not Schedule.CONSTANT:
             raise ParameterError("--epochs decides how the rate falls; leave it out with --resume, or begin a new run")
-        if name not in ("epochs", "patience"):
+        if name not in _CHANGEABLE:
             flag = "range" if name == "ranges" else name.replace("_", "-")
             raise ParameterError(f"--{flag} differs from that of the run to resume; leave it out, or begin a new run")
-    return saved.with_settings({name: given[name] for name in changed})
+    return replace(begun, **{name: given[name] for name in changed})
 
 
 def _check_directories(files: list[Path]) -> None:
@@ -146,7 +155,8 @@ def _make_directories(files: list[Path]) -> None:
     sweep(files)
 
 
-def _load(console: Console, source: Path, params: Path | None, settings: Settings) -> "Data":
+def _load(console: Console, source: Path, params: Path | None, settings: Settings) -> tuple["Data", int]:
+    """The images, and how many of them had to be left out."""
     from stnwarp.training.data import load_data
 
     if missing := settings.not_undone():
@@ -155,13 +165,13 @@ def _load(console: Console, source: Path, params: Path | None, settings: Setting
 
     def reject(name: str, reason: str) -> None:
         left_out.append(name)
-        console.warn(f"{name}: {reason}; left out")
+        console.say(f"failed: {name}: {reason}; left out", QUIET)
 
     console.say(f"reading {source}", 1)
     data = load_data(source, params, settings, reject)
     counts = f"{len(data.training)} images to learn from, {len(data.validation)} kept back"
     console.say(f"{counts}, {len(left_out)} left out" if left_out else counts)
-    return data
+    return data, len(left_out)
 
 
 def _place(settings: Settings, device: Device) -> "torch.device":
@@ -172,7 +182,7 @@ def _place(settings: Settings, device: Device) -> "torch.device":
     return chosen_device(device)
 
 
-def _train(console: Console, run: "Run", target: Path, as_json: bool) -> ExitCode:
+def _train(console: Console, run: "Run", as_json: bool) -> None:
     report = Report(console, run.settings.epochs, as_json=as_json)
     steps = (run.settings.epochs - run.progress.epoch) * run.steps
     try:
@@ -185,9 +195,6 @@ def _train(console: Console, run: "Run", target: Path, as_json: bool) -> ExitCod
         done = run.progress.epoch
         error.args = (f"{done} whole epochs are kept; run it again with --resume to go on",)
         raise
-    best = run.progress
-    console.say(f"{target}: the network of epoch {best.best_epoch}, the best of {best.epoch}")
-    return ExitCode.OK
 
 
 @contextmanager

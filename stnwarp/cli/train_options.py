@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from stnwarp.cli.numbers import Numbers, Whole
+from stnwarp.cli.numbers import Whole
 from stnwarp.cli.sections import Decorator, Option, output, run
+from stnwarp.cli.train_values import Amount, RangesType, Share
 from stnwarp.cli.values import OneOf, Size
 from stnwarp.conventions import PaddingMode, ParameterFamily
-from stnwarp.errors import ParameterError
 from stnwarp.training.choices import (
     Colour,
     Device,
@@ -20,55 +20,10 @@ from stnwarp.training.choices import (
     Schedule,
     TrainingRecipe,
 )
-from stnwarp.training.ranges import Ranges
 
 _recipe = partial(click.option, cls=Option, section="Recipe")
 _network = partial(click.option, cls=Option, section="Network")
 _learning = partial(click.option, cls=Option, section="Learning")
-
-
-class Amount(click.ParamType[float]):
-    """A number from *low* to *high*; *low* itself is out of it where it is 0 and *zero* is not given."""
-
-    name = "number"
-
-    def __init__(self, high: float, *, zero: bool = False) -> None:
-        self.high = high
-        self.zero = zero
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The number in *value*."""
-        if isinstance(value, float):
-            return value
-        (number,) = Numbers(1).convert(value, param, ctx)
-        if not (0 <= number <= self.high) or (number == 0 and not self.zero):
-            least = "from 0" if self.zero else "above 0 and"
-            self.fail(f"{value!r} is not a number {least} up to {self.high:g}", param, ctx)
-        return number
-
-
-class Share(Amount):
-    """A share of the images, or `test` for the test set of an .npz, which becomes 0."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The share in *value*."""
-        return 0.0 if value == "test" else super().convert(value, param, ctx)
-
-
-class RangesType(click.ParamType[Ranges]):
-    """Ranges of random warps."""
-
-    name = "ranges"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Ranges:
-        """The ranges in *value*."""
-        if isinstance(value, Ranges):
-            return value
-        try:
-            return Ranges.parse(value)
-        except ParameterError as error:
-            self.fail(str(error), param, ctx)
-
 
 _recipe_options: tuple[Decorator[Any], ...] = (
     _recipe(
@@ -171,6 +126,13 @@ _network_options: tuple[Decorator[Any], ...] = (
         "one, or a deeper one that is slower and better.",
     ),
     _network(
+        "--batch-norm/--no-batch-norm",
+        default=True,
+        show_default=True,
+        help="Batch normalisation, with which it learns in far fewer steps. Without it conv and fc are the paper's to "
+        "the letter; deep always has it.",
+    ),
+    _network(
         "--filters", type=Whole(1, 512), metavar="N", help="Filters of its convolutions.  [default: 20, deep: 16]"
     ),
     _network(
@@ -206,7 +168,14 @@ _learning_options: tuple[Decorator[Any], ...] = (
         metavar="N",
         help="Stop after so many epochs without a better validation; 0 for never.",
     ),
-    _learning("--batch", type=Whole(2, 65_536), default=64, show_default=True, metavar="N", help="Images in a step."),
+    _learning(
+        "--batch",
+        type=Whole(2, 65_536),
+        default=64,
+        show_default=True,
+        metavar="N",
+        help="Images in a step, at most; an epoch is shared out evenly.",
+    ),
     _learning(
         "--scenes",
         type=Whole(2, 10**9),
@@ -249,6 +218,13 @@ _run_options: tuple[Decorator[Any], ...] = (
         "the run is kept beside it, in FILE.state.",
     ),
     output("--overwrite", is_flag=True, help="Replace a checkpoint that exists, and forget the run that made it."),
+    output(
+        "--description",
+        default="",
+        metavar="TEXT",
+        help="What the checkpoint is for, in a line that 'stnwarp info' shows; with --resume, it replaces the earlier "
+        "one.  [default: trained by recipe RECIPE]",
+    ),
     output(
         "--sheets",
         type=click.Path(),

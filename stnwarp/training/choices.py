@@ -1,6 +1,7 @@
 """What a training run can be told, as plain values: nothing here needs PyTorch, or NumPy."""
 
 import json
+import unicodedata
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +12,10 @@ from stnwarp.errors import ParameterError
 from stnwarp.training.ranges import Ranges
 
 Size = tuple[int, int]
+
+_LONGEST_DESCRIPTION = 500  # characters: a line or a few, not a page
+_CONTROLS = {"Cc", "Cs", "Zl", "Zp"}  # Unicode's categories of controls, surrogates, and ends of lines and paragraphs
+_LEAST_SCENES = 1024  # in an epoch with random warps, however few images there are
 
 
 class TrainingRecipe(StrEnum):
@@ -76,6 +81,7 @@ class Settings:
         control_points: (rows, columns) of a thin plate spline.
         network: its architecture.
         filters: of its convolutions; None for the architecture's own.
+        batch_norm: whether it has batch normalisation; the paper's have none, deep always has it.
         init: what it predicts before it has learnt anything.
         input_size: of what it sees.
         output_size: of the canonical output; None for an image's own.
@@ -88,7 +94,7 @@ class Settings:
         picture_weight: share of the difference between pictures in the loss of restore.
         epochs: how many there are, at the most; after each the network is tried on the images kept back.
         patience: epochs without a better validation error after which the run stops; 0 for never.
-        batch: images in a step.
+        batch: images in a step; see `steps`.
         scenes: images seen in an epoch; None for every image once, and 1024 at the least where they are warped.
         rate: of learning.
         localisation_rate: what the rate of the localisation network is multiplied by.
@@ -96,6 +102,7 @@ class Settings:
         schedule: how the rate falls.
         validation: share of the images that is kept back; 0 means the test set of an .npz.
         seed: of every random choice.
+        description: what the checkpoint says that it is for; empty for the recipe's name. It decides nothing.
 
     Raises:
         ParameterError: values that do not go together.
@@ -106,6 +113,7 @@ class Settings:
     control_points: Size | None = None
     network: LocalisationKind = LocalisationKind.CONV
     filters: int | None = None
+    batch_norm: bool = True
     init: Initialisation = Initialisation.IDENTITY
     input_size: Size = (64, 64)
     output_size: Size | None = None
@@ -126,6 +134,7 @@ class Settings:
     schedule: Schedule = Schedule.COSINE
     validation: float = 0.1
     seed: int = 0
+    description: str = ""
 
     def __post_init__(self) -> None:
         is_spline = self.family is ParameterFamily.THIN_PLATE_SPLINE
@@ -138,11 +147,33 @@ class Settings:
             raise ParameterError("padding mode wrap is not possible in training; take reflection, border or zeros")
         if self.picture_weight and self.recipe is not TrainingRecipe.RESTORE:
             raise ParameterError("a picture weight is for the recipe restore; leave it out")
+        if self.network is LocalisationKind.DEEP and not self.batch_norm:
+            raise ParameterError("network deep always has batch normalisation; take conv or fc to do without")
+        for name, images in (("a batch", self.batch), ("an epoch", self.scenes)):
+            if images is not None and images < 2:
+                raise ParameterError(f"{name} has two images or more, got {images}")
+        _check_description(self.description)
 
     @property
     def channels(self) -> int:
         """How many the network sees."""
         return 3 if self.colour is Colour.RGB else 1
+
+    def scenes_of(self, count: int) -> int:
+        """How many images an epoch shows where there are *count* to learn from."""
+        if self.scenes is not None:
+            return self.scenes
+        is_warped = self.ranges is not None and self.recipe is not TrainingRecipe.CLASSIFY
+        return max(count, _LEAST_SCENES if is_warped else 0)
+
+    def steps(self, count: int) -> int:
+        """Into how many steps an epoch of as many images is shared out evenly.
+
+        No step has a single image, which batch normalisation has no mean of, unless the epoch has: of an odd number
+        in batches of two, one step has three.
+        """
+        scenes = self.scenes_of(count)
+        return max(1, min(-(-scenes // self.batch), scenes // 2))
 
     def not_undone(self) -> tuple[str, ...]:
         """The terms of the range that the family has no numbers for, and that recipe restore cannot undo so."""
@@ -186,6 +217,14 @@ _KINDS: dict[str, type[StrEnum]] = {
     "optimiser": Optimiser,
     "schedule": Schedule,
 }
+
+
+def _check_description(text: str) -> None:
+    if len(text) > _LONGEST_DESCRIPTION:
+        raise ParameterError(f"a description has at most {_LONGEST_DESCRIPTION} characters, got {len(text):,}")
+    for character in text:
+        if unicodedata.category(character) in _CONTROLS:
+            raise ParameterError(f"a description is one line of text; take the character {character!a} out of it")
 
 
 def state_path(checkpoint: Path) -> Path:

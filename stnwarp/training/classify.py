@@ -9,7 +9,7 @@ from torch.nn import functional
 from stnwarp.localisation.metadata import Metadata
 from stnwarp.training.choices import Settings
 from stnwarp.training.describing import metadata_for
-from stnwarp.training.networks import Classifier, SpatialTransformerClassifier
+from stnwarp.training.networks.classifier import Classifier, SpatialTransformerClassifier
 from stnwarp.training.recipe import SHOWN, Measured, Recipe, Shown, Step, batches, new_localisation
 from stnwarp.training.samples import Samples
 from stnwarp.training.scenes import Scenes

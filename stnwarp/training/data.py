@@ -36,7 +36,8 @@ def load_data(source: Path, params: Path | None, settings: Settings, reject: Rej
         reject: called with the name of each image that cannot be used, and why.
 
     Raises:
-        ParameterError: what is there does not fit the recipe.  NothingMatchedError: no image can be read.
+        ParameterError: what is there does not fit the recipe, or the network.  NothingMatchedError: no image can be
+        read.
     """
     if params is not None and (settings.recipe is not TrainingRecipe.THETA or _is_archive(source)):
         raise ParameterError("a parameter file is for recipe theta and a folder of images; leave it out")
@@ -46,6 +47,11 @@ def load_data(source: Path, params: Path | None, settings: Settings, reject: Rej
     if settings.validation == 0:
         return Data(samples, Archive(source).test(settings))
     learnt, kept_back = split(len(samples), settings.validation, settings.seed)
+    if settings.batch_norm and settings.scenes_of(len(learnt)) < 2:
+        raise ParameterError(
+            f"{source}: {len(samples)} images leave one to learn from, and batch normalisation needs two; add images, "
+            "or take network conv or fc without it"
+        )
     return Data(samples.chosen(learnt), samples.chosen(kept_back))
 
 

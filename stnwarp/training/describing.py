@@ -18,6 +18,11 @@ def statistics(pictures: torch.Tensor) -> tuple[tuple[float, ...], tuple[float, 
     return tuple(round(value, 4) for value in mean.tolist()), tuple(round(value, 4) for value in std.tolist())
 
 
+def description_of(settings: Settings) -> str:
+    """What the checkpoint is for, as far as that is known."""
+    return settings.description or f"trained by recipe {settings.recipe}"
+
+
 def metadata_for(settings: Settings, mean: tuple[float, ...], std: tuple[float, ...]) -> Metadata:
     """What the network of a run takes and gives."""
     return Metadata(
@@ -31,5 +36,5 @@ def metadata_for(settings: Settings, mean: tuple[float, ...], std: tuple[float, 
         background=settings.background,
         output_size=settings.output_size,
         constraints="bounded around the identity",
-        description=f"trained by recipe {settings.recipe}",
+        description=description_of(settings),
     )

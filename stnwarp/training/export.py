@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,9 @@ from torch import nn
 
 from stnwarp.errors import CheckpointError
 from stnwarp.images.atomic import write_atomically
+from stnwarp.localisation.checkpoint import Checkpoint
 from stnwarp.localisation.metadata import METADATA_KEY, Layout, Metadata
+from stnwarp.training.networks.localisation import LocalisationNetwork
 
 _INPUT, _OUTPUT, _BATCH = "images", "parameters", "batch"
 _OPSET = 18  # known to every onnxruntime that can be installed beside this package
@@ -41,6 +44,15 @@ def export_checkpoint(network: nn.Module, metadata: Metadata, path: Path) -> Non
     write_atomically(Path(path), Exporter().checkpoint(network, metadata), overwrite=True)
 
 
+def described_anew(path: Path, description: str) -> bytes:
+    """The checkpoint in *path* with another description, and all else as it is; CheckpointError if it is none."""
+    metadata = replace(Checkpoint.load(path).metadata, description=description)
+    model = onnx.load_from_string(path.read_bytes())
+    _describe(model, metadata)
+    data: bytes = model.SerializeToString()
+    return data
+
+
 class Exporter:
     """Makes checkpoints of one network as it learns: to trace it takes a second, to exchange its weights nothing."""
 
@@ -52,9 +64,10 @@ class Exporter:
         """The file that `export_checkpoint` writes."""
         frozen = copy.deepcopy(network).cpu().float().eval().requires_grad_(False)
         images = _try_outs(metadata)
-        if self._model is None or not self._exchange(frozen):
-            self._model = _exported(frozen, images)
-            self._traced = frozen.state_dict()
+        folded = frozen.folded() if isinstance(frozen, LocalisationNetwork) else frozen
+        if self._model is None or not self._exchange(folded):
+            self._model = _exported(folded, images)
+            self._traced = folded.state_dict()
         _describe(self._model, metadata)
         data: bytes = self._model.SerializeToString()
         _check(data, frozen, images)

@@ -87,8 +87,11 @@ def _with_transforms(samples: Samples, parameters: Parameters, reject: Reject) -
         kept.append(index)
         transforms.append(transform)
         sizes.append(size)
-    if not kept:
-        raise NothingMatchedError(f"{parameters.path}: no row holds a transform; list them as --save-params does")
+    if len(kept) < 2:
+        raise NothingMatchedError(
+            f"{parameters.path}: {len(kept)} rows hold a transform, and training needs two at the least; list them as "
+            "--save-params does"
+        )
     chosen = samples.chosen(torch.tensor(kept))
     return Samples(
         chosen.pictures, chosen.sizes, chosen.names, transforms=tuple(transforms), output_sizes=torch.tensor(sizes)

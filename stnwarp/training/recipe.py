@@ -10,7 +10,7 @@ from torch import nn
 from stnwarp.localisation.metadata import Metadata
 from stnwarp.training.choices import Settings
 from stnwarp.training.lattice import edge, places
-from stnwarp.training.networks import LocalisationNetwork
+from stnwarp.training.networks.localisation import LocalisationNetwork
 
 SHOWN = 16  # images on a contact sheet
 _VALIDATION_BATCH = 256
@@ -94,10 +94,11 @@ def new_localisation(settings: Settings) -> LocalisationNetwork:
         settings.control_points,
         settings.init,
         filters=settings.filters,
+        normalised=settings.batch_norm,
     )
 
 
-def batches(indices: torch.Tensor, size: int = _VALIDATION_BATCH) -> Iterator[torch.Tensor]:
-    """*indices* in rows of *size*, the last one shorter."""
-    for start in range(0, len(indices), size):
-        yield indices[start : start + size]
+def batches(indices: torch.Tensor) -> Iterator[torch.Tensor]:
+    """*indices* in the batches of a validation, whose numbers do not depend on how they are cut."""
+    for start in range(0, len(indices), _VALIDATION_BATCH):
+        yield indices[start : start + _VALIDATION_BATCH]

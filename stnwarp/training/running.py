@@ -13,9 +13,10 @@ from stnwarp.errors import CheckpointError, ParameterError, TrainingError
 from stnwarp.training.choices import Device, Optimiser, Schedule, Settings, TrainingRecipe, state_path
 from stnwarp.training.classify import Classify
 from stnwarp.training.data import Data
-from stnwarp.training.export import Exporter
+from stnwarp.training.describing import description_of
+from stnwarp.training.export import Exporter, described_anew
 from stnwarp.training.monitor import Diagnosis, Epoch, Meter, diagnosis, gradient_norm
-from stnwarp.training.recipe import Measured, Recipe, Shown, batches, new_localisation
+from stnwarp.training.recipe import Measured, Recipe, Shown, new_localisation
 from stnwarp.training.restore import Restore
 from stnwarp.training.sheets import sheet
 from stnwarp.training.state import Progress, Saved, digest_of, save_state, write_file
@@ -27,7 +28,6 @@ _RECIPES: dict[TrainingRecipe, type[Classify | Restore | Theta]] = {
     TrainingRecipe.THETA: Theta,
 }
 _MOMENTUM = 0.9
-_LEAST_SCENES = 1024  # in an epoch with random warps, however few images there are
 _BORNE = 3  # epochs in a row with a diagnosis, after which a run stops
 _VALIDATION, _SHOWN = -1, -2  # in the place of an epoch's number, for choices that are the same in each
 
@@ -37,7 +37,7 @@ class Run:
 
     Args:
         data: to learn from, and to be tried on.
-        settings: all that decides what is learnt.
+        settings: all that decides what is learnt; of a run that goes on, epochs, patience and description can change.
         checkpoint: the .onnx file it writes; the state is kept beside it.
         device: where it computes.
         sheets: a directory for a contact sheet after each epoch; None for none.
@@ -72,7 +72,7 @@ class Run:
     @property
     def steps(self) -> int:
         """How many there are in an epoch."""
-        return -(-self._scenes // self.settings.batch)
+        return self.settings.steps(self._recipe.count)
 
     @property
     def is_finished(self) -> bool:
@@ -98,13 +98,6 @@ class Run:
             yield epoch
             if epoch.diagnosis is not None and self.progress.wrong >= _BORNE:
                 raise TrainingError(f"stopped after epoch {epoch.number}: {epoch.diagnosis}")
-
-    @property
-    def _scenes(self) -> int:
-        if self.settings.scenes is not None:
-            return self.settings.scenes
-        is_warped = self.settings.ranges is not None and self.settings.recipe is not TrainingRecipe.CLASSIFY
-        return max(self._recipe.count, _LEAST_SCENES if is_warped else 0)
 
     def _epoch(self, number: int, on_step: Callable[[], object]) -> Epoch:
         started = time.perf_counter()
@@ -139,7 +132,7 @@ class Run:
         meter = Meter(self.settings, self._device)
         self._recipe.module.train()
         with seeded(self.settings.seed, number) as generator:
-            for step, batch in enumerate(batches(self._order(generator), self.settings.batch)):
+            for step, batch in enumerate(self._order(generator).tensor_split(self.steps)):
                 share = _share(self.settings, number - 1 + step / self.steps)
                 for group in self._optimiser.param_groups:
                     group["lr"] = group["full_rate"] * share
@@ -154,9 +147,10 @@ class Run:
 
     def _order(self, generator: torch.Generator) -> torch.Tensor:
         """The images of an epoch: each once before any of them twice."""
-        rounds = -(-self._scenes // self._recipe.count)
-        orders = [torch.randperm(self._recipe.count, generator=generator) for _ in range(rounds)]
-        return torch.cat(orders)[: self._scenes]
+        count = self._recipe.count
+        scenes = self.settings.scenes_of(count)
+        orders = [torch.randperm(count, generator=generator) for _ in range(-(-scenes // count))]
+        return torch.cat(orders)[:scenes]
 
     def _try_out(self) -> tuple[Measured, Shown]:
         self._recipe.module.eval()
@@ -206,12 +200,21 @@ class Run:
         self._recipe.module.load_state_dict(saved.module)
         self._optimiser.load_state_dict(dict(saved.optimiser))
         self.progress = saved.progress
+        if saved.settings.description != self.settings.description:
+            self._describe_anew()
+
+    def _describe_anew(self) -> None:
+        """Put the description into the checkpoint that is there, which may stay the best, and into the state."""
+        if self.progress.best_epoch and self._checkpoint.is_file():
+            write_file(self._checkpoint, described_anew(self._checkpoint, description_of(self.settings)))
+        self._save(self.progress)
 
     def _trained(self, epoch: Epoch) -> dict[str, object]:
         settings = self.settings
         return {
             "recipe": settings.recipe.value,
             "network": settings.network.value,
+            "batch_norm": settings.batch_norm,
             "range": None if settings.ranges is None else settings.ranges.to_text(),
             "images": self._recipe.count,
             "seed": settings.seed,

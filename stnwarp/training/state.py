@@ -3,7 +3,7 @@
 import hashlib
 import io
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from stnwarp.training.choices import Settings
 from stnwarp.training.data import Data
 from stnwarp.transforms import as_fields
 
-_VERSION = 1
+_VERSION = 2  # 1: conv and fc without batch normalisation, and epochs cut into batches otherwise
 _RESUMED = "free some space, then go on with --resume"
 
 
@@ -49,10 +49,6 @@ class Saved:
     module: Mapping[str, Any]
     optimiser: Mapping[str, Any]
 
-    def with_settings(self, changes: Mapping[str, Any]) -> "Saved":
-        """The same with other settings, of those that can change."""
-        return replace(self, settings=replace(self.settings, **changes))
-
 
 def save_state(
     path: Path, settings: Settings, digest: str, progress: Progress, module: nn.Module, optimiser: torch.optim.Optimizer
@@ -84,7 +80,9 @@ def load_state(path: Path) -> Saved:
     try:
         content = torch.load(io.BytesIO(path.read_bytes()), map_location="cpu", weights_only=True)
         if content["version"] != _VERSION:
-            raise CheckpointError(f"{path}: made by another version of stnwarp; start the run anew")
+            raise CheckpointError(
+                f"{path}: a run of another version of stnwarp; go on with that one, or give --overwrite to begin anew"
+            )
         progress = Progress(**{field.name: content["progress"][field.name] for field in fields(Progress)})
         settings = Settings.from_json(content["settings"])
         return Saved(settings, content["digest"], progress, content["module"], content["optimiser"])
