@@ -41,24 +41,25 @@ def _collector(bits: int, lanes: int, together: bool) -> Callable[..., Any]:
     The upper and the lower word of a place lie *together*, or all upper words at UPPER_WORDS and all lower ones at
     LOWER_WORDS.
     """
-    word, index, lane = ir.IntType(bits), ir.IntType(64), ir.IntType(32)
+    # LLVM loads a double straight into the upper half of a register, an integer of 64 bits it does not.
+    word = ir.DoubleType() if bits == 64 else ir.IntType(bits)
+    index, lane = ir.IntType(64), ir.IntType(32)
     vector = ir.VectorType(word, lanes)
 
     def collect(typingctx: Any, source: Any, shift: Any, down: Any, offsets: Any, pixels: Any, begin: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             source, shift, down, offsets, pixels, begin = args
             align = 4 if source.type.pointee == ir.FloatType() else 1
+            upper = builder.gep(source, [shift])
+            lower = builder.gep(upper, [down])
 
             def place(number: int) -> Any:
-                at = builder.add(begin, index(int(FIRST) + number))
-                return builder.add(_load(builder, offsets, at, index, "points", 8), shift)
+                return _load(builder, offsets, builder.add(begin, index(int(FIRST) + number)), index, "points", 8)
 
-            def store(numbers: list[Any], to: Any) -> None:
+            def store(neighbours: list[tuple[Any, Any]], to: Any) -> None:
                 words = ir.Constant(vector, ir.Undefined)
-                for number, at in enumerate(numbers):
-                    words = builder.insert_element(
-                        words, _load(builder, source, at, word, "source", align), lane(number)
-                    )
+                for number, (row, at) in enumerate(neighbours):
+                    words = builder.insert_element(words, _load(builder, row, at, word, "source", align), lane(number))
                 where = builder.bitcast(builder.gep(pixels, [to], inbounds=True), vector.as_pointer())
                 tag(builder, builder.store(words, where, align=bits * lanes // 8), "pixels")
 
@@ -66,14 +67,13 @@ def _collector(bits: int, lanes: int, together: bool) -> Callable[..., Any]:
             first = builder.mul(begin, index(stride))
             places = lanes // 2 if together else lanes
             for part in range(0, GROUP, places):
-                upper = [place(part + number) for number in range(places)]
-                lower = [builder.add(at, down) for at in upper]
+                here = [place(part + number) for number in range(places)]
                 to = builder.add(first, index(int(UPPER_WORDS) + stride * part))
                 if together:
-                    store([at for pair in zip(upper, lower, strict=True) for at in pair], to)
+                    store([(row, at) for at in here for row in (upper, lower)], to)
                 else:
-                    store(upper, to)
-                    store(lower, builder.add(first, index(int(LOWER_WORDS) + stride * part)))
+                    store([(upper, at) for at in here], to)
+                    store([(lower, at) for at in here], builder.add(first, index(int(LOWER_WORDS) + stride * part)))
             return context.get_dummy_value()
 
         places = types.uintp
@@ -159,13 +159,12 @@ def _store_halves(pixels: Memory, to: Any, word: Any) -> None:
 # Words of two or four bytes lie together, those of eight, and pairs of float32, apart.
 if PLAIN or CHECKED:
     collect_bytes, collect_words = _plain_collector(_reader(2), 16, True), _plain_collector(_reader(4), 32, True)
-    collect_threes = collect_fours = _plain_collector(load_word64, 64, False)
+    collect_fours = _plain_collector(load_word64, 64, False)
     collect_pairs = _plain_collector(_read_pair, 64, False)
     copy_threes = inlined(_plain_copy)
 else:
     collect_bytes, collect_words = _collector(16, 32, True), _collector(32, 16, True)
-    collect_threes, collect_fours = _collector(64, 4, False), _collector(64, 2, False)
-    collect_pairs = _collector(64, 4, False)
+    collect_fours, collect_pairs = _collector(64, 2, False), _collector(64, 4, False)
     # copy(source, offsets, begin, output, to): QUAD pixels of three bytes; reads one more byte of each, and may
     # overwrite as many as there are pixels behind the last
     copy_threes = _copier()

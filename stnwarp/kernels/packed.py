@@ -1,8 +1,8 @@
 """Bilinear sampling of uint8 pictures with 1, 2, 3 or 4 interleaved channels, a whole pixel at a time.
 
 Neighbours come as words (see `collectors`), are blended in float32 lanes, packed into one word a pixel, and narrowed to
-bytes in a loop of their own. A word of eight bytes reaches past two pixels of three bytes; the margin keeps it inside
-the row.
+bytes in a loop of their own. Three and four channels inside the image go from the input to the output in registers (see
+`groups`). A word of eight bytes reaches past two pixels of three bytes; the margin keeps it inside the row.
 """
 
 from typing import Any
@@ -26,12 +26,12 @@ from stnwarp.kernels.blocks import (
     Call,
     Memory,
 )
-from stnwarp.kernels.collectors import collect_bytes, collect_fours, collect_threes, collect_words
+from stnwarp.kernels.byte_floats import BYTE, biased, blended, rounded
+from stnwarp.kernels.collectors import collect_bytes, collect_fours, collect_words
+from stnwarp.kernels.groups import sample_fours, sample_threes
 from stnwarp.kernels.jit import hot, inlined, kernel
 from stnwarp.kernels.locating import locate_block
 from stnwarp.kernels.memory import (
-    as_float,
-    as_word,
     load_pixels,
     load_points,
     load_source,
@@ -44,16 +44,8 @@ from stnwarp.kernels.regions import SLACK, block_at, output_offset, pair_bounds,
 from stnwarp.kernels.slopes import ask_ahead, lines_ahead, lines_ahead_of_block
 from stnwarp.kernels.words import collect_last_words, fill_up_groups
 
-# Bytes become float32 without a conversion: put behind the sign and exponent of 256, they are 256 + byte. Means of such
-# numbers are too large by 256 and exact to 2**-15; adding 1.5 * 2**23 rounds them to whole numbers, half to even, which
-# the low bits of the sum then hold.
-_BIAS = np.uint32(0x43800000)
-_PLACE = np.uint32(0x007F8000)
-_ROUNDING = np.float32(12582912.0)
-
-# Where bytes begin in a word; literals would have `_biased` compiled for each.
+# Where bytes begin in a word; literals would have `biased` compiled for each.
 _FIRST, _SECOND, _THIRD, _FOURTH = np.int64(0), np.int64(8), np.int64(16), np.int64(24)
-_BYTE = np.uint32(255)
 
 
 @kernel
@@ -92,6 +84,7 @@ def packed_rows(
             region = locate_block(
                 call, matrices, grid, image, row, column, count, region, margin, places, offsets, weights
             )
+            where, done = np.uintp(output_offset(call, image, row, column)), np.uintp(0)
             # INSIDE and RIM are literals for what is compiled into each branch.
             if region == OUTSIDE:
                 _fill(fill, pixels, count, channels)
@@ -99,11 +92,14 @@ def packed_rows(
                 if call.mapping != AFFINE and call.output_width == call.joined_width:
                     columns, ahead = lines_ahead_of_block(call, matrices, image, row, column, count, places)
                 ask_ahead(source, offsets, count, columns, ahead)
-                _sample(source, call, fill, offsets, weights, pixels, count, INSIDE, channels)
+                if channels < 3:
+                    _sample(source, call, fill, offsets, weights, pixels, count, INSIDE, channels)
+                else:
+                    done = _sample_groups(source, call, offsets, weights, pixels, output, where, count, channels)
             else:
                 locate_pairs(call, image, count, places, offsets, weights)
                 _sample(source, call, fill, offsets, weights, pixels, count, RIM, channels)
-            _unpack(output, np.uintp(output_offset(call, image, row, column)), pixels, count, channels)
+            _unpack(output, where, pixels, done, count, channels)
             column += count
 
 
@@ -120,17 +116,41 @@ def _sample(
     channels: int,
 ) -> None:
     groups, length = fill_up_groups(offsets, count), np.uintp(GROUP)
-    for group in range(groups + np.uintp(1)):
-        if group < groups:
-            _collect(source, call, offsets, pixels, group * length, region, channels)
-        if group > np.uintp(0):
-            _blend(fill, weights, pixels, (group - np.uintp(1)) * length, region, channels)
+    # Without a condition inside the loop its constants stay in registers.
+    _collect(source, call, offsets, pixels, np.uintp(0), channels)
+    for group in range(np.uintp(1), groups):
+        _collect(source, call, offsets, pixels, group * length, channels)
+        _blend(fill, weights, pixels, (group - np.uintp(1)) * length, region, channels)
+    _blend(fill, weights, pixels, (groups - np.uintp(1)) * length, region, channels)
+
+
+@inlined
+def _sample_groups(
+    source: Memory,
+    call: Call,
+    offsets: Memory,
+    weights: Memory,
+    pixels: Memory,
+    output: Memory,
+    where: Any,
+    count: int,
+    channels: int,
+) -> Any:
+    """Sample a block inside the image, three or four channels; what did not go to the output is left in *pixels*.
+
+    Returns how many pixels are in the output, from *where* on.
+    """
+    down = np.uintp(call.row_stride)
+    last = (fill_up_groups(offsets, count) - np.uintp(1)) * np.uintp(GROUP)  # that group may reach past the block
+    if channels == 3:
+        sample_threes(source, down, offsets, weights, pixels, output, where, last)
+    else:
+        sample_fours(source, down, offsets, weights, pixels, output, where, last)
+    return last
 
 
 @hot
-def _collect(
-    source: Memory, call: Call, offsets: Memory, pixels: Memory, begin: Any, region: int, channels: int
-) -> None:
+def _collect(source: Memory, call: Call, offsets: Memory, pixels: Memory, begin: Any, channels: int) -> None:
     none, down = np.uintp(0), np.uintp(call.row_stride)
     if channels == 1:
         collect_bytes(source, none, down, offsets, pixels, begin)
@@ -138,8 +158,6 @@ def _collect(
         collect_words(source, none, down, offsets, pixels, begin)
     elif channels == 4:
         collect_fours(source, none, down, offsets, pixels, begin)
-    elif region == INSIDE:
-        collect_threes(source, none, down, offsets, pixels, begin)
     else:
         collect_last_words(source, down, offsets, pixels, begin, np.uintp(call.last_word))
 
@@ -161,7 +179,7 @@ def _blend(fill: Memory, weights: Memory, pixels: Memory, begin: Any, region: in
             a, b, c, d = _corners(pixels, k, channel, channels)
             if region == INSIDE:
                 across, along = load_points(weights, RIGHT_WEIGHT + k), load_points(weights, LOWER_WEIGHT + k)
-                value = _mix(a, b, c, d, across, along)
+                value = blended(a, b, c, d, across, along)
             else:
                 value = _mix_rim(a, b, c, d, weights, k, load_source(fill, np.uintp(channel)))
             word |= value << np.uint32(8 * channel)
@@ -173,35 +191,21 @@ def _corners(pixels: Memory, k: Any, channel: int, channels: int) -> tuple[Any, 
     """The four neighbours in one channel, biased."""
     if channels == 1:
         word = load_points(pixels, UPPER_WORDS + k)
-        return _biased(word, _FIRST), _biased(word, _SECOND), _biased(word, _THIRD), _biased(word, _FOURTH)
+        return biased(word, _FIRST), biased(word, _SECOND), biased(word, _THIRD), biased(word, _FOURTH)
     first = np.uintp(2) * k
     left, right = load_points(pixels, UPPER_WORDS + first), load_points(pixels, UPPER_WORDS + first + np.uintp(1))
     shift = 8 * channel
     if channels == 2:
-        return _biased(left, shift), _biased(left, shift + 16), _biased(right, shift), _biased(right, shift + 16)
+        return biased(left, shift), biased(left, shift + 16), biased(right, shift), biased(right, shift + 16)
     lower = load_points(pixels, LOWER_WORDS + first)
     lower_right = load_points(pixels, LOWER_WORDS + first + np.uintp(1))
     if channels == 4:
-        return _biased(left, shift), _biased(right, shift), _biased(lower, shift), _biased(lower_right, shift)
+        return biased(left, shift), biased(right, shift), biased(lower, shift), biased(lower_right, shift)
     if channel == 0:
-        return _biased(left, _FIRST), _biased(left, _FOURTH), _biased(lower, _FIRST), _biased(lower, _FOURTH)
+        return biased(left, _FIRST), biased(left, _FOURTH), biased(lower, _FIRST), biased(lower, _FOURTH)
     # The second pixel's second channel opens the second word.
     behind = shift - 8
-    return _biased(left, shift), _biased(right, behind), _biased(lower, shift), _biased(lower_right, behind)
-
-
-@inlined
-def _biased(word: Any, at: Any) -> Any:
-    moved = word << np.uint32(15 - at) if at < 15 else word >> np.uint32(at - 15)
-    return as_float((moved & _PLACE) | _BIAS)
-
-
-@inlined
-def _mix(a: Any, b: Any, c: Any, d: Any, across: Any, along: Any) -> Any:
-    both = across * along
-    value = a * ((np.float32(1) - across) - (along - both)) + b * (across - both)
-    value += c * (along - both) + d * both
-    return as_word(value + _ROUNDING) & _BYTE
+    return biased(left, shift), biased(right, behind), biased(lower, shift), biased(lower_right, behind)
 
 
 @inlined
@@ -212,17 +216,17 @@ def _mix_rim(a: Any, b: Any, c: Any, d: Any, weights: Memory, k: Any, fill: Any)
     upper = left * (a - bias) + right * (b - bias)
     lower = left * (c - bias) + right * (d - bias)
     value = load_points(weights, UPPER_WEIGHT + k) * upper + load_points(weights, LOWER_WEIGHT + k) * lower
-    return as_word(_ROUNDING + (value + load_points(weights, OUTSIDE_WEIGHT + k) * fill)) & _BYTE
+    return rounded(value + load_points(weights, OUTSIDE_WEIGHT + k) * fill)
 
 
 @inlined
-def _unpack(output: Memory, where: Any, pixels: Memory, count: int, channels: int) -> None:
-    """Narrow packed pixels to bytes; spelt out, as a loop over channels compiles to something ten times longer."""
+def _unpack(output: Memory, where: Any, pixels: Memory, begin: Any, count: int, channels: int) -> None:
+    """Narrow packed pixels from *begin* on; spelt out, a loop over channels compiles to something ten times longer."""
     if channels == 4:
-        for k in range(np.uintp(count)):
+        for k in range(begin, np.uintp(count)):
             store_word32(output, where + k * np.uintp(4), load_pixels(pixels, k))
         return
-    for k in range(np.uintp(count)):
+    for k in range(begin, np.uintp(count)):
         pixel = load_pixels(pixels, k)
         at = where + k * np.uintp(channels)
         store_output(output, at, _low_byte(pixel))
@@ -234,4 +238,4 @@ def _unpack(output: Memory, where: Any, pixels: Memory, count: int, channels: in
 
 @inlined
 def _low_byte(word: Any) -> Any:
-    return np.uint8(word & _BYTE)
+    return np.uint8(word & BYTE)

@@ -28,7 +28,7 @@ def ask_for_lines(source: Memory, shift: Any, down: Any, offsets: Memory, count:
 
 @inlined
 def collect_last_words(source: Memory, down: Any, offsets: Memory, pixels: Memory, begin: Any, last: Any) -> None:
-    """`collect_threes` where some of the eight bytes may lie behind the memory: none begin behind *last*."""
+    """`collect_fours` where some of the eight bytes may lie behind the memory: none begin behind *last*."""
     for pair in range(np.uintp(GROUP // 2)):
         k = begin + pair * _TWO
         at, after = np.uintp(load_points(offsets, FIRST + k)), np.uintp(load_points(offsets, FIRST + k + _ONE))
