@@ -41,6 +41,7 @@ _KERNELS = {
 _PACKED_BILINEAR = {channels: Native("packed", "packed_rows", channels) for channels in (1, 2, 3, 4)}
 _RGB_NEAREST = Native("nearest", "nearest_rows", 3)
 _PLANAR_BILINEAR = Native("planar", "planar_rows")
+_FLOAT_BILINEAR = {channels: Native("float_pixels", "float_pixel_rows", channels) for channels in (3, 4)}
 
 # Unsigned integers by their size in bytes, for pixels that are copied and not looked at.
 _UNSIGNED = {np.dtype(kind).itemsize: np.dtype(kind) for kind in (np.uint8, np.uint16, np.uint32, np.uint64)}
@@ -232,7 +233,8 @@ def _kernel(
     shape, strides = source
     channels = shape[3]
     pairs = min(shape[1:3]) > 1 and padding != blocks.WRAP
-    packed = dtype == np.uint8 and _lie_side_by_side(channels, strides, output_strides)
+    whole = _lie_side_by_side(channels, strides, output_strides)
+    packed = dtype == np.uint8 and whole
     if interpolation == Interpolation.NEAREST and packed and channels == 3 and pairs:
         return _RGB_NEAREST
     if interpolation != Interpolation.BILINEAR or not pairs:
@@ -241,6 +243,8 @@ def _kernel(
         return _PACKED_BILINEAR[channels]
     if dtype == np.float32 and strides[2] == output_strides[2] == 1:
         return _PLANAR_BILINEAR
+    if dtype == np.float32 and whole and channels in _FLOAT_BILINEAR:
+        return _FLOAT_BILINEAR[channels]
     return _KERNELS[interpolation]
 
 

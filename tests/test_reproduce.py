@@ -65,7 +65,7 @@ def test_the_script_trains_records_resumes_and_renders(
     assert "seed 0: measured already" in capsys.readouterr().err
     records = _records(results)
     assert [record["seed"] for record in records] == [0, 1]
-    assert {record["parameters"] for record in records} == {396_034}
+    assert {record["parameters"] for record in records} == {396_482}
     assert all(0.0 <= record["test_error"] <= 100.0 for record in records)
     assert f"seed 0: test error {records[0]['test_error']:.2f} %" in first.out
 

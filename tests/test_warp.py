@@ -99,8 +99,9 @@ def test_fill_is_blended_at_the_rim(channels: int, dtype: type) -> None:
     np.testing.assert_allclose(constant, np.broadcast_to(flat[0, 0], constant.shape), rtol=3e-7)
 
 
-def test_what_lies_outside_does_not_leak_in() -> None:
-    image = np.ones((6, 6), np.float32)
+@pytest.mark.parametrize("channels", [(), (1,), (2,), (3,), (4,), (5,)])
+def test_what_lies_outside_does_not_leak_in(channels: tuple[int, ...]) -> None:
+    image = np.ones((6, 6, *channels), np.float32)
     shifted = warp(image, [[1, 0, 1 / 3], [0, 1, 0]], fill=np.nan)
     np.testing.assert_array_equal(shifted[:, :5], 1)
     assert np.isnan(shifted[:, 5]).all()

@@ -63,7 +63,7 @@ def bilinear_rows(
                 fill_pixels(call, output, fill, image, row, column, count)
             else:
                 locate_anywhere(call, image, count, places, offsets, weights)
-                _blend_rim(source, output, call, fill, offsets, weights, image, row, column, count)
+                blend_rim(source, output, call, fill, offsets, weights, image, row, column, count)
             column += count
 
 
@@ -99,7 +99,7 @@ def _blend_inside(
 
 
 @inlined
-def _blend_rim(
+def blend_rim(
     source: Memory,
     output: Memory,
     call: Call,

@@ -44,6 +44,7 @@ from stnwarp.kernels.regions import SLACK, block_at, output_offset, pair_bounds,
 from stnwarp.kernels.slopes import ask_ahead, lines_ahead, lines_ahead_of_block
 from stnwarp.kernels.words import collect_last_words, fill_up_groups
 
+_BYTE = 1  # as an itemsize
 # Where bytes begin in a word; literals would have `biased` compiled for each.
 _FIRST, _SECOND, _THIRD, _FOURTH = np.int64(0), np.int64(8), np.int64(16), np.int64(24)
 
@@ -75,7 +76,7 @@ def packed_rows(
         image, row = index // call.output_height, index % call.output_height
         if image != known and call.mapping == AFFINE:
             tabulate_steps(call, matrices, image, offsets, weights)
-            columns, ahead = lines_ahead(call, matrices, image)
+            columns, ahead = lines_ahead(call, matrices, image, _BYTE)
             known = image
         edges = row_edges(call, matrices, image, row, pair_bounds(call, margin, SLACK), touch_bounds(call))
         column = int(np.int64(0))  # a literal would have everything compiled once more
@@ -90,7 +91,7 @@ def packed_rows(
                 _fill(fill, pixels, count, channels)
             elif region == INSIDE:
                 if call.mapping != AFFINE and call.output_width == call.joined_width:
-                    columns, ahead = lines_ahead_of_block(call, matrices, image, row, column, count, places)
+                    columns, ahead = lines_ahead_of_block(call, matrices, image, row, column, count, places, _BYTE)
                 ask_ahead(source, offsets, count, columns, ahead)
                 if channels < 3:
                     _sample(source, call, fill, offsets, weights, pixels, count, INSIDE, channels)

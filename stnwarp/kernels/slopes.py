@@ -15,7 +15,7 @@ from stnwarp.kernels.memory import load_points, prefetch_source
 
 _LINE = 64.0  # bytes that memory hands over at once
 # Rows of the input that a step of one column may take, and pixels from which on it leaves some out; both measured. RGB
-# pixels take the longest to unpack: on steep slopes only the lines of images are asked for that no cache holds.
+# pixels of bytes take the longest to unpack: on steep slopes only lines of images that no cache holds are asked for.
 _STEEP, _GENTLE, _SPARSE = 0.9, 0.25, 1.5
 _AHEAD = 3.0  # rows of the output
 _CACHED, _LARGE = 1 << 19, 1 << 24  # bytes of an image that need not be asked for, and of one that no cache holds
@@ -23,18 +23,18 @@ _FAR = 2.0**31  # no row of an image is as far away: what is asked for need not 
 
 
 @inlined
-def lines_ahead(call: Call, matrices: Memory, image: int) -> tuple[Any, Any]:
+def lines_ahead(call: Call, matrices: Memory, image: int, itemsize: int) -> tuple[Any, Any]:
     """How many columns lie between two lines to ask for, and how far ahead those are; 0 columns: nothing to ask for.
 
-    For images of bytes under affine maps.
+    For images of elements of *itemsize* bytes under affine maps.
     """
     m = image * 9
-    return _lines(call, matrices[m], matrices[m + 3], _AHEAD * matrices[m + 1], _AHEAD * matrices[m + 4])
+    return _lines(call, matrices[m], matrices[m + 3], _AHEAD * matrices[m + 1], _AHEAD * matrices[m + 4], itemsize)
 
 
 @inlined
 def lines_ahead_of_block(
-    call: Call, matrices: Memory, image: int, row: int, column: int, count: int, places: Memory
+    call: Call, matrices: Memory, image: int, row: int, column: int, count: int, places: Memory, itemsize: int
 ) -> tuple[Any, Any]:
     """`lines_ahead` for one block under another map, whose places are known.
 
@@ -45,24 +45,24 @@ def lines_ahead_of_block(
     advance = (load_points(places, X + last) - left) * per_step
     climb = (load_points(places, Y + last) - top) * per_step
     if call.mapping != PROJECTIVE:
-        return _lines(call, advance, climb, -_AHEAD * climb, _AHEAD * advance)
+        return _lines(call, advance, climb, -_AHEAD * climb, _AHEAD * advance, itemsize)
     m, far = image * 9, np.float64(row) + _AHEAD
     per_w = 1.0 / (matrices[m + 6] * column + matrices[m + 7] * far + matrices[m + 8])
     x = (matrices[m] * column + matrices[m + 1] * far + matrices[m + 2]) * per_w
     y = (matrices[m + 3] * column + matrices[m + 4] * far + matrices[m + 5]) * per_w
-    return _lines(call, advance, climb, x - left, y - top)
+    return _lines(call, advance, climb, x - left, y - top, itemsize)
 
 
 @inlined
-def _lines(call: Call, advance: Any, climb: Any, right: Any, down: Any) -> tuple[Any, Any]:
+def _lines(call: Call, advance: Any, climb: Any, right: Any, down: Any, itemsize: int) -> tuple[Any, Any]:
     climb, advance, right, down = abs(climb), abs(advance), np.rint(right), np.rint(down)
     near = (abs(right) < _FAR) & (abs(down) < _FAR)
-    size = call.height * call.row_stride
-    steep = _GENTLE if call.column_stride == 3 and size < _LARGE else _STEEP
+    size, pixel = call.height * call.row_stride * itemsize, call.column_stride * itemsize
+    steep = _GENTLE if pixel == 3 and size < _LARGE else _STEEP
     asks = (climb < steep) | (climb > _SPARSE) | (advance > _SPARSE)
     if size < _CACHED or not (near & asks):
         return np.int64(0), np.int64(0)
-    crossed = max(climb, advance * np.float64(call.column_stride) / _LINE)
+    crossed = max(climb, advance * np.float64(pixel) / _LINE)
     columns = 1.0 / min(max(crossed, 1.0 / _LINE), 1.0)
     return np.int64(columns), np.int64(down) * call.row_stride + np.int64(right) * call.column_stride
 

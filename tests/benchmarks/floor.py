@@ -4,8 +4,8 @@ Two limits that no program gets below, however it computes:
 
 - bytes moved: every input pixel that any output pixel reads comes in once, with the grid where one is stored, and every
   output pixel goes out once. The time is that of a copy that reads and writes as many bytes in all, measured here.
-- loads: the neighbours of one row of a sample lie side by side and come with loads of eight bytes, the widest lane of a
-  gather. The time is their number over what the load ports take, two each cycle, at the clock that is measured here.
+- loads: the neighbours of one row of a sample lie side by side and come with loads of 32 bytes, the widest of which the
+  load ports take two each cycle. The time is their number over that, at the clock that is measured here.
 """
 
 import math
@@ -20,7 +20,7 @@ from tests.benchmarks.timing import seconds_of
 from tests.implementations.scenes import Scene, Tensors
 from tests.implementations.work import Work
 
-_LANE = 8  # bytes
+_LOAD = 32  # bytes
 _LOADS_A_CYCLE = 2
 _POINT = 8  # bytes of a float32 grid for each output pixel
 _VECTOR = 64  # bytes: grids are read in a row
@@ -61,7 +61,7 @@ def image_floor(work: Work[Scene], given: Scene) -> Floor:
     samples, read = _samples_and_reads(given.places, given.image.shape[:2], work.neighbours)
     points = given.size[0] * given.size[1]
     grid = points * _POINT if work.is_grid_stored else 0
-    loads = samples * work.neighbours * math.ceil(work.neighbours * pixel / _LANE) + grid / _VECTOR
+    loads = samples * work.neighbours * math.ceil(work.neighbours * pixel / _LOAD) + grid / _VECTOR
     return Floor(read * pixel + points * pixel + grid, loads)
 
 
@@ -76,7 +76,7 @@ def tensor_floor(work: Work[Tensors], given: Tensors) -> Floor:
     samples, read = _samples_and_reads((x, y), (size[0], size[1]), work.neighbours)
     item, points = given.maps.itemsize, given.size[0] * given.size[1]
     grid = points * _POINT if work.is_grid_stored else 0
-    loads = channels * samples * work.neighbours * math.ceil(work.neighbours * item / _LANE) + grid / _VECTOR
+    loads = channels * samples * work.neighbours * math.ceil(work.neighbours * item / _LOAD) + grid / _VECTOR
     moved = channels * (read + points) * item + grid
     if work.is_both_ways:
         loads += 2 * channels * samples * work.neighbours + (grid + channels * points * item) / _VECTOR
