@@ -92,6 +92,38 @@ def test_the_plain_network_is_trained_too_and_the_same_seed_gives_the_same(
     assert one == two
 
 
+def test_a_run_can_learn_from_every_image(
+    script: ModuleType, mnist: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = tmp_path / "results.jsonl"
+    cell = [mnist, "--distortion", "P", *SMALL, "--validation", "0", "--results", str(results)]
+    assert script.main(cell) == 0
+    told = capsys.readouterr().err
+    assert "validation" not in told
+    assert "|theta - identity|" in told
+    (record,) = _records(results)
+    assert record["validation_error"] is None
+    page = script.render("<!-- table1: begin -->\n<!-- table1: end -->", [record])
+    assert "| P ST-CNN affine | 0 |" in page
+
+
+@pytest.mark.parametrize("model", ["st-cnn-affine", "st-cnn-projective", "st-cnn-tps"])
+def test_jitter_moves_theta_while_training_by_its_size_about_the_identity(script: ModuleType, model: str) -> None:
+    torch.manual_seed(3)
+    network = sys.modules["models"].network(model, "R", jitter=0.05)
+    images = torch.rand(4000, 1, 28, 28)
+    parameters = network.localise(images)
+    moved = network._jittered(parameters) - parameters
+    assert moved.mean(dim=0).abs().max() < 0.01
+    spread = moved.std(dim=0)
+    # A spline's corners feel both the matrix and the shift.
+    assert ((spread > 0.04) & (spread < 0.1)).all() if model != "st-cnn-projective" else spread[6:].max() < 1e-6
+    assert not torch.equal(network.transform(images[:4]), network.transform(images[:4]))
+    network.eval()
+    parameters = network.localise(images[:4])
+    assert torch.equal(network.transform(images[:4]), network.sample(images[:4], parameters))
+
+
 def test_the_committed_page_is_what_the_committed_results_render(script: ModuleType, tmp_path: Path) -> None:
     page = tmp_path / "README.md"
     page.write_text((HOME / "README.md").read_text())

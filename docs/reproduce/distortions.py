@@ -13,14 +13,15 @@ from stnwarp.training.geometry import identity_parameters, transform_images
 SIDE = 28  # of the digits as they are stored
 HALF = SIDE / 2
 CONTROL_POINTS = (4, 4)
-SIZES = {"R": (28, 28), "RTS": (42, 42), "P": (28, 28), "E": (28, 28)}
+SIZES = {"R": (28, 28), "RTS": (42, 42), "P": (42, 42), "E": (28, 28)}
 
 
 def distorted(digits: torch.Tensor, distortion: str, generator: torch.Generator) -> torch.Tensor:
     """*digits* (N, 1, 28, 28), each under a *distortion* of its own that *generator* draws: (N, 1, side, side)."""
     family, draw = _DRAWS[distortion]
     control_points = CONTROL_POINTS if family == "tps" else None
-    return transform_images(digits, draw(len(digits), generator), family, SIZES[distortion], control_points)
+    images = transform_images(digits, draw(len(digits), generator), family, SIZES[distortion], control_points)
+    return images.nan_to_num_()  # a pixel on the horizon of a homography: outside the image, as those around it
 
 
 def _uniform(low: float, high: float, count: int, generator: torch.Generator) -> torch.Tensor:
@@ -45,16 +46,17 @@ def placements(count: int, generator: torch.Generator) -> torch.Tensor:
 
 
 def perspectives(count: int, generator: torch.Generator) -> torch.Tensor:
-    """P: scaled by 0.75 to 1, then each corner of the image moved by N(0, 5 pixels); homographies (N, 8).
+    """P: scaled by 0.75 to 1 in the middle of 42x42, then each corner of that moved by N(0, 5 pixels); (N, 8).
 
     Corners that no view of a square can have, because they are not convex, are drawn again.
     """
+    side = SIZES["P"][0]
     found = torch.empty(0, 4, 2)
     while len(found) < count:
-        moved = _CORNERS + 5.0 / HALF * torch.randn(count, 4, 2, generator=generator)
+        moved = _CORNERS + 5.0 / (side / 2) * torch.randn(count, 4, 2, generator=generator)
         found = torch.cat((found, moved[_convex(moved)]))
     unscaled = _homographies(found[:count])
-    scale = _uniform(0.75, 1.0, count, generator)[:, None]
+    scale = _uniform(0.75, 1.0, count, generator)[:, None] * (SIDE / side)
     return torch.cat((unscaled[:, :6] / scale, unscaled[:, 6:]), dim=1)
 
 

@@ -57,9 +57,11 @@ def runs_table(records: list[dict]) -> str:
             "Validation errors, %",
             "Parameters",
             "Epochs",
+            "Kept back",
+            "Jitter",
             "Minutes of processor time",
         ),
-        ("---",) * 7,
+        ("---",) * 9,
     ]
     for distortion in SIZES:
         for model in MODELS:
@@ -78,9 +80,9 @@ def _run_facts(runs: list[dict]) -> tuple[str, ...]:
     return (
         _joined(run["seed"] for run in runs),
         _joined(f"{run['test_error']:.2f}" for run in runs),
-        _joined(f"{run['validation_error']:.2f}" for run in runs),
+        _joined("-" if run["validation_error"] is None else f"{run['validation_error']:.2f}" for run in runs),
         _joined({f"{run['parameters']:,}" for run in runs}),
-        _joined(sorted({run["settings"]["epochs"] for run in runs})),
+        *(_joined(sorted({run["settings"][name] for run in runs})) for name in ("epochs", "validation", "jitter")),
         _joined(f"{run['processor_seconds'] / 60:.0f}" for run in runs),
     )
 

@@ -40,6 +40,9 @@ def main(arguments: list[str] | None = None) -> int:
         rate=options.rate,
         localisation_rate=options.localisation_rate,
         weight_decay=options.weight_decay,
+        dropout=options.dropout,
+        jitter=options.jitter,
+        smoothing=options.smoothing,
         validation=options.validation,
         bfloat16=options.precision == "bfloat16",
     )
@@ -62,7 +65,10 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--rate", type=float, default=given.rate, help="largest learning rate")
     parser.add_argument("--localisation-rate", type=float, default=given.localisation_rate, help="times --rate")
     parser.add_argument("--weight-decay", type=float, default=given.weight_decay)
-    parser.add_argument("--validation", type=int, default=given.validation, help="images of the training set")
+    parser.add_argument("--dropout", type=float, default=given.dropout, help="before the classifier's last layer")
+    parser.add_argument("--jitter", type=float, default=given.jitter, help="of theta while training, normalised")
+    parser.add_argument("--smoothing", type=float, default=given.smoothing, help="of the labels")
+    parser.add_argument("--validation", type=int, default=given.validation, help="images kept back; 0: learn from all")
     parser.add_argument("--precision", choices=("bfloat16", "float32"), default="bfloat16", help="of the convolutions")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--results", type=Path, default=RESULTS)
@@ -94,7 +100,7 @@ def measure(
         **cell,
         "parameters": run.parameters,
         "test_error": round(error, 4),
-        "validation_error": round(epoch.validation_error, 4),
+        "validation_error": None if epoch.validation_error is None else round(epoch.validation_error, 4),
         "theta_change": epoch.theta_change,
         "seconds": round(time.perf_counter() - started),
         "processor_seconds": round(time.process_time() - worked),
@@ -108,7 +114,9 @@ def measure(
 
 def line(epoch: Epoch) -> str:
     """The log's line of *epoch*."""
-    facts = f"epoch {epoch.epoch:3}  loss {epoch.loss:.4f}  validation error {epoch.validation_error:.2f} %"
+    facts = f"epoch {epoch.epoch:3}  loss {epoch.loss:.4f}"
+    if epoch.validation_error is not None:
+        facts += f"  validation error {epoch.validation_error:.2f} %"
     if epoch.theta_change is not None:
         facts += f"  |theta - identity| {epoch.theta_change:.3f}  outside {100 * (epoch.outside or 0):.1f} %"
         facts += f"  gradient {epoch.gradient:.3f}"

@@ -16,18 +16,22 @@ from stnwarp.training.networks import SpatialTransformerClassifier
 
 TEST_SEED, VALIDATION_SEED = 20150605, 20160204  # of the distortions of images that are not trained on
 EVALUATION_BATCH = 250
+_SHOWN = 1000  # training images whose theta is looked at where none are kept back
 
 
 @dataclass(frozen=True)
 class Settings:
     """How a run is trained; what the paper does differently is told in README.md."""
 
-    epochs: int = 15
-    batch: int = 64
-    rate: float = 3e-3
+    epochs: int = 40
+    batch: int = 128
+    rate: float = 4e-3
     localisation_rate: float = 1.0  # relative to the classifier's
-    weight_decay: float = 1e-2
-    validation: int = 5000  # the last images of the training set
+    weight_decay: float = 2e-2
+    dropout: float = 0.5  # before the classifier's last layer
+    jitter: float = 0.07  # see models.JitteredTransformer
+    smoothing: float = 0.1  # of the labels
+    validation: int = 5000  # the last images of the training set, kept back; 0 to learn from all of them
     bfloat16: bool = True
 
 
@@ -56,8 +60,8 @@ class Epoch:
 
     epoch: int
     loss: float
-    validation_error: float
-    theta_change: float | None  # mean |parameters - identity| over the validation images
+    validation_error: float | None  # None without images kept back
+    theta_change: float | None  # mean |parameters - identity| over images not trained on, or else the last ones
     outside: float | None  # share of the sampling grid's points outside the image
     gradient: float | None  # mean norm of the localisation network's gradient
     seconds: float
@@ -82,14 +86,16 @@ class Run:
         self.settings, self.distortion = settings, distortion
         kept = len(train) - settings.validation
         self.train = train[:kept]
-        self.validation = train[kept:].under(distortion, VALIDATION_SEED)
-        self.network = network(model, distortion).to(memory_format=torch.channels_last)
+        self.shown = train[-(settings.validation or _SHOWN) :].under(distortion, VALIDATION_SEED)
+        built = network(model, distortion, settings.dropout, settings.jitter)
+        self.network = built.to(memory_format=torch.channels_last)
         self.parameters = parameter_total(self.network)
         self.generator = torch.Generator().manual_seed(seed)
         self.optimiser = torch.optim.AdamW(self._groups(), weight_decay=settings.weight_decay, fused=True)
         rates = [group["lr"] for group in self.optimiser.param_groups]
-        steps = settings.epochs * -(-kept // settings.batch)
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimiser, rates, steps, pct_start=0.15)
+        self.steps = -(-kept // settings.batch)  # in an epoch
+        total = settings.epochs * self.steps
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimiser, rates, total, pct_start=0.15)
 
     def _groups(self) -> list[dict[str, object]]:
         rate = self.settings.rate
@@ -106,14 +112,14 @@ class Run:
         for number in range(1, self.settings.epochs + 1):
             loss, gradient = self._train_epoch()
             change, outside = self._theta_facts()
-            error = self.error(self.validation)
+            error = self.error(self.shown) if self.settings.validation else None
             yield Epoch(number, loss, error, change, outside, gradient, time.perf_counter() - started)
 
     def _train_epoch(self) -> tuple[float, float | None]:
         self.network.train()
         order = torch.randperm(len(self.train), generator=self.generator)
         losses, gradients = [], []
-        for chosen in order.split(self.settings.batch):
+        for chosen in order.tensor_split(self.steps):  # no batch of a single image, which has no variance
             batch = self.train[chosen]
             losses.append(self._step(distorted(batch.images, self.distortion, self.generator), batch.classes))
             gradients.append(self._localisation_gradient())
@@ -124,7 +130,9 @@ class Run:
         self.optimiser.zero_grad()
         with torch.autocast("cpu", torch.bfloat16, enabled=self.settings.bfloat16):
             logits = self.network(images)
-        loss = nn.functional.cross_entropy(logits.float(), classes)
+        loss = nn.functional.cross_entropy(logits.float(), classes, label_smoothing=self.settings.smoothing)
+        if not loss.isfinite():
+            raise ArithmeticError("the loss is not finite: the run has diverged")
         loss.backward()
         self.optimiser.step()
         self.schedule.step()
@@ -143,7 +151,7 @@ class Run:
         self.network.eval()
         localisation = self.network.localisation
         family, control_points = localisation.family, localisation.control_points
-        parameters = self.network.localise(self.validation.images)
+        parameters = self.network.localise(self.shown.images)
         change = (parameters - identity_parameters(family, control_points)).abs().mean()
         grid = sampling_grid(parameters, family, (8, 8), control_points)
         return float(change), float((grid.abs() > 1.0).any(dim=-1).float().mean())
