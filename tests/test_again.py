@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 # Overflow to infinity warns in plain Python, where numbers are NumPy scalars; compiled code is silent, and both go on.
 PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore::RuntimeWarning", "-m", "kernels and not slow"]
 COMPILER_ONLY = ["arithmetic", "collectors", "compiling", "front_end", "jit", "lanes", "machine", "memory", "native"]
-COMPILER_ONLY += ["object_cache"]
+COMPILER_ONLY += ["object_cache", "groups", "float_blends"]
 TESTS = ["sampler", "convolution", "gradients", "volumes", "onnx_nodes", "warp", "recipes", "folder_work"]
 
 inner_run = pytest.mark.skipif(
