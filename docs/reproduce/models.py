@@ -74,13 +74,9 @@ class JitteredTransformer(SpatialTransformerClassifier):
         super().__init__(*arguments)
         self.jitter = jitter
 
-    def transform(self, images: torch.Tensor) -> torch.Tensor:
+    def sample(self, images: torch.Tensor, parameters: torch.Tensor) -> torch.Tensor:
         """As ever in evaluation."""
-        parameters = self.localise(images)
-        if self.training and self.jitter:
-            parameters = self._jittered(parameters)
-        pooled: torch.Tensor = self.pool(self.sample(images, parameters))
-        return pooled
+        return super().sample(images, self._jittered(parameters) if self.training and self.jitter else parameters)
 
     def _jittered(self, parameters: torch.Tensor) -> torch.Tensor:
         count = len(parameters)
