@@ -283,7 +283,7 @@ def test_a_network_that_does_not_run(tmp_path: Path) -> None:
     model.graph.node.insert(0, helper.make_node("Add", ["images", "bad"], ["unused"]))
     model.graph.initializer.append(numpy_helper.from_array(np.zeros((1, 1, 9, 9), np.float32), "bad"))
     model.graph.output.append(helper.make_tensor_value_info("unused", TensorProto.FLOAT, None))
-    with pytest.raises(CheckpointError, match="cannot be run on 2 pictures"):
+    with pytest.raises(CheckpointError, match="cannot be run on a picture"):
         _load(model, tmp_path, input_size=(28, 28))
 
 
@@ -401,10 +401,12 @@ def test_numbers_do_not_depend_on_the_batch_or_the_threads(convolutional: Path) 
 
 def test_a_batch_of_one_is_filled_up_where_it_would_differ(convolutional: Path) -> None:
     network = Checkpoint.load(convolutional)._network
-    picture = [np.zeros((1, 28, 28), np.float32)]
-    network._least = 2
-    assert [(len(batch), count) for batch, count in network._batches(picture)] == [(2, 1)]
-    assert network.run(picture).shape == (1, 6)
+    batches: list[int] = []
+    run = network._run
+    network._least, network._run = 2, lambda batch: (batches.append(len(batch)), run(batch))[1]  # type: ignore[method-assign]
+    (row,) = network.run([np.zeros((1, 28, 28), np.float32)])
+    assert isinstance(row, np.ndarray)
+    assert (batches, row.shape) == ([2], (6,))
 
 
 def test_many_threads_share_batches() -> None:
@@ -446,6 +448,13 @@ def test_a_batch_that_fails_fails_for_all_of_it() -> None:
     for _ in range(2):
         with pytest.raises(CheckpointError, match="cannot be run"):
             batcher.numbers(np.zeros((1, 1), np.float32))
+
+
+def test_each_picture_has_its_own_fault() -> None:
+    batcher = Batcher(lambda pictures: [CheckpointError(f"{picture[0]:g}") for picture in pictures], most=8)
+    for number in range(3):
+        with pytest.raises(CheckpointError, match=f"^{number}$"):
+            batcher.numbers(np.full(1, number, np.float32))
 
 
 def test_nobody_waits_for_a_batch_that_was_interrupted() -> None:

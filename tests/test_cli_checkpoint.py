@@ -276,3 +276,31 @@ def test_info_describes_a_checkpoint(tmp_path: Path, turning: Path) -> None:
     assert (facts["kind"], facts["family"]) == ("checkpoint", "affine")
     (tmp_path / "bad.onnx").write_bytes(b"nothing")
     assert run("info", tmp_path / "bad.onnx").code == 4
+
+
+def test_info_describes_a_network_without_metadata_as_apply_takes_it(tmp_path: Path, turning: Path) -> None:
+    foreign = saved(network(np.zeros(8), input=("N", 3, "h", "w")), tmp_path, "foreign.onnx")
+    ran = run("info", foreign)
+    assert ran.code == 4
+    assert "--input-size WxH" in ran.error
+    told = ("--family", "tps", "--input-size", "16x12", "--normalize", "0.5/0.25")
+    facts = json.loads(run("info", foreign, *told, "--json").stdout)
+    assert (facts["family"], facts["input_size"], facts["mean"], facts["std"]) == ("tps", "16x12", [0.5], [0.25])
+    assert run("info", turning, "--input-size", "9x9").code == 4
+
+
+@pytest.mark.parametrize("file", [[], ["a.png"], ["a.json"], ["a.jsonl"], ["a.csv"]])
+@pytest.mark.parametrize("told", [("--family", "affine"), ("--input-size", "9x9"), ("--normalize", "0..1")])
+def test_info_refuses_what_is_told_of_no_network(file: list[str], told: tuple[str, str]) -> None:
+    ran = run("info", *file, *told)
+    assert ran.code == 2
+    assert f"{told[0]} is for a checkpoint; leave it out" in ran.error
+
+
+def test_info_has_no_line_for_a_range_of_no_points(tmp_path: Path) -> None:
+    np.save(tmp_path / "grid.npy", np.full((2, 3, 2), np.nan))
+    ran = run("info", tmp_path / "grid.npy")
+    assert ran.code == 0
+    assert "None" not in ran.stdout
+    assert "range" not in ran.stdout
+    assert "not_finite" in ran.stdout

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,6 +29,8 @@ from stnwarp.transforms import (
 
 EXAMPLES = settings(derandomize=True, deadline=None, max_examples=100)
 SIZES = [(480, 640), (640, 480), (100, 100), (30, 1000)]
+SINGULAR = "singular: the picture is squeezed onto a line or a point"
+NO_MIDDLE = "singular: the middle of the output is read from nowhere"
 IDENTITY = MatrixTransform(np.eye(3))
 BEND = np.random.default_rng(1).normal(size=(4, 4, 2)) * 0.03
 
@@ -234,7 +237,23 @@ def test_a_spline_on_a_line_becomes_a_theta() -> None:
     spline = ThinPlateSpline(control_points(3, 3) * [1, 0])
     limited = Limits.parse("scale=2").apply(spline, SIZES[0], SIZES[0], False)
     assert isinstance(limited.transform, MatrixTransform)
-    assert limited.beyond == ("scale inf is beyond 0.5..2",)
+    assert limited.beyond == (SINGULAR,)
+
+
+@pytest.mark.parametrize(
+    ("theta", "words"),
+    [
+        (np.zeros((2, 3)), (SINGULAR,)),
+        ([[1, 2, 0], [2, 4, 0]], (SINGULAR,)),
+        ([[1, 2, 0.9], [2, 4, 0]], (SINGULAR, "shift 0.9 is beyond 0.3")),
+        ([[1, 0, 0], [0, 1, 0], [1, 0, 0]], (NO_MIDDLE, "perspective inf is beyond 2")),
+    ],
+)
+def test_a_singular_theta_is_called_that(theta: Any, words: tuple[str, ...]) -> None:
+    limits = Limits.parse("angle=45,scale=0.5..2,stretch=3,shift=0.3,perspective=2")
+    limited = limits.apply(MatrixTransform(np.array(theta, float)), SIZES[0], SIZES[0], False)
+    assert limited.beyond == words
+    assert np.isfinite(limited.transform.theta).all()  # type: ignore[attr-defined]
 
 
 def test_a_grid_has_no_angle() -> None:

@@ -127,6 +127,7 @@ def test_names_are_paths_below_the_folder_however_they_are_written(tmp_path: Pat
         ({"image": "a.png", "theta": [True, 0, 0, 0, 1, 0]}, "line 2, theta: must be numbers, got True"),
         ({"image": "a.png", "points": [[0, 0], [1, 1]]}, "line 2, points: "),
         ({"image": "a.png", "compose": []}, "line 2, compose: "),
+        ({"image": "a.png", "compose": [{"theta": [1, 2, 3]}]}, "line 2, compose: theta must be 2, 6, 8 or 9 numbers"),
         ({"image": "a.png", "theta": TURN, "units": "pixels"}, "(did you mean 'pixel'?)"),
         ({"image": "a.png", "theta": TURN, "units": "x" * 9999}, f"got '{'x' * 56}..."),
         ({"image": "a.png", "theta": TURN, "version": "x" * 9999}, f"got '{'x' * 56}...; a newer"),

@@ -22,6 +22,7 @@ from stnwarp.transforms import (
     compose,
     control_points,
     from_fields,
+    theta_from_numbers,
     transform_from_parameters,
 )
 
@@ -69,6 +70,17 @@ def test_a_theta_may_have_two_rows() -> None:
     assert as_fields(from_fields({"theta": EYE})) == {"theta": [*EYE, [0, 0, 1]]}
 
 
+@pytest.mark.parametrize("count", [2, 6, 8, 9])
+@pytest.mark.parametrize("within", [False, True])
+def test_a_theta_may_be_a_row_of_numbers(count: int, within: bool) -> None:
+    numbers = [0.25, -0.5] if count == 2 else [1, 2, 3, 4, 5, 6, 0.5, 0.25, 2][:count]
+    if within:
+        found = from_fields({"compose": [{"theta": numbers}, {"theta": EYE}]})
+        assert as_fields(found)["compose"][0] == as_fields(theta_from_numbers(numbers))
+    else:
+        assert same(from_fields({"theta": numbers}), theta_from_numbers(numbers))
+
+
 def test_a_record_has_no_room_for_a_grid() -> None:
     with pytest.raises(ParameterError, match="no room for a SamplingGrid"):
         as_fields(SamplingGrid(np.zeros((2, 2, 2))))
@@ -86,7 +98,9 @@ def test_a_record_has_no_room_for_a_grid() -> None:
         ({"theta": [[1, 0, 0], [0, True, 0]]}, "theta must be numbers .* 'True'"),
         ({"theta": [[1, 0, 0], [0, "1", 0]]}, "theta must be numbers"),
         ({"theta": [[1, 0, 0], [0, 1]]}, "theta must be numbers|differ in length"),
-        ({"theta": [1, 0, 0, 0, 1, 0]}, r"theta must have shape \(2, 3\)"),
+        ({"theta": [1, 0, 0]}, "theta must be 2, 6, 8 or 9 numbers, or 2 or 3 rows of 3, got 3 numbers"),
+        ({"theta": []}, "theta must be .*, got 0 numbers"),
+        ({"theta": [1, 0, 0, 0, math.nan, 0]}, "number 5 of theta is nan"),
         ({"theta": [[1, 0, 0], [0, math.nan, 0]]}, "theta holds nan in row 2, column 2"),
         ({"theta": [[1, 0, 10**400], [0, 1, 0]]}, "theta holds inf"),
         ({"points": EYE}, r"points of a spline must have shape"),

@@ -8,7 +8,8 @@ from stnwarp.cli.outcomes import size_text
 
 
 def lines_of(facts: Mapping[str, Any]) -> list[str]:
-    """One line for each fact, the values in one column."""
+    """One line for each fact, the values in one column; None, such as the range of no points, is no fact for people."""
+    facts = {name: value for name, value in facts.items() if value is not None}
     if facts.get("kind") == "grid" and "shape" in facts:
         facts = _with_size(facts)
     width = max(map(len, facts))

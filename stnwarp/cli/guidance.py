@@ -72,10 +72,7 @@ def _predicted(options: GuideOptions, align_corners: bool | None, size: _Words, 
     from stnwarp.folder import Predicted
     from stnwarp.localisation import Checkpoint, Localiser
 
-    checkpoints = [
-        Checkpoint.load(name, family=options.family, input_size=options.input_size, normalize=options.normalize)
-        for name in options.checkpoint
-    ]
+    checkpoints = [Checkpoint.load(name, **options.told) for name in options.checkpoint]
     localiser = Localiser(checkpoints, repeat=options.repeat or 1)
     agreed = agreed_align_corners(checkpoints[0].name, localiser.align_corners, align_corners)
     request = size_request(_canonical(localiser) if size == CANONICAL else size or "same")

@@ -10,6 +10,7 @@ import click
 
 from stnwarp.cli.console import PROGRAM, Console
 from stnwarp.cli.facts import lines_of
+from stnwarp.cli.guide_options import ToldOptions, told_options
 from stnwarp.cli.options import json_option, max_pixels_option, verbosity_options
 from stnwarp.cli.outcomes import size_text
 from stnwarp.cli.sections import Command
@@ -17,6 +18,7 @@ from stnwarp.errors import ExitCode, ImageError
 
 _PACKAGES = ("numpy", "numba", "llvmlite", "pillow", "onnxruntime", "click", "tqdm")
 _TRANSFORM_SUFFIXES = (".json", ".npy", ".npz")
+_NETWORK = ".onnx"
 _EPILOG = """\
 Exit codes: 0 done; 1 the image could not be read; 2 the command line is wrong, or a transform, grid or
 parameter file cannot be used; 4 cannot go on, such as with a checkpoint that cannot be used; 130 interrupted;
@@ -26,26 +28,31 @@ parameter file cannot be used; 4 cannot go on, such as with a checkpoint that ca
 
 @click.command(cls=Command, epilog=_EPILOG)
 @click.argument("file", metavar="[FILE]", required=False, type=click.Path(path_type=Path))
+@told_options
 @json_option
 @max_pixels_option
 @verbosity_options("Twice (-vv): show tracebacks of errors.")
 @click.pass_obj
-def info(console: Console, file: Path | None, as_json: bool, max_pixels: int) -> ExitCode:
+def info(console: Console, file: Path | None, told_options: ToldOptions, as_json: bool, max_pixels: int) -> ExitCode:
     """Say what a file holds, or which versions are in use.
 
     FILE is a theta, a transform or a sampling grid (.json, .npy, .npz, or the .csv that 'stnwarp grid' writes),
     a parameter file (.jsonl), a checkpoint (.onnx, or the name of one that comes with stnwarp), or an image.
-    Without FILE, the versions of stnwarp and of what it works with are listed. Numbers have six digits; with
-    --json, all of them.
+    A network without metadata is described as 'stnwarp apply' would take it, with the same options. Without
+    FILE, the versions of stnwarp and of what it works with are listed. Numbers have six digits; with --json,
+    all of them.
 
     \b
     Examples:
       stnwarp info
       stnwarp info grid.npz
       stnwarp info scans.jsonl
+      stnwarp info network.onnx --input-size 64x64 --normalize imagenet
       stnwarp info --json photo.jpg
     """
-    facts = versions() if file is None else _described(file, max_pixels)
+    if told_options.given is not None and not (file and _is_checkpoint(file)):
+        raise click.UsageError(f"{told_options.given} is for a checkpoint; leave it out", click.get_current_context())
+    facts = versions() if file is None else _described(file, told_options, max_pixels)
     for line in [json.dumps(facts)] if as_json else lines_of(facts):
         console.data(line)
     return ExitCode.OK
@@ -67,7 +74,7 @@ def versions() -> dict[str, str]:
     return {PROGRAM: version_of(PROGRAM), "python": ".".join(map(str, sys.version_info[:3])), **packages}
 
 
-def _described(file: Path, max_pixels: int) -> Mapping[str, Any]:
+def _described(file: Path, told: ToldOptions, max_pixels: int) -> Mapping[str, Any]:
     suffix = file.suffix.lower()
     if suffix in _TRANSFORM_SUFFIXES:
         from stnwarp.transform_files import describe_file
@@ -77,10 +84,10 @@ def _described(file: Path, max_pixels: int) -> Mapping[str, Any]:
         from stnwarp.params import describe_parameters
 
         return describe_parameters(file)
-    if suffix == ".onnx" or _is_shipped(file):
+    if _is_checkpoint(file):
         from stnwarp.localisation import describe_checkpoint
 
-        return describe_checkpoint(str(file))
+        return describe_checkpoint(str(file), **told.told)
     if suffix == ".csv":
         from stnwarp.cli.csv_grid import describe_csv
 
@@ -88,11 +95,11 @@ def _described(file: Path, max_pixels: int) -> Mapping[str, Any]:
     return _described_image(file, max_pixels)
 
 
-def _is_shipped(file: Path) -> bool:
-    """Whether *file* is the name of a checkpoint that comes with the package, and of nothing else."""
+def _is_checkpoint(file: Path) -> bool:
+    """Whether *file* is named as a network, or is the name of one that comes with the package and of nothing else."""
     from stnwarp.localisation import shipped_names
 
-    return str(file) in shipped_names() and not file.exists()
+    return file.suffix.lower() == _NETWORK or (str(file) in shipped_names() and not file.exists())
 
 
 def _described_image(file: Path, max_pixels: int) -> dict[str, Any]:

@@ -92,6 +92,7 @@ class Command(click.Command):
 
 
 transformation = partial(click.option, cls=Option, section="Transformation (one kind)")
+network = partial(click.option, cls=Option, section="Checkpoint without metadata")
 guard = partial(click.option, cls=Option, section="Guards")
 sampling = partial(click.option, cls=Option, section="Sampling")
 output = partial(click.option, cls=Option, section="Output")

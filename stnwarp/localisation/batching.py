@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from stnwarp.errors import CheckpointError
 
 Picture = NDArray[np.float32]
+Row = NDArray[np.float64]
 
 
 @dataclass(eq=False)
@@ -18,7 +19,7 @@ class _Entry:
     """One picture on its way through the network."""
 
     picture: Picture
-    row: NDArray[np.float64] | None = None
+    row: Row | None = None
     error: Exception | None = None
 
     @property
@@ -33,17 +34,17 @@ class Batcher:
     for one batch at a time, so that workers and network do not ask for more cores than there are workers.
 
     Args:
-        run: takes pictures and gives a row of numbers for each.
+        run: takes pictures and gives for each a row of numbers, or why there is none.
         most: how many pictures there may be in a batch.
     """
 
-    def __init__(self, run: Callable[[Sequence[Picture]], NDArray[np.float64]], most: int) -> None:
+    def __init__(self, run: Callable[[Sequence[Picture]], Sequence[Row | CheckpointError]], most: int) -> None:
         self._run, self._most = run, most
         self._network = threading.Lock()
         self._waiting: deque[_Entry] = deque()
 
-    def numbers(self, picture: Picture) -> NDArray[np.float64]:
-        """The row of numbers for *picture*; raises what the network raised for its batch."""
+    def numbers(self, picture: Picture) -> Row:
+        """The row of numbers for *picture*; raises why there is none, or what *run* raised for its batch."""
         entry = _Entry(picture)
         self._waiting.append(entry)
         with self._network:
@@ -58,8 +59,11 @@ class Batcher:
         """One batch of those that have waited longest; the caller has the network."""
         batch = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
         try:
-            for entry, row in zip(batch, self._run([entry.picture for entry in batch]), strict=True):
-                entry.row = row
+            for entry, found in zip(batch, self._run([entry.picture for entry in batch]), strict=True):
+                if isinstance(found, CheckpointError):
+                    entry.error = found
+                else:
+                    entry.row = found
         except Exception as error:
             for entry in batch:
                 entry.error = error

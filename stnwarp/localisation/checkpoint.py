@@ -90,8 +90,21 @@ class Checkpoint:
         return cls(name, network, metadata, is_foreign=False)
 
     def numbers(self, pictures: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
-        """The parameters (N, P) of *pictures*, each as `network_input` makes it; the others in a batch play no part."""
-        return self._network.run([in_layout(picture, self.metadata) for picture in pictures])
+        """The parameters (N, P) of *pictures*, each as `network_input` makes it; the others in a batch play no part.
+
+        Raises:
+            CheckpointError: the network cannot be run on one; its place is named.
+        """
+        rows = self.numbers_or_faults(pictures)
+        for index, row in enumerate(rows):
+            if isinstance(row, CheckpointError):
+                raise row if len(rows) == 1 else CheckpointError(f"image {index + 1} of {len(rows)}: {row}") from row
+        return np.array(rows, np.float64).reshape(len(rows), self._network.width)
+
+    def numbers_or_faults(self, pictures: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float64] | CheckpointError]:
+        """The same row by row (P,), with a CheckpointError in the place of a picture that has none."""
+        rows = self._network.run([in_layout(picture, self.metadata) for picture in pictures])
+        return [_named(self.name, row) if isinstance(row, CheckpointError) else row for row in rows]
 
     def transform(self, numbers: ArrayLike, size: Size, output_size: Size | None = None) -> Transform:
         """The transform that the parameters *numbers* mean for an image of *size* (height, width).
@@ -121,7 +134,13 @@ class Checkpoint:
 
         Raises:
             ShapeError: one is not an image.  ThetaError: the network's numbers for one cannot be used.
-            CheckpointError: the network cannot be run.
+            CheckpointError: the network cannot be run on one; its place is named.
         """
         rows = self.numbers([network_input(image, self.metadata) for image in images])
         return [self.transform(row, size_of(image)) for row, image in zip(rows, images, strict=True)]
+
+
+def _named(name: str, error: CheckpointError) -> CheckpointError:
+    named = CheckpointError(f"{name}: {error}")
+    named.__cause__ = error
+    return named

@@ -19,6 +19,8 @@ from stnwarp.localisation.network import LARGEST_BATCH
 from stnwarp.localisation.values import Size
 from stnwarp.transforms import Transform, compose
 
+Fault = ThetaError | CheckpointError  # of one image
+
 
 @dataclass(frozen=True, eq=False)
 class _Stage:
@@ -65,7 +67,7 @@ class Localiser:
                     f"{checkpoints[0].name} and {each.name} have different align_corners; they cannot be composed"
                 )
         self.checkpoints, self.repeat = tuple(checkpoints), repeat
-        batchers = [Batcher(each.numbers, LARGEST_BATCH) for each in checkpoints]
+        batchers = [Batcher(each.numbers_or_faults, LARGEST_BATCH) for each in checkpoints]
         last = len(checkpoints) * repeat - 1
         pairs = list(zip(checkpoints, batchers, strict=True)) * repeat
         self._stages = [_Stage(*pair, is_last=index == last) for index, pair in enumerate(pairs)]
@@ -85,15 +87,16 @@ class Localiser:
 
         Raises:
             ThetaError: the numbers for one cannot be used; its place is named.
+            CheckpointError: a network cannot be run on one; its place is named.
         """
         found: list[Transform] = []
         for index, result in enumerate(self.predict(images, output_size)):
-            if isinstance(result, ThetaError):
-                raise result if len(images) == 1 else ThetaError(f"image {index + 1} of {len(images)}: {result}")
+            if not isinstance(result, Transform):
+                raise result if len(images) == 1 else _placed(result, f"image {index + 1} of {len(images)}") from result
             found.append(result)
         return found
 
-    def predict(self, images: Sequence[ArrayLike], output_size: Size | None = None) -> list[Transform | ThetaError]:
+    def predict(self, images: Sequence[ArrayLike], output_size: Size | None = None) -> list[Transform | Fault]:
         """The transform for each of *images*, or why there is none; one image's fault spoils no other.
 
         Args:
@@ -103,12 +106,13 @@ class Localiser:
 
         Returns:
             For each image a mapping of normalised output to normalised input coordinates, by `align_corners`; or a
-            ThetaError for numbers that are not finite or describe no transform.
+            ThetaError for numbers that are not finite or describe no transform; or a CheckpointError where a network
+            cannot be run on what it sees.
 
         Raises:
-            ShapeError: one is not an image.  CheckpointError: a network cannot be run.
+            ShapeError: one is not an image.
         """
-        results: list[Transform | ThetaError] = []
+        results: list[Transform | Fault] = []
         for start in range(0, len(images), LARGEST_BATCH):
             results += self._predict_some(images[start : start + LARGEST_BATCH], output_size)
         return results
@@ -127,25 +131,39 @@ class Localiser:
         assert so_far is not None
         return so_far
 
-    def _predict_some(self, images: Sequence[ArrayLike], output_size: Size | None) -> list[Transform | ThetaError]:
-        results: list[Transform | ThetaError | None] = [None] * len(images)
+    def _predict_some(self, images: Sequence[ArrayLike], output_size: Size | None) -> list[Transform | Fault]:
+        results: list[Transform | Fault | None] = [None] * len(images)
         for stage in self._stages:
             pictures: dict[int, NDArray[np.float32]] = {}
             for place, result in enumerate(results):
-                if isinstance(result, ThetaError):
+                if isinstance(result, Fault):
                     continue
                 try:
                     pictures[place] = stage.picture(images[place], result)
                 except ThetaError as error:  # of a warp so large that the network cannot be shown what it makes
                     results[place] = error
-            rows = stage.checkpoint.numbers(list(pictures.values()))
+            rows = stage.checkpoint.numbers_or_faults(list(pictures.values()))
             for place, row in zip(pictures, rows, strict=True):
-                try:
-                    results[place] = stage.after(row, images[place], _known(results[place]), output_size)
-                except ThetaError as error:
-                    results[place] = error
+                results[place] = _result(stage, row, images[place], results[place], output_size)
         return [result for result in results if result is not None]
 
 
-def _known(result: Transform | ThetaError | None) -> Transform | None:
-    return result if isinstance(result, Transform) else None
+def _result(
+    stage: _Stage,
+    row: NDArray[np.float64] | CheckpointError,
+    image: ArrayLike,
+    so_far: Transform | Fault | None,
+    output_size: Size | None,
+) -> Transform | Fault:
+    """What *stage* makes of its *row* of numbers for *image*, or why that is nothing."""
+    if isinstance(row, CheckpointError):
+        return row
+    try:
+        return stage.after(row, image, so_far if isinstance(so_far, Transform) else None, output_size)
+    except ThetaError as error:
+        return error
+
+
+def _placed(fault: Fault, place: str) -> Fault:
+    kind = CheckpointError if isinstance(fault, CheckpointError) else ThetaError
+    return kind(f"{place}: {fault}")

@@ -1,19 +1,22 @@
 """A network that has been tried out: pictures in, numbers out, in batches of the size it takes."""
 
 import math
-from collections.abc import Iterator, Sequence
+import time
+import traceback
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stnwarp.errors import CheckpointError
-from stnwarp.localisation.session import reason
-from stnwarp.localisation.signature import Signature, pattern, written_shape
+from stnwarp.localisation.session import reason, run
+from stnwarp.localisation.signature import Picture, Signature, trial_pictures, written_shape
 
 LARGEST_BATCH = 32
+_QUICK = 0.05  # seconds for the whole try-out: a batch of a network that is quicker takes less than a second
 
-Pictures = NDArray[np.float32]
+Numbers = NDArray[np.float64]
 
 
 class Network:
@@ -30,47 +33,102 @@ class Network:
 
     def __init__(self, session: Any, signature: Signature, shape: tuple[int, int, int]) -> None:
         self._session, self._signature = session, signature
-        self._most = signature.batch or LARGEST_BATCH
-        self._least = signature.batch or 2
-        both = self._run(pattern(self._least, shape))
-        self.output_shape = tuple(both.shape[1:])
-        if signature.batch is None and np.array_equal(self._run(pattern(2, shape)[:1]), both[:1], equal_nan=True):
-            self._least = 1  # most processors do a batch of one the same way; on the others it is filled up
+        self._most = signature.batch or LARGEST_BATCH  # pictures that share a batch
+        self._least = signature.batch or 2  # a batch of fewer is filled up with copies of its last picture
+        self._is_quick = False  # as long as it is not known
+        started = time.perf_counter()
+        self.output_shape = self._tried_out(*trial_pictures(shape))
+        self._is_quick = time.perf_counter() - started < _QUICK
 
-    def run(self, pictures: Sequence[Pictures]) -> NDArray[np.float64]:
-        """The numbers for each of *pictures* in a row: (N, P)."""
-        width = math.prod(self.output_shape)
-        rows = [self._numbers(batch)[:count].reshape(count, width) for batch, count in self._batches(pictures)]
-        return np.concatenate([np.empty((0, width)), *rows])
+    @property
+    def width(self) -> int:
+        """How many numbers there are for a picture."""
+        return math.prod(self.output_shape)
 
-    def _batches(self, pictures: Sequence[Pictures]) -> Iterator[tuple[Pictures, int]]:
-        """Batches of the size that the network takes, and how many pictures in them count."""
+    def run(self, pictures: Sequence[Picture]) -> list[Numbers | CheckpointError]:
+        """For each of *pictures* its numbers in a row (P,), or why there are none; one's fault spoils no other's."""
+        rows: list[Numbers | CheckpointError] = []
         for start in range(0, len(pictures), self._most):
-            chunk = list(pictures[start : start + self._most])
-            missing = max(self._least - len(chunk), 0)
-            yield np.stack(chunk + chunk[-1:] * missing), len(chunk)
+            rows += self._rows(pictures[start : start + self._most])
+        return rows
 
-    def _numbers(self, batch: Pictures) -> NDArray[np.float64]:
-        output = self._run(batch)
+    def _tried_out(self, quiet: Picture, loud: Picture) -> tuple[int, ...]:
+        """Find out what may share a batch, by the numbers of *quiet* and *loud*; the shape of those for one picture.
+
+        Most networks, on most processors, give the same to the last bit for a picture alone, and beside any other.
+        Some processors do a batch of one another way, so it is filled up. And where others in the batch play a part,
+        such as in dynamic quantisation, whose ranges are those of the whole batch, or cannot be run beside each
+        other at all, each picture is run without others. Both pictures are compared: a range that they share is
+        another one than at least one of them has by itself.
+        """
+        if self._least == 1:
+            return self._run(quiet[np.newaxis]).shape[1:]
+        mixed = self._tried([loud] * (self._least - 1) + [quiet])
+        if self._signature.batch is None:
+            alone = self._run(quiet[np.newaxis])
+            if _agree(mixed, alone, lambda: self._tried([loud])):
+                self._least = 1
+                return alone.shape[1:]
+        copies = self._run(np.stack([quiet] * self._least))
+        if not _agree(mixed, copies, lambda: self._tried([loud] * self._least)):
+            self._most, self._least = 1, self._signature.batch or 1
+        return copies.shape[1:]
+
+    def _tried(self, pictures: Sequence[Picture]) -> Numbers | None:
+        """The numbers of a batch of *pictures*; None where it cannot be run, for some fault of one of them."""
+        try:
+            return self._run(np.stack(pictures))
+        except CheckpointError:
+            return None
+
+    def _rows(self, pictures: Sequence[Picture]) -> list[Numbers | CheckpointError]:
+        """Those of one batch; where it fails, each of its pictures is run as one that comes alone is."""
+        try:
+            return list(self._numbers(pictures))
+        except CheckpointError as error:
+            if len(pictures) == 1:
+                return [_without_pictures(error)]
+        return [row for picture in pictures for row in self._rows([picture])]
+
+    def _numbers(self, pictures: Sequence[Picture]) -> Numbers:
+        """The numbers (N, P) of *pictures* that share a batch."""
+        missing = max(self._least - len(pictures), 0)
+        output = self._run(np.stack([*pictures, *[pictures[-1]] * missing]))
         if output.shape[1:] != self.output_shape:  # a network with branches, or one that counts what it sees
             found, first = written_shape(output.shape[1:]), written_shape(self.output_shape)
             raise CheckpointError(f"gives numbers of shape {found} for some pictures and {first} for others")
-        return output
+        return output[: len(pictures)].reshape(len(pictures), self.width)
 
-    def _run(self, batch: Pictures) -> NDArray[np.float64]:
+    def _run(self, batch: NDArray[np.float32]) -> Numbers:
         given = _as_type(batch, self._signature.dtype)
+        count = "a picture" if len(batch) == 1 else f"{len(batch)} pictures"
         try:
-            (output,) = self._session.run([self._signature.output], {self._signature.input: given})
+            output = run(self._session, self._signature.output, {self._signature.input: given}, self._is_quick)
         except Exception as error:  # onnxruntime has a dozen kinds, none of them documented
-            raise CheckpointError(f"cannot be run on {len(batch)} pictures: {reason(error)}") from error
+            raise CheckpointError(f"cannot be run on {count}: {reason(error)}") from error
         if not isinstance(output, np.ndarray) or output.dtype.kind != "f":
             raise CheckpointError("gives something else than floating-point numbers")
         if output.ndim < 2 or len(output) != len(batch):
-            raise CheckpointError(f"gives {output.shape} for {len(batch)} pictures; the first axis must be the batch")
+            raise CheckpointError(f"gives {output.shape} for {count}; the first axis must be the batch")
         return output.astype(np.float64)
 
 
-def _as_type(batch: Pictures, dtype: type[np.generic]) -> NDArray[Any]:
+def _agree(mixed: Numbers | None, quiet: Numbers, loud: Callable[[], Numbers | None]) -> bool:
+    """Whether *mixed* ends with the row of *quiet* and begins with that of *loud*, which is asked for if need be."""
+    if mixed is None or not np.array_equal(mixed[-1], quiet[0], equal_nan=True):
+        return False
+    other = loud()
+    return other is not None and np.array_equal(mixed[0], other[0], equal_nan=True)
+
+
+def _without_pictures(error: CheckpointError) -> CheckpointError:
+    """*error*, which is kept for its picture's sake, without the batches that its tracebacks hold."""
+    for each in (error, error.__cause__):
+        traceback.clear_frames(each.__traceback__ if each else None)
+    return error
+
+
+def _as_type(batch: Picture, dtype: type[np.generic]) -> NDArray[Any]:
     if dtype is np.uint8:
         return np.nan_to_num(np.rint(batch)).clip(0, 255).astype(np.uint8)
     with np.errstate(over="ignore"):  # float16

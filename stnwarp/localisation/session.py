@@ -1,11 +1,18 @@
-"""onnxruntime, asked for in one place: a model from its bytes, on the CPU, silent."""
+"""onnxruntime, asked for in one place: a model from its bytes, on the CPU, silent, and ended by a signal."""
 
+import re
 from typing import Any
 
+from numpy.typing import NDArray
+
 from stnwarp.errors import CheckpointError
+from stnwarp.localisation.interrupts import interruptible
 
 _FATAL = 4
 _MOST_THREADS = 256  # a small network has no work for more
+_LONGEST = 400  # characters of a reason
+_PLACE = re.compile(r"\S*/onnxruntime\S*:\d+ ")  # of the source file where it was found out; a signature follows
+_QUALIFIERS = re.compile(r"^(?: const| \[with [^\]]*\])* ?")
 
 
 def opened(model: bytes, threads: int) -> Any:
@@ -23,13 +30,63 @@ def opened(model: bytes, threads: int) -> Any:
     options.log_severity_level = _FATAL
     # Threads that wait would otherwise keep turning, on the cores where the images are warped.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
+
+    def load() -> Any:
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+    try:
+        return interruptible(load, stop=_let_go)
     except Exception as error:  # onnxruntime has a dozen kinds, none of them documented
         raise CheckpointError(f"onnxruntime cannot load it: {reason(error)}") from error
 
 
+def run(session: Any, output: str, given: dict[str, NDArray[Any]], is_quick: bool) -> Any:
+    """What the *session* gives as *output* for the inputs *given*; raises what onnxruntime raises.
+
+    With *is_quick*, a signal may wait for the end of the run: listening costs as much time as a small network takes.
+    """
+    if is_quick:
+        return session.run([output], given)[0]
+    import onnxruntime
+
+    options = onnxruntime.RunOptions()
+
+    def stop() -> None:
+        options.terminate = True  # looked at between two operators, in loops as well
+
+    [result] = interruptible(lambda: session.run([output], given, options), stop)
+    return result
+
+
 def reason(error: Exception) -> str:
-    """What *error* says, in one line of some length; a model's own names may stand in it, line breaks and all."""
-    text = " ".join(str(error).split())
-    return text if len(text) <= 400 else f"{text[:397]}..."
+    """What *error* says, in one line of some length; a model's own names may stand in it, line breaks and all.
+
+    Left out is where in its own source onnxruntime found it out, which would leave no room for what was found.
+    """
+    text = _without_place(" ".join(str(error).split()))
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+
+
+def _let_go() -> None:
+    """Nothing ends the loading of a model from outside."""
+
+
+def _without_place(text: str) -> str:
+    """*text* without the first source file in it, its line, and the C++ signature that follows."""
+    found = _PLACE.search(text)
+    if found is None:
+        return text
+    return text[: found.start()] + _after_signature(text[found.end() :])
+
+
+def _after_signature(text: str) -> str:
+    """What follows the C++ signature at the beginning of *text*; all of it where there is none.
+
+    Its parentheses may hold others, as in (const std::function<void(int)>&), and follow others, as in operator()(int).
+    """
+    depth = 0
+    for place, character in enumerate(text):
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if character == ")" and depth <= 0 and not text.startswith(("(", "::"), place + 1):
+            return _QUALIFIERS.sub("", text[place + 1 :])
+    return text

@@ -12,6 +12,7 @@ from stnwarp.errors import CheckpointError
 from stnwarp.localisation.metadata import ColourMode, Layout
 from stnwarp.localisation.values import Size
 
+Picture = NDArray[np.float32]
 Side = int | None  # None: any, told by the batch
 
 _TYPES: dict[str, type[np.generic]] = {
@@ -116,12 +117,21 @@ def written_shape(shape: Sequence[int]) -> str:
     return f"({', '.join(['N', *map(str, shape)])})"
 
 
-def pattern(count: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Pictures to try a network with, each another one: values spread evenly over 0..1."""
-    length = count * math.prod(shape)
+def trial_pictures(shape: tuple[int, ...]) -> tuple[Picture, Picture]:
+    """Two pictures of *shape* to try a network with: a quiet one, around mid-gray, and a loud one to stand beside it.
+
+    They have as little in common as two pictures can have, so that what a network takes from a whole batch, such as the
+    range it quantises by, is another one for the two together: the loud one is plains of 255 and -255, then noise with
+    rare and enormous values (Cauchy's).
+    """
+    length = math.prod(shape)
     golden = (math.sqrt(5) - 1) / 2
     shares: NDArray[np.float64] = np.modf(np.arange(1, length + 1) * golden)[0]
-    return shares.astype(np.float32).reshape(count, *shape)
+    loud = np.tan(math.pi * (shares - 0.5))
+    quarter = length // 4
+    loud[:quarter], loud[quarter : 2 * quarter] = 255.0, -255.0
+    quiet = 0.25 + 0.5 * shares
+    return quiet.astype(np.float32).reshape(shape), loud.astype(np.float32).reshape(shape)
 
 
 def _sides(shape: list[Any]) -> tuple[Side, ...]:

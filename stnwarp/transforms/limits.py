@@ -23,6 +23,8 @@ _SLACK = 1e-9  # relative to a limit above 1: what rounding may add to a transfo
 _LEAST = {"stretch": 1.0, "shift": 0.0, "perspective": 1.0}  # of no motion at all; these have no lower limit
 _TERMS = ("angle", "scale", "stretch", "shift", "perspective")
 _LINEAR = {"angle", "scale", "stretch"}
+_SINGULAR = "singular: the picture is squeezed onto a line or a point"
+_NO_MIDDLE = "singular: the middle of the output is read from nowhere"
 _VOCABULARY = Vocabulary(_TERMS, frozenset(_LEAST), "limit", "the limit", "such as angle=45,scale=0.5..2,shift=0.3")
 
 
@@ -108,7 +110,15 @@ class Limits:
             kept = self._kept(beyond, affine, moved, *frames)
             slopes = self._kept_slopes(transform, "perspective" in beyond)
             changed = _moved(transform, affine, kept, slopes)
-        return Limited(changed, tuple(f"{term} {found[term]:.4g} is beyond {self._written(term)}" for term in beyond))
+        return Limited(changed, self._in_words(beyond, found, affine, moved))
+
+    def _in_words(self, beyond: list[str], found: dict[str, float], affine: Array, moved: Motion) -> tuple[str, ...]:
+        """What of *found* is *beyond*; in the place of what cannot be measured, why not."""
+        unknown = {term for term in beyond if math.isnan(found[term]) or (term in _LINEAR and not moved.is_regular)}
+        words = [f"{term} {found[term]:.4g} is beyond {self._written(term)}" for term in beyond if term not in unknown]
+        if unknown:
+            words.insert(0, _SINGULAR if np.isfinite(affine).all() else _NO_MIDDLE)
+        return tuple(words)
 
     def _range(self, term: str) -> Range | None:
         given = getattr(self, term)

@@ -2,7 +2,8 @@
 
 Fields are what JSON can hold, and come back to the last bit:
 {"theta": 3 rows of 3}, {"points": rows of [x, y]} for a thin plate spline, {"inverse": {"points": ...}} for what
-undoes one, {"compose": [...]} for several of these, in the order of the warps. All are normalised.
+undoes one, {"compose": [...]} for several of these, in the order of the warps. All are normalised. A theta may also be
+2 rows of 3, or a row of 2, 6, 8 or 9 numbers.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,11 +13,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from stnwarp.conventions import ParameterFamily, member, suggestion
-from stnwarp.errors import ParameterError
+from stnwarp.errors import ParameterError, ShapeError
 from stnwarp.transforms.composition import Composition
-from stnwarp.transforms.families import Family, MatrixTransform, Transform
+from stnwarp.transforms.families import Family, MatrixTransform, Transform, theta_from_numbers
 from stnwarp.transforms.matrices import Array
 from stnwarp.transforms.splines import SplineInverse, ThinPlateSpline
+
+_COUNTS = (2, 6, 8, 9)  # of numbers in a row that are a theta
 
 
 def transform_from_parameters(family: str, vector: ArrayLike, shape: tuple[int, int] | None = None) -> Transform:
@@ -80,7 +83,12 @@ def _read(fields: Any, what: str, readers: Mapping[str, Callable[[Any], Transfor
 
 
 def _theta(value: Any) -> MatrixTransform:
-    return MatrixTransform(_numbers(value, "theta"))
+    numbers = _numbers(value, "theta")
+    if numbers.ndim != 1:
+        return MatrixTransform(numbers)
+    if numbers.size not in _COUNTS:
+        raise ShapeError(f"theta must be 2, 6, 8 or 9 numbers, or 2 or 3 rows of 3, got {numbers.size} numbers")
+    return theta_from_numbers(numbers.tolist())
 
 
 def _points(value: Any) -> ThinPlateSpline:

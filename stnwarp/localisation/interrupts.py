@@ -1,0 +1,55 @@
+"""Work outside Python that a signal can end: it would go on to its own end, however long that takes, otherwise."""
+
+import threading
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_BEAT = 0.2  # seconds: an endless wait cannot be interrupted by Ctrl-C on every system
+_PATIENCE = 1.0  # seconds that work has to end in once it was told to; then it is given up
+
+
+def interruptible(work: Callable[[], T], stop: Callable[[], None]) -> T:
+    """What *work* gives or raises; where this is the main thread, done in another one so that signals are heard.
+
+    Python handles signals in its main thread alone, and only between two of its own instructions. The other thread is
+    a daemon: work that does not end when it is told to keeps the process no longer than *_PATIENCE*.
+
+    Args:
+        work: to be done.
+        stop: tells *work* to end, from outside.
+
+    Raises:
+        KeyboardInterrupt: or whatever else a signal handler raises, once *stop* was called.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return work()
+    ends: SimpleQueue[tuple[T, None] | tuple[None, BaseException]] = SimpleQueue()
+    worker = threading.Thread(target=_done, args=(work, ends), name="stnwarp-network", daemon=True)
+    try:
+        worker.start()
+        result, error = _first_of(ends)
+    except BaseException:
+        stop()
+        worker.join(_PATIENCE)
+        raise
+    if error is not None:
+        raise error
+    return result  # type: ignore[return-value]
+
+
+def _done(work: Callable[[], T], ends: "SimpleQueue[tuple[T, None] | tuple[None, BaseException]]") -> None:
+    try:
+        ends.put((work(), None))
+    except BaseException as error:  # whatever it is, somebody waits for it
+        ends.put((None, error))
+
+
+def _first_of(ends: "SimpleQueue[T]") -> T:
+    while True:
+        try:
+            return ends.get(timeout=_BEAT)
+        except Empty:
+            continue
