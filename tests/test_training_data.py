@@ -1,7 +1,9 @@
 """Training data: folders, classes, lists and archives; what is bad is named and left out, or refused in words."""
 
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -63,6 +65,12 @@ def test_a_folder_without_images_is_told(tmp_path: Path) -> None:
         _load(tmp_path, quick())
     with pytest.raises(NothingMatchedError, match="no such file"):
         _load(tmp_path / "missing", quick(CLASSIFY))
+    (tmp_path / "a.png").write_text("")
+    with pytest.raises(NothingMatchedError, match=r"a.png: not a directory; name a folder of images, or an \.npz file"):
+        _load(tmp_path / "a.png", quick())
+    for read in (default_input_size, lambda source: _load(source, quick())):
+        with pytest.raises(NothingMatchedError, match="missing: no such file or directory"):
+            read(tmp_path / "missing")
 
 
 def test_sub_folders_are_classes(tmp_path: Path) -> None:
@@ -77,6 +85,45 @@ def test_one_class_is_none(tmp_path: Path) -> None:
     save_folder(tmp_path / "F")
     with pytest.raises(ParameterError, match="two classes or more"):
         _load(tmp_path, quick(CLASSIFY))
+
+
+def test_a_class_whose_images_are_all_corrupt_is_none(tmp_path: Path) -> None:
+    _classes(tmp_path)
+    for path in (tmp_path / "T").iterdir():
+        path.write_bytes(b"junk")
+    with pytest.raises(ParameterError, match="two classes or more, in a folder for each, and only 'F' has any"):
+        _load(tmp_path, quick(CLASSIFY))
+
+
+def test_an_empty_folder_is_no_class_and_is_named(tmp_path: Path) -> None:
+    _classes(tmp_path)
+    (tmp_path / "L").mkdir()
+    notes: list[str] = []
+    data = load_data(tmp_path, None, quick(CLASSIFY), lambda *_: None, notes.append)
+    assert data.training.classes == ("F", "T")
+    assert notes == [f"{tmp_path / 'L'}: no image in it, so it is no class"]
+
+
+def test_one_class_that_is_left_to_learn_from_is_too_few(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=letters("FT", 2), labels=np.arange(2))
+    with pytest.raises(ParameterError, match="is of one class"):
+        _load(tmp_path / "a.npz", quick(CLASSIFY))
+
+
+def test_a_sub_folder_that_cannot_be_searched_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_folder(tmp_path, "F", 5)
+    save_folder(tmp_path / "closed", "L", 5)
+    scandir = os.scandir
+
+    def refusing(path: str) -> Any:
+        if os.fspath(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    data, left_out = _load(tmp_path, quick())
+    assert left_out == [("closed", "a directory that cannot be searched: permission denied")]
+    assert len(data.training) + len(data.validation) == 5
 
 
 def test_images_of_any_mode_and_size_are_laid_on_one_frame(tmp_path: Path) -> None:
@@ -102,6 +149,7 @@ def test_small_images_are_kept_as_they_are_and_large_ones_finer_than_the_input()
     assert frame_size(quick(), (400, 300)) == (2 * SIDE, 2 * SIDE)
     assert frame_size(quick(), (20, 30)) == (2 * SIDE, 2 * SIDE)  # padded
     assert frame_size(quick(CLASSIFY, ranges=None), (400, 300)) == (SIDE, SIDE)
+    assert frame_size(quick(input_size=(4096, 3000)), (9000, 9000)) == (4096, 3000)  # no copy can be finer
 
 
 def test_the_input_is_as_large_as_small_images(tmp_path: Path) -> None:
@@ -132,7 +180,15 @@ def test_an_archive_has_images_labels_and_a_test_set(tmp_path: Path) -> None:
         ({"images": letters("F", 4)[0]}, "must be two images or more"),
         ({"images": np.zeros((4, 5, 5), np.int64)}, "must be two images or more"),
         ({"images": np.array([None, None])}, "must be plain numbers"),
+        ({"images": letters("F", 4).astype(np.uint32)}, "images must be two images or more.*got uint32"),
+        (
+            {"images": letters("F", 4).astype(np.float32)},
+            r"a.npz: images\[0\] holds 0 to 255, and floats must be from 0 to 1",
+        ),
+        ({"images": np.full((4, 30, 30), np.nan)}, r"a.npz: images\[0\] holds nan to nan, and floats must be"),
+        ({"images": np.full((4, 30, 30), -0.5, np.float16)}, r"images\[0\] holds -0.5 to -0.5"),
         ({"images": letters("F", 4), "labels": np.arange(3)}, "labels must be 4 class numbers"),
+        ({"images": letters("F", 4), "labels": np.ones(4, int)}, "two classes or more"),
         ({"images": letters("F", 4), "labels": np.zeros(4, int)}, "two classes or more"),
         ({"images": letters("F", 4), "labels": np.array([0, 10**9, 1, 1])}, "two classes or more"),
     ],
@@ -141,6 +197,38 @@ def test_archives_that_cannot_be_used_are_refused(tmp_path: Path, arrays: dict, 
     np.savez(tmp_path / "a.npz", **arrays)
     with pytest.raises(ParameterFileError, match=message):
         _load(tmp_path / "a.npz", quick(CLASSIFY))
+
+
+def test_floats_from_0_to_1_are_images(tmp_path: Path) -> None:
+    shades = letters("F", 4)
+    for dtype in (np.float16, np.float32, np.float64):
+        np.savez(tmp_path / "a.npz", images=(shades / 255).astype(dtype), names=np.array(["not", "used"], object))
+        data, _ = _load(tmp_path / "a.npz", quick(validation=0.25))
+        assert np.array_equal(np.sort(data.training.pictures.numpy().ravel())[-9:], np.full(9, 255))
+
+
+def test_a_theta_without_axes_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=letters("F", 4), theta=np.float64(3))
+    with pytest.raises(ParameterFileError, match="theta must be a transform for each of 4 images"):
+        _load(tmp_path / "a.npz", quick(THETA, ranges=None))
+
+
+def test_damaged_compressed_data_is_told_with_its_array(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "a.npz", images=letters("F", 40))
+    content = bytearray((tmp_path / "a.npz").read_bytes())
+    for start in (60, len(content) // 2):
+        damaged = content.copy()
+        damaged[start : start + 10] = b"\xff" * 10
+        (tmp_path / "b.npz").write_bytes(damaged)
+        with pytest.raises(ParameterFileError, match=r"b.npz: images is (broken|not an array)"):
+            _load(tmp_path / "b.npz", quick())
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are of Unix")
+def test_a_named_pipe_is_no_archive_and_does_not_block(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.npz")
+    with pytest.raises(ParameterFileError, match=r"a.npz: not a file but a named pipe; DATA is a folder"):
+        default_input_size(tmp_path / "a.npz")
 
 
 def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
@@ -191,6 +279,11 @@ def test_a_parameter_file_lists_the_images_and_their_transforms(tmp_path: Path) 
     rows = [{"image": f"{index:03}.png", "theta": theta} for index in range(5)]
     rows[4] = {"image": "004.png", "error": "could not be read"}
     (tmp_path / "known.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    rows += [{"image": "elsewhere/000.png", "theta": theta}]
+    (tmp_path / "more.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    notes: list[str] = []
+    load_data(tmp_path / "in", tmp_path / "more.jsonl", quick(THETA), lambda *_: None, notes.append)
+    assert notes == [f"{tmp_path / 'more.jsonl'}: 1 of 6 rows are for no image in {tmp_path / 'in'}"]
     data, left_out = _load(tmp_path / "in", quick(THETA, ranges=None), tmp_path / "known.jsonl")
     assert [name for name, _ in left_out] == ["004.png"]
     assert len(data.training) + len(data.validation) == 4
@@ -244,7 +337,7 @@ def test_what_does_not_fit_the_recipe_is_refused(tmp_path: Path, recipe: Trainin
 
 def test_more_than_memory_holds_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_folder(tmp_path)
-    monkeypatch.setattr("stnwarp.training.reading.memory", lambda: 1000)
+    monkeypatch.setattr("stnwarp.training.memory.memory", lambda: 1000)
     with pytest.raises(ParameterError, match="more than there is"):
         _load(tmp_path, quick())
 
@@ -265,6 +358,7 @@ def test_a_split_leaves_something_on_both_sides(count: int, share: float) -> Non
         ({"control_points": (4, 4)}, "has no control points"),
         ({"recipe": CLASSIFY, "picture_weight": 1.0}, "recipe restore"),
         ({"network": LocalisationKind.DEEP, "batch_norm": False}, "deep always has batch normalisation"),
+        ({"network": LocalisationKind.FC}, "network fc has no convolutions, and so no filters"),
         ({"batch": 1}, "a batch has two images or more, got 1"),
         ({"scenes": 1}, "an epoch has two images or more, got 1"),
         ({"description": "x" * 501}, "at most 500 characters, got 501"),
@@ -309,7 +403,7 @@ def test_one_row_that_can_be_used_is_too_few(tmp_path: Path) -> None:
     save_folder(tmp_path / "in", "F", 2)
     rows = [{"image": "000.png", "theta": [[1, 0, 0], [0, 1, 0], [0, 0, 1]]}, {"image": "001.png", "error": "broken"}]
     (tmp_path / "known.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    with pytest.raises(NothingMatchedError, match="1 rows hold a transform, and training needs two"):
+    with pytest.raises(NothingMatchedError, match="transforms of 1 image can be used, and training needs two"):
         _load(tmp_path / "in", quick(THETA), tmp_path / "known.jsonl")
 
 

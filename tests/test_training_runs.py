@@ -24,7 +24,7 @@ from stnwarp.training.choices import (
     state_path,
 )
 from stnwarp.training.data import load_data
-from stnwarp.training.monitor import Diagnosis, Epoch, diagnosis
+from stnwarp.training.monitor import Diagnosis, Epoch
 from stnwarp.training.points import PointRecipe
 from stnwarp.training.ranges import Ranges
 from stnwarp.training.recipe import Step
@@ -142,8 +142,8 @@ def test_theta_learns_what_is_known(archive: Path) -> None:
             "filters": 4,
             "background": 1.0,
         },
-        {"network": LocalisationKind.FC, "optimiser": Optimiser.SGD, "schedule": Schedule.STEPS},
-        {"network": LocalisationKind.FC, "batch_norm": False},
+        {"network": LocalisationKind.FC, "filters": None, "optimiser": Optimiser.SGD, "schedule": Schedule.STEPS},
+        {"network": LocalisationKind.FC, "filters": None, "batch_norm": False},
         {"network": LocalisationKind.CONV, "batch_norm": False},
         {"init": Initialisation.PERTURBED, "schedule": Schedule.CONSTANT, "picture_weight": 1.0},
     ],
@@ -184,7 +184,10 @@ def test_the_same_seed_is_the_same_run(archive: Path) -> None:
     [
         (TrainingRecipe.RESTORE, {}),
         (TrainingRecipe.RESTORE, {"scenes": 65, "batch": 64}),  # shared out as 33 and 32
-        (TrainingRecipe.RESTORE, {"scenes": 33, "batch": 2, "network": LocalisationKind.FC}),  # one step of three
+        (
+            TrainingRecipe.RESTORE,
+            {"scenes": 33, "batch": 2, "network": LocalisationKind.FC, "filters": None},
+        ),  # one step of three
         (TrainingRecipe.RESTORE, {"batch_norm": False}),
         (TrainingRecipe.CLASSIFY, {}),
     ],
@@ -223,10 +226,10 @@ def test_an_interrupt_in_an_epoch_leaves_the_last_whole_one(archive: Path) -> No
     assert _same(weights, _weights(archive))
 
 
-def _on_call(number: int, error: type[BaseException]) -> Callable[[], None]:
+def _on_call(number: int, error: type[BaseException]) -> Callable[..., None]:
     calls = 0
 
-    def called() -> None:
+    def called(*_: object) -> None:
         nonlocal calls
         calls += 1
         if calls == number:
@@ -290,8 +293,59 @@ def test_a_run_whose_checkpoint_was_moved_goes_on_with_a_new_description(archive
     archive.with_suffix(".onnx").unlink()
     settings = quick(**SHORT, description="letters")
     _run(archive, settings, resume=True)
-    assert not archive.with_suffix(".onnx").exists()
+    assert _description(archive) == "letters"  # the state holds the best network, which is written again
     assert load_state(state_path(archive.with_suffix(".onnx"))).settings == settings
+
+
+def test_a_lost_checkpoint_is_written_again_from_the_state(archive: Path) -> None:
+    next(_run(archive, quick(**SHORT)).epochs())
+    checkpoint, _ = _files(archive)
+    archive.with_suffix(".onnx").unlink()
+    run = _run(archive, quick(**SHORT), resume=True)
+    assert (run.lost, run.progress.best_epoch) == (0, 1)
+    assert archive.with_suffix(".onnx").read_bytes() == checkpoint
+
+
+def test_a_best_network_that_is_lost_is_told_and_replaced(archive: Path) -> None:
+    settings = quick(**(SHORT | {"epochs": 2}), rate=1e-30, schedule=Schedule.CONSTANT)
+    run = _run(archive, settings)
+    list(run.epochs())
+    assert run.progress.best_epoch == 1
+    archive.with_suffix(".onnx").unlink()
+    with pytest.raises(CheckpointError, match="it is gone, and its run is finished; the state holds the network of ep"):
+        _run(archive, settings, resume=True)
+    run = _run(archive, replace(settings, epochs=3), resume=True)
+    assert run.lost == 1
+    list(run.epochs())
+    assert run.progress.best_epoch == 3
+    assert Checkpoint.load(archive.with_suffix(".onnx")).metadata.trained["epoch"] == 3
+
+
+@pytest.mark.parametrize(
+    ("part", "changes"),
+    [
+        ("progress", {"epoch": "x"}),
+        ("progress", {"best": (1.0,)}),
+        ("progress", {"wrong": -1}),
+        ("module", {"last.bias": torch.zeros(1)}),
+        ("module", {"more": torch.zeros(1)}),
+        ("optimiser", {"param_groups": []}),
+    ],
+)
+def test_a_damaged_state_is_a_broken_one(archive: Path, part: str, changes: dict) -> None:
+    next(_run(archive, quick(**SHORT)).epochs())
+    path = state_path(archive.with_suffix(".onnx"))
+    content = torch.load(path, weights_only=True)
+    torch.save(content | {part: content[part] | changes}, path)
+    with pytest.raises(CheckpointError, match="not the state of a run, or a broken one"):
+        _run(archive, quick(**SHORT), resume=True)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are of Unix")
+def test_a_named_pipe_is_no_state_and_does_not_block(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.onnx.state")
+    with pytest.raises(CheckpointError, match="not a file but a named pipe"):
+        load_state(tmp_path / "a.onnx.state")
 
 
 def test_there_is_nothing_to_resume(tmp_path: Path) -> None:
@@ -361,20 +415,6 @@ def test_what_stays_wrong_stops_the_run(archive: Path, monkeypatch: pytest.Monke
     assert archive.with_suffix(".onnx").exists()
 
 
-def test_what_goes_wrong_has_a_name() -> None:
-    fine = {"loss": 0.3, "least_loss": 0.3, "outside": 0.1, "gradient": 1.0, "contrasts": (0.3, 0.3)}
-    wrong = {
-        Diagnosis.NOT_FINITE: {"loss": float("nan")},
-        Diagnosis.DIVERGED: {"loss": 1.0},
-        Diagnosis.STILL: {"gradient": 0.0},
-    }
-    assert diagnosis(**fine) is None
-    for name, values in wrong.items():
-        assert diagnosis(**(fine | values)) is name
-    assert diagnosis(**(fine | {"outside": 0.99})) is Diagnosis.BLANK
-    assert diagnosis(**(fine | {"contrasts": (0.3, 0.001)})) is Diagnosis.BLANK
-
-
 def test_a_blank_output_is_noticed(archive: Path) -> None:
     data = load_data(archive, None, quick(**SHORT), _nothing_is_left_out)
     run = Run(data, quick(**SHORT), archive.with_suffix(".onnx"), CPU)
@@ -383,6 +423,28 @@ def test_a_blank_output_is_noticed(archive: Path) -> None:
         run._recipe.localisation.last.bias[2] = 50.0
         run._recipe.localisation.last.bias[3] = 50.0
     assert next(run.epochs()).diagnosis is Diagnosis.BLANK
+
+
+def test_an_interrupt_after_the_sheet_does_the_epoch_again(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sheets").mkdir()
+    run = _run(archive, quick(**SHORT), sheets=tmp_path / "sheets")
+    monkeypatch.setattr(run, "_save", _on_call(1, KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        next(run.epochs())
+    assert (tmp_path / "sheets" / "epoch_0001.png").exists()
+    assert load_state(state_path(archive.with_suffix(".onnx"))).progress.epoch == 0
+
+
+def test_the_first_file_that_cannot_be_written_promises_nothing(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: object) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("stnwarp.images.atomic.os.write", gone)
+    with pytest.raises(OutputError, match="error; nothing of this run is kept: make it possible to write there, then"):
+        _run(archive, quick(**SHORT))
+    assert not state_path(archive.with_suffix(".onnx")).exists()
 
 
 def test_sheets_show_the_same_images_each_epoch(archive: Path, tmp_path: Path) -> None:

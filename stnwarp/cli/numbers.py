@@ -8,6 +8,7 @@ import click
 
 _PAIRS = {")": "(", "]": "["}
 _BRACKETS = re.compile(r"[()\[\]]")
+_LARGEST = 10**18 - 1  # whole number: what PyTorch and NumPy take, and more than anything here has
 _QUOTES = "put quotes round numbers with spaces between"
 
 
@@ -141,8 +142,10 @@ class Whole(click.ParamType[int]):
         """The number in *value*."""
         if isinstance(value, int):
             return value
-        number = int(value) if re.fullmatch(r"\s*[+-]?[0-9]{1,18}\s*", value) else None
-        if number is None or number < self.low or number > (number if self.high is None else self.high):
-            what = f"of at least {self.low}" if self.high is None else f"from {self.low} to {self.high}"
+        number = int(value) if re.fullmatch(r"\s*[+-]?0*[0-9]{1,18}\s*", value) else None
+        if number is None or not self.low <= number <= (_LARGEST if self.high is None else self.high):
+            is_large = number is None and re.fullmatch(r"\s*[+]?[0-9]+\s*", value) is not None
+            high = _LARGEST if is_large and self.high is None else self.high
+            what = f"of at least {self.low}" if high is None else f"from {self.low} to {high}"
             self.fail(f"{value!r} is not a whole number {what}", param, ctx)
         return number

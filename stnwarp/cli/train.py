@@ -1,6 +1,5 @@
 """`stnwarp train`: make a checkpoint."""
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -12,12 +11,14 @@ import click
 from stnwarp.cli.console import QUIET, Console
 from stnwarp.cli.options import verbosity_options
 from stnwarp.cli.sections import GIVEN, Command
+from stnwarp.cli.train_files import check_targets
 from stnwarp.cli.train_options import train_options
-from stnwarp.cli.training_report import Report
-from stnwarp.conventions import ParameterFamily, suggestion
-from stnwarp.errors import ExitCode, OutputClashError, ParameterError
+from stnwarp.cli.training_report import Report, baseline_name
+from stnwarp.conventions import ParameterFamily
+from stnwarp.errors import ExitCode, ParameterError
 from stnwarp.training import check_extra
 from stnwarp.training.choices import Device, Schedule, Settings, TrainingRecipe, state_path
+from stnwarp.training.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from stnwarp.training.running import Run
     from stnwarp.training.state import Saved
 
-_SUFFIX = ".onnx"
 _CONTROL_POINTS = (4, 4)
 _CHANGEABLE = ("epochs", "patience", "description")  # in a run that goes on
 _EPILOG = """\
@@ -76,34 +76,27 @@ def train(
     check_extra()
     from stnwarp.training.running import Run
 
-    source, target = Path(data), Path(checkpoint)
-    _check_target(target, overwrite, resume)
+    source, target, sheets_in = Path(data), Path(checkpoint), None if sheets is None else Path(sheets)
+    files = check_targets(target, sheets_in, source, overwrite=overwrite, resume=resume)
     saved = _saved(target) if resume else None
     chosen = _settings(source, settings) if saved is None else _resumed(saved.settings, settings)
     place = _place(chosen, device)
-    files = [target] if sheets is None else [target, Path(sheets, "epoch.png")]
     _check_directories(files)
     with _threads(threads):
         loaded, left_out = _load(console, source, None if params is None else Path(params), chosen)
         _make_directories(files)
-        run = Run(loaded, chosen, target, place, None if sheets is None else Path(sheets), saved)
+        run = Run(loaded, chosen, target, place, sheets_in, saved)
+        if run.lost:
+            console.warn(
+                f"{target} is gone, and with it the network of epoch {run.lost}; the best from here on is kept"
+            )
         _train(console, run, as_json)
     best = run.progress
+    if best.best[0] >= run.baseline.error:
+        console.warn(_useless(target, best.best[0], run.baseline.error, run.baseline.unit))
     counts = f"; {left_out} left out" if left_out else ""
     console.say(f"{target}: the network of epoch {best.best_epoch}, the best of {best.epoch}{counts}")
     return ExitCode.SOME_FAILED if left_out else ExitCode.OK
-
-
-def _check_target(target: Path, overwrite: bool, resume: bool) -> None:
-    """Refuse what cannot be written, or would be lost."""
-    if target.suffix.lower() != _SUFFIX:
-        hint = suggestion(target.suffix.lower(), [_SUFFIX])
-        raise ParameterError(f"{target}: a checkpoint is an ONNX file{hint}; give a name that ends in {_SUFFIX}")
-    if overwrite and resume:
-        raise click.UsageError("--overwrite and --resume exclude each other; give one", click.get_current_context())
-    for path in (target, state_path(target)):
-        if not overwrite and not resume and os.path.lexists(path):
-            raise OutputClashError(f"{path}: exists already; give --overwrite, --resume or another name")
 
 
 def _settings(source: Path, given: Mapping[str, Any]) -> Settings:
@@ -168,8 +161,8 @@ def _load(console: Console, source: Path, params: Path | None, settings: Setting
         console.say(f"failed: {name}: {reason}; left out", QUIET)
 
     console.say(f"reading {source}", 1)
-    data = load_data(source, params, settings, reject)
-    counts = f"{len(data.training)} images to learn from, {len(data.validation)} kept back"
+    data = load_data(source, params, settings, reject, console.warn)
+    counts = f"{counted(len(data.training), 'image')} to learn from, {len(data.validation)} kept back"
     console.say(f"{counts}, {len(left_out)} left out" if left_out else counts)
     return data, len(left_out)
 
@@ -193,8 +186,17 @@ def _train(console: Console, run: "Run", as_json: bool) -> None:
                     report.add(epoch)
     except KeyboardInterrupt as error:
         done = run.progress.epoch
-        error.args = (f"{done} whole epochs are kept; run it again with --resume to go on",)
+        kept = f"{counted(done, 'whole epoch')} {'is' if done == 1 else 'are'} kept"
+        error.args = (f"{kept}; run it again with --resume to go on",)
         raise
+
+
+def _useless(target: Path, error: float, baseline: float, unit: str) -> str:
+    """What is said of a best network that is not good."""
+    return (
+        f"{target} is no better than {baseline_name(unit)}: its error is {error:.3g} {unit}, and that of "
+        f"{baseline_name(unit)} {baseline:.3g} {unit}; lower --rate, or give it more epochs or more images"
+    )
 
 
 @contextmanager

@@ -217,7 +217,11 @@ _run_options: tuple[Decorator[Any], ...] = (
         help="The checkpoint, *.onnx: the best network so far, after each epoch that made it better. The state of "
         "the run is kept beside it, in FILE.state.",
     ),
-    output("--overwrite", is_flag=True, help="Replace a checkpoint that exists, and forget the run that made it."),
+    output(
+        "--overwrite",
+        is_flag=True,
+        help="Replace a checkpoint and sheets that exist, and forget the run that made them.",
+    ),
     output(
         "--description",
         default="",
@@ -229,7 +233,7 @@ _run_options: tuple[Decorator[Any], ...] = (
         "--sheets",
         type=click.Path(),
         metavar="DIR",
-        help="Write a picture after each epoch: the same images each time, above what becomes of them.",
+        help="Write a picture after each epoch: the same images each time, above what becomes of them. Outside DATA.",
     ),
     run(
         "--resume",

@@ -26,11 +26,17 @@ class Report:
             self._console.data(json.dumps(_record(epoch, self._epochs), allow_nan=False))
 
 
+def baseline_name(unit: str) -> str:
+    """What does without a network what a network with errors in *unit* does."""
+    return "a guess" if unit == "%" else "the identity"
+
+
 def _line(epoch: "Epoch", epochs: int) -> str:
     angle = "" if epoch.angle_error is None else f", {epoch.angle_error:.2f} degrees"
+    best = f", no better than {baseline_name(epoch.unit)}" if epoch.error >= epoch.baseline else ""
     return (
         f"epoch {epoch.number}/{epochs}: loss {epoch.loss:.4g}, validation error {epoch.error:.3g} {epoch.unit}{angle}"
-        f"{' (best)' if epoch.is_best else ''}; theta moved {epoch.move:.3f}, {epoch.outside:.0%} outside, "
+        f"{f' (best{best})' if epoch.is_best else ''}; theta moved {epoch.move:.3f}, {epoch.outside:.0%} outside, "
         f"gradient {epoch.gradient:.2g}, rate {epoch.rate:.2g}, {epoch.seconds:.1f} s"
     )
 
@@ -43,6 +49,7 @@ def _record(epoch: "Epoch", epochs: int) -> dict[str, object]:
         "validation_loss": epoch.validation_loss,
         "validation_error": epoch.error,
         "unit": epoch.unit,
+        "baseline_error": epoch.baseline,
         "angle_error": epoch.angle_error,
         "theta_from_identity": epoch.move,
         "outside": epoch.outside,

@@ -2,23 +2,26 @@
 
 The images are `x_train` or `images`, (N, H, W) or (N, H, W, C); the classes `y_train` or `labels`, (N,); transforms
 `theta`, (N, 2, 3), (N, 3, 3) or rows of parameters. `x_test` and `y_test` can be the validation set. Nothing is
-unpickled, and no array is read before its size is known.
+unpickled, no array is read before its size is known, and arrays that are not used can hold anything.
 """
 
 import zipfile
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from stnwarp.errors import ParameterFileError, StnwarpError
+from stnwarp.errors import ImageError, ParameterFileError, StnwarpError
+from stnwarp.images.source import opened_source
 from stnwarp.training.choices import Settings, Size, TrainingRecipe
-from stnwarp.training.reading import check_memory, memory
+from stnwarp.training.memory import check_memory, memory
 from stnwarp.training.samples import Samples, frame_metadata, frame_size, small_copy
 from stnwarp.transforms import MatrixTransform, Transform, theta_from_numbers, transform_from_parameters
 
@@ -27,6 +30,9 @@ SUFFIX = ".npz"
 _IMAGES, _LABELS, _THETA = ("x_train", "images"), ("y_train", "labels"), ("theta",)
 _TEST_IMAGES, _TEST_LABELS = ("x_test",), ("y_test",)
 _MATRIX_COUNTS = (2, 6, 8, 9)
+_DTYPES = ("uint8", "uint16", "float16", "float32", "float64")  # of images
+_ROUNDING = 0.5 / 255  # half a shade beyond black and white is lost in any case
+_ZIP_ERRORS = (OSError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error)
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
@@ -39,19 +45,12 @@ class Archive:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        try:
-            with zipfile.ZipFile(path) as archive:
-                self._entries = {name.removesuffix(".npy"): name for name in archive.namelist()}
-                self._headers = {key: _header(archive, name) for key, name in self._entries.items()}
-        except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
-            reason = (getattr(error, "strerror", None) or str(error)).lower()
-            raise ParameterFileError(f"{path}: {reason}; DATA is a folder or an .npz file") from error
-        except ParameterFileError as error:
-            raise ParameterFileError(f"{path}: {error}") from error
+        with self._opened() as archive:
+            self._entries = {name.removesuffix(".npy"): name for name in archive.namelist()}
 
     def image_size(self) -> Size:
         """(height, width) of the training images."""
-        shape, _ = self._headers[self._key(_IMAGES)]
+        shape = self._header(self._key(_IMAGES))
         return (shape[1], shape[2]) if len(shape) >= 3 else (1, 1)
 
     def training(self, settings: Settings) -> Samples:
@@ -76,7 +75,7 @@ class Archive:
         key = self._key(keys)
         array = self._array(key)
         is_right = array.ndim == 3 or (array.ndim == 4 and array.shape[3] <= 4)
-        if not is_right or len(array) < 2 or 0 in array.shape or array.dtype.kind not in "uf":
+        if not is_right or len(array) < 2 or 0 in array.shape or array.dtype.name not in _DTYPES:
             raise ParameterFileError(
                 f"{self._path}: {key} must be two images or more, (N, H, W) or (N, H, W, C) of uint8, uint16 or "
                 f"floats from 0 to 1, got {array.dtype} of shape {array.shape}"
@@ -85,7 +84,7 @@ class Archive:
         check_memory(len(array), metadata)
         pictures = np.empty((len(array), metadata.mode.channels, *metadata.input_size), np.uint8)
         for index, image in enumerate(array):
-            pictures[index] = small_copy(_finite(image), metadata)
+            pictures[index] = small_copy(self._shades(image, f"{key}[{index}]"), metadata)
         sizes = torch.tensor(array.shape[1:3]).repeat(len(array), 1)
         return Samples(torch.from_numpy(pictures), sizes, tuple(f"{key}[{index}]" for index in range(len(array))))
 
@@ -96,15 +95,18 @@ class Archive:
             raise ParameterFileError(
                 f"{self._path}: {key} must be {len(samples)} class numbers from 0, got {array.dtype} {array.shape}"
             )
-        count = int(self._array(self._key(_LABELS)).max()) + 1
-        if count < 2 or int(array.max()) >= count or count > len(samples):
+        learnt = array if keys is _LABELS else self._array(self._key(_LABELS))
+        count = int(learnt.max()) + 1
+        if len(np.unique(learnt)) < 2 or count > len(samples):
             raise ParameterFileError(f"{self._path}: {key} must hold two classes or more, numbered from 0")
+        if int(array.max()) >= count:
+            raise ParameterFileError(f"{self._path}: {key} holds class {array.max()}, which no image to learn from has")
         labels = torch.from_numpy(array.astype(np.int64))
         return replace(samples, labels=labels, classes=tuple(str(number) for number in range(count)))
 
     def _with_transforms(self, samples: Samples, settings: Settings) -> Samples:
         array = self._array(self._key(_THETA))
-        if len(array) != len(samples) or array.dtype.kind not in "iuf":
+        if array.ndim == 0 or len(array) != len(samples) or array.dtype.kind not in "iuf":
             raise ParameterFileError(
                 f"{self._path}: theta must be a transform for each of {len(samples)} images, got {array.shape}"
             )
@@ -118,38 +120,69 @@ class Archive:
 
     def _key(self, keys: Sequence[str]) -> str:
         for key in keys:
-            if key in self._headers:
+            if key in self._entries:
                 return key
-        held = ", ".join(list(self._headers)[:8]) or "nothing"
+        held = ", ".join(list(self._entries)[:8]) or "nothing"
         raise ParameterFileError(f"{self._path}: it has no array {' or '.join(keys)}; it holds {held}")
 
-    def _array(self, key: str) -> NDArray[Any]:
-        with zipfile.ZipFile(self._path) as archive, archive.open(self._entries[key]) as entry:
+    @contextmanager
+    def _opened(self) -> Iterator[zipfile.ZipFile]:
+        """The file; whatever is wrong with it while it is read is a ParameterFileError that names it."""
+        try:
+            with opened_source(self._path, 0) as stream, zipfile.ZipFile(stream) as archive:
+                yield archive
+        except ImageError as error:
+            raise ParameterFileError(f"{self._path}: {error}; DATA is a folder or an .npz file") from error
+        except _ZIP_ERRORS as error:
+            reason = (getattr(error, "strerror", None) or str(error)).lower()
+            raise ParameterFileError(f"{self._path}: {reason}; DATA is a folder or an .npz file") from error
+
+    @contextmanager
+    def _entry(self, key: str) -> Iterator[IO[bytes]]:
+        """The array called *key*, as a file; damage to it is a ParameterFileError that names it."""
+        with self._opened() as archive:
             try:
-                array: NDArray[Any] = npy.read_array(entry, allow_pickle=False)
-            except (ValueError, EOFError, zipfile.BadZipFile) as error:
+                with archive.open(self._entries[key]) as entry:
+                    yield entry
+            except ParameterFileError:
+                raise
+            except (ValueError, *_ZIP_ERRORS) as error:
                 raise ParameterFileError(f"{self._path}: {key} is broken: {error}") from error
+
+    def _header(self, key: str) -> tuple[int, ...]:
+        """The shape of an array, which is refused if it is no plain numbers or more than memory holds."""
+        with self._entry(key) as entry:
+            try:
+                version = npy.read_magic(entry)
+                shape, _, dtype = _HEADERS[version](entry)
+            except (ValueError, KeyError, EOFError) as error:
+                raise ParameterFileError(f"{self._path}: {key} is not an array; save it with numpy.savez") from error
+        if dtype.hasobject or dtype.kind not in "iufb":
+            raise ParameterFileError(f"{self._path}: {key} must be plain numbers, got {dtype}")
+        claimed = float(np.prod(np.array(shape, float))) * dtype.itemsize
+        if claimed > memory():
+            raise ParameterFileError(
+                f"{self._path}: {key} of shape {shape} takes {claimed / 1e9:.1f} GB, more than there is"
+            )
+        return tuple(shape)
+
+    def _array(self, key: str) -> NDArray[Any]:
+        self._header(key)
+        with self._entry(key) as entry:
+            array: NDArray[Any] = npy.read_array(entry, allow_pickle=False)
         return array.astype(array.dtype.newbyteorder("="), copy=False)
 
-
-def _header(archive: zipfile.ZipFile, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Shape and dtype of an entry, refused if they are no plain numbers or more than memory holds."""
-    with archive.open(name) as entry:
-        try:
-            version = npy.read_magic(entry)
-            shape, _, dtype = _HEADERS[version](entry)
-        except (ValueError, KeyError, EOFError) as error:
-            raise ParameterFileError(f"{name} is not an array; save it with numpy.savez") from error
-    if dtype.hasobject or dtype.kind not in "iufb":
-        raise ParameterFileError(f"{name} must be plain numbers, got {dtype}")
-    claimed = float(np.prod(np.array(shape, float))) * dtype.itemsize
-    if claimed > memory():
-        raise ParameterFileError(f"{name} of shape {shape} takes {claimed / 1e9:.1f} GB, more than there is")
-    return shape, dtype
-
-
-def _finite(image: NDArray[Any]) -> NDArray[Any]:
-    return image if image.dtype.kind == "u" else np.nan_to_num(image.astype(np.float32), posinf=1.0, neginf=0.0)
+    def _shades(self, image: NDArray[Any], name: str) -> NDArray[Any]:
+        """*image* as images are read: whole numbers, or float32 from 0 to 1."""
+        if image.dtype.kind == "u":
+            return image
+        low, high = float(image.min()), float(image.max())  # NaN if there is one
+        if not (low >= -_ROUNDING and high <= 1 + _ROUNDING):
+            raise ParameterFileError(
+                f"{self._path}: {name} holds {low:g} to {high:g}, and floats must be from 0 to 1; divide them by full "
+                "scale, such as 255, and leave out what is not finite"
+            )
+        return image.astype(np.float32)
 
 
 def _transform(numbers: NDArray[np.float64], settings: Settings) -> Transform:

@@ -149,6 +149,8 @@ class Settings:
             raise ParameterError("a picture weight is for the recipe restore; leave it out")
         if self.network is LocalisationKind.DEEP and not self.batch_norm:
             raise ParameterError("network deep always has batch normalisation; take conv or fc to do without")
+        if self.network is LocalisationKind.FC and self.filters is not None:
+            raise ParameterError("network fc has no convolutions, and so no filters; leave them out")
         for name, images in (("a batch", self.batch), ("an epoch", self.scenes)):
             if images is not None and images < 2:
                 raise ParameterError(f"{name} has two images or more, got {images}")
@@ -225,6 +227,11 @@ def _check_description(text: str) -> None:
     for character in text:
         if unicodedata.category(character) in _CONTROLS:
             raise ParameterError(f"a description is one line of text; take the character {character!a} out of it")
+
+
+def sheet_path(directory: Path, epoch: int) -> Path:
+    """Where the contact sheet of *epoch* is written, in the *directory* for sheets."""
+    return directory / f"epoch_{epoch:04}.png"
 
 
 def state_path(checkpoint: Path) -> Path:

@@ -3,6 +3,8 @@
 Source: Jaderberg et al., Spatial Transformer Networks, 2015, section 4.1.
 """
 
+import math
+
 import torch
 from torch.nn import functional
 
@@ -28,12 +30,12 @@ class Classify(Recipe):
     def __init__(self, training: Samples, validation: Samples, settings: Settings, device: torch.device) -> None:
         assert training.labels is not None
         assert validation.labels is not None
-        self.settings, self.count = settings, len(training)
+        self.settings, self.count, self._classes = settings, len(training), len(training.classes)
         self._training, self._validation = (Scenes(samples, settings, device) for samples in (training, validation))
         self._labels, self._wanted = training.labels.to(device), validation.labels.to(device)
         self.localisation = new_localisation(settings)
         size = settings.output_size or settings.input_size
-        classifier = Classifier(len(training.classes), settings.channels, size)
+        classifier = Classifier(self._classes, settings.channels, size)
         self.module = self._transformer = SpatialTransformerClassifier(self.localisation, classifier, size).to(device)
 
     def metadata(self) -> Metadata:
@@ -58,6 +60,10 @@ class Classify(Recipe):
             wrong += int((logits.argmax(1) != wanted).sum())
         count = len(self._validation)
         return Measured(loss / count, 100 * wrong / count, "%")
+
+    def baseline(self, generator: torch.Generator) -> Measured:
+        """A guess, one class as likely as another."""
+        return Measured(math.log(self._classes), 100 * (1 - 1 / self._classes), "%")
 
     def shown(self, generator: torch.Generator) -> Shown:
         """The first images kept back, as they are and as the classifier sees them."""

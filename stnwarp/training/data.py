@@ -6,7 +6,7 @@ from pathlib import Path
 from stnwarp.errors import ParameterError
 from stnwarp.training.archives import SUFFIX, Archive
 from stnwarp.training.choices import Settings, Size, TrainingRecipe
-from stnwarp.training.reading import Reject, first_size, images_below, read_classes, read_folder, read_listed
+from stnwarp.training.reading import Note, Reject, first_size, images_below, read_classes, read_folder, read_listed
 from stnwarp.training.samples import Samples, split
 
 _SMALL = 64  # a side up to which images are seen as they are
@@ -22,18 +22,22 @@ class Data:
 
 def default_input_size(source: Path) -> Size:
     """The size of the images of *source* if they are small, else 64x64."""
-    size = Archive(source).image_size() if _is_archive(source) else first_size(images_below(source))
+    # What cannot be searched is told when the images are read.
+    size = Archive(source).image_size() if _is_archive(source) else first_size(images_below(source, lambda *_: None))
     return size if min(size) >= 16 and max(size) <= _SMALL else (_SMALL, _SMALL)
 
 
-def load_data(source: Path, params: Path | None, settings: Settings, reject: Reject) -> Data:
+def load_data(
+    source: Path, params: Path | None, settings: Settings, reject: Reject, note: Note = lambda _: None
+) -> Data:
     """The data of a run.
 
     Args:
         source: a folder, or an .npz file.
         params: the parameter file of recipe theta, where the images are in a folder.
         settings: of the run.
-        reject: called with the name of each image that cannot be used, and why.
+        reject: called with the name of each image or sub-folder that cannot be used, and why.
+        note: called with what is odd, though nothing is lost by it: empty classes, rows without an image.
 
     Raises:
         ParameterError: what is there does not fit the recipe, or the network.  NothingMatchedError: no image can be
@@ -43,10 +47,12 @@ def load_data(source: Path, params: Path | None, settings: Settings, reject: Rej
         raise ParameterError("a parameter file is for recipe theta and a folder of images; leave it out")
     if settings.validation == 0 and not _is_archive(source):
         raise ParameterError(f"{source}: only an .npz has a test set; keep back a share of the images, such as 0.1")
-    samples = _samples(source, params, settings, reject)
+    samples = _samples(source, params, settings, reject, note)
     if settings.validation == 0:
         return Data(samples, Archive(source).test(settings))
     learnt, kept_back = split(len(samples), settings.validation, settings.seed)
+    if settings.recipe is TrainingRecipe.CLASSIFY:
+        _check_classes(source, samples.chosen(learnt))
     if settings.batch_norm and settings.scenes_of(len(learnt)) < 2:
         raise ParameterError(
             f"{source}: {len(samples)} images leave one to learn from, and batch normalisation needs two; add images, "
@@ -55,16 +61,26 @@ def load_data(source: Path, params: Path | None, settings: Settings, reject: Rej
     return Data(samples.chosen(learnt), samples.chosen(kept_back))
 
 
-def _samples(source: Path, params: Path | None, settings: Settings, reject: Reject) -> Samples:
+def _check_classes(source: Path, training: Samples) -> None:
+    """ParameterError where all images of but one class were kept back."""
+    assert training.labels is not None
+    if len(set(training.labels.tolist())) < 2:
+        raise ParameterError(
+            f"{source}: what is left to learn from when some images are kept back is of one class, and recipe classify "
+            "needs two classes or more; add images, or give another --validation or --seed"
+        )
+
+
+def _samples(source: Path, params: Path | None, settings: Settings, reject: Reject, note: Note) -> Samples:
     if _is_archive(source):
         return Archive(source).training(settings)
     if settings.recipe is TrainingRecipe.CLASSIFY:
-        return read_classes(source, settings, reject)
+        return read_classes(source, settings, reject, note)
     if settings.recipe is TrainingRecipe.RESTORE:
         return read_folder(source, settings, reject)
     if params is None:
         raise ParameterError("recipe theta needs the transforms of the images in a parameter file, or an .npz")
-    return read_listed(source, params, settings, reject)
+    return read_listed(source, params, settings, reject, note)
 
 
 def _is_archive(source: Path) -> bool:

@@ -9,10 +9,12 @@ import torch
 from stnwarp.training.choices import Settings
 from stnwarp.training.geometry import identity_parameters
 from stnwarp.training.lattice import share_outside
+from stnwarp.training.networks.bounds import BoundedParameters
 
 _DIVERGED = 3.0  # times the least loss so far
 _LEAST_LOSS = 0.02  # of which three times is nothing to worry about
 _OUTSIDE = 0.95  # share of the sampling grid
+_AT_BOUNDS = 0.25  # share of the parameters; even the widest ranges take fewer there, and too high a rate takes more
 _FLAT = 0.1  # standard deviation of outputs, of that of inputs: noise is left even of nothing
 _STILL = 1e-7  # norm of a gradient
 
@@ -22,8 +24,9 @@ class Diagnosis(StrEnum):
 
     NOT_FINITE = "the loss is not finite; lower --rate, and look for images of one colour"
     DIVERGED = "divergence: the loss is far above its best; lower --rate"
+    AT_BOUNDS = "theta was thrown to its bounds, where nothing is learnt any more; lower --rate"
     BLANK = "blank output: the grid reads next to nothing of the images; lower --localisation-rate or --rate"
-    STILL = "the localisation network does not learn: its gradient is next to nothing; give --init perturbed"
+    STILL = "the localisation network does not learn: its gradient is nothing; lower --rate, or give --init perturbed"
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Epoch:
         loss: of the training images.
         validation_loss: of the images kept back.
         error: of the images kept back, in *unit*: pixels of the network's input, or percent.
+        baseline: the error without a network: the identity's in pixels, a guess's in percent.
         angle_error: in degrees; None for recipe classify.
         move: mean difference of the parameters from the identity's.
         outside: share of the sampling grid that lies outside the image.
@@ -50,6 +54,7 @@ class Epoch:
     validation_loss: float
     error: float
     unit: str
+    baseline: float
     angle_error: float | None
     move: float
     outside: float
@@ -60,28 +65,52 @@ class Epoch:
     diagnosis: Diagnosis | None
 
 
-class Meter:
-    """Adds up what the steps of an epoch tell."""
+@dataclass(frozen=True)
+class Means:
+    """What the steps of an epoch tell, on the average.
 
-    def __init__(self, settings: Settings, device: torch.device) -> None:
-        self._settings = settings
+    Args:
+        loss: of the training images.
+        first_loss: that of the first step alone, from before anything was learnt in the epoch.
+        move: difference of the parameters from the identity's.
+        outside: share of the sampling grid that lies outside the image.
+        at_bounds: share of the parameters that lie at their bounds.
+        gradient: norm of the localisation network's gradient.
+    """
+
+    loss: float
+    first_loss: float
+    move: float
+    outside: float
+    at_bounds: float
+    gradient: float
+
+
+class Meter:
+    """Adds up what the steps of an epoch tell of a network whose parameters *bounded* gives."""
+
+    def __init__(self, settings: Settings, bounded: BoundedParameters) -> None:
+        device = bounded.bounds.device
+        self._settings, self._bounded = settings, bounded
         self._identity = identity_parameters(settings.family, settings.control_points).to(device)
-        self._sums = torch.zeros(4, dtype=torch.float64, device=device)
-        self._steps = 0
+        self._sums = torch.zeros(5, dtype=torch.float64, device=device)
+        self._steps, self._first_loss = 0, math.inf
 
     def add(self, loss: torch.Tensor, parameters: torch.Tensor, gradient: torch.Tensor) -> None:
         """One step."""
         with torch.no_grad():
             found = parameters.detach()
             move = (found - self._identity).abs().mean()
-            outside = share_outside(found, self._settings)
-            self._sums += torch.stack((loss.detach().double(), move.double(), outside, gradient.double()))
+            outside, at_bounds = share_outside(found, self._settings), self._bounded.share_reached(found)
+            self._sums += torch.stack((loss.detach().double(), move.double(), outside, at_bounds, gradient.double()))
+        if not self._steps:
+            self._first_loss = float(loss.detach())
         self._steps += 1
 
-    def means(self) -> tuple[float, float, float, float]:
-        """Loss, move, share outside and gradient."""
-        loss, move, outside, gradient = (self._sums / max(1, self._steps)).tolist()
-        return loss, move, outside, gradient
+    def means(self) -> Means:
+        """What there is of the steps that were added."""
+        loss, move, outside, at_bounds, gradient = (self._sums / max(1, self._steps)).tolist()
+        return Means(loss, self._first_loss, move, outside, at_bounds, gradient)
 
 
 def gradient_norm(network: torch.nn.Module) -> torch.Tensor:
@@ -90,14 +119,20 @@ def gradient_norm(network: torch.nn.Module) -> torch.Tensor:
     return torch.stack(norms).norm() if norms else torch.zeros(())
 
 
-def diagnosis(
-    loss: float, least_loss: float, outside: float, gradient: float, contrasts: tuple[float, float]
-) -> Diagnosis | None:
-    """What is wrong with an epoch of these means; *contrasts* are the spreads of inputs and of outputs."""
-    if not math.isfinite(loss):
+def diagnosis(means: Means, least_loss: float, contrasts: tuple[float, float]) -> Diagnosis | None:
+    """What is wrong with an epoch of these *means*.
+
+    Args:
+        means: of its steps.
+        least_loss: of the epochs before it; before the first of them, without a network.
+        contrasts: the spreads of inputs and of outputs.
+    """
+    if not math.isfinite(means.loss):
         return Diagnosis.NOT_FINITE
-    if outside > _OUTSIDE or contrasts[1] < _FLAT * contrasts[0]:
+    if means.outside > _OUTSIDE or contrasts[1] < _FLAT * contrasts[0]:
         return Diagnosis.BLANK
-    if loss > _DIVERGED * max(least_loss, _LEAST_LOSS):
+    if means.at_bounds > _AT_BOUNDS:
+        return Diagnosis.AT_BOUNDS
+    if means.loss > _DIVERGED * max(least_loss, _LEAST_LOSS):
         return Diagnosis.DIVERGED
-    return Diagnosis.STILL if gradient < _STILL < loss else None
+    return Diagnosis.STILL if means.gradient < _STILL < means.loss else None

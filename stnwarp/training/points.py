@@ -4,6 +4,7 @@ Points, not numbers: half a degree matters as much as the pixels it moves, in ev
 """
 
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +12,7 @@ import torch
 from stnwarp.localisation.metadata import Metadata
 from stnwarp.training.choices import Settings
 from stnwarp.training.describing import metadata_for, statistics
-from stnwarp.training.geometry import sampling_grid
+from stnwarp.training.geometry import identity_parameters, sampling_grid
 from stnwarp.training.lattice import CORNERS, MIDDLE, edge, lattice, places
 from stnwarp.training.recipe import SHOWN, Measured, Recipe, Shown, Step, batches, new_localisation
 from stnwarp.training.samples import Samples
@@ -62,13 +63,22 @@ class PointRecipe(Recipe):
 
     def validate(self, generator: torch.Generator) -> Measured:
         """The mean distance of the corners from where they should be, in pixels of the network's input."""
+        return self._measured(lambda inputs: self.localisation(self._normalised(inputs)), generator)
+
+    def baseline(self, generator: torch.Generator) -> Measured:
+        """The same where every image is left as it is."""
+        settings = self.settings
+        identity = identity_parameters(settings.family, settings.control_points)
+        return self._measured(lambda inputs: identity.to(inputs.device).expand(len(inputs), -1), generator)
+
+    def _measured(self, localise: Callable[[torch.Tensor], torch.Tensor], generator: torch.Generator) -> Measured:
         indices = torch.arange(len(self._validation))
         if self.settings.ranges is not None:
             indices = indices.repeat(-(-_LEAST_VALIDATED // len(indices)))
         sums = torch.zeros(3, dtype=torch.float64)
         for batch in batches(indices):
             scene = self._scene(self._validation, batch, generator)
-            errors = self._errors(self.localisation(self._normalised(scene.inputs)), scene.targets)
+            errors = self._errors(localise(scene.inputs), scene.targets)
             means = torch.stack((errors.loss, errors.corners, errors.angle)).double().cpu()
             sums += len(batch) * means
         loss, corners, angle = (sums / len(indices)).tolist()

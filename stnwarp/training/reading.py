@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,22 +15,23 @@ from stnwarp.images.formats import SUFFIXES
 from stnwarp.images.probe import opened_image
 from stnwarp.images.seen import as_seen
 from stnwarp.localisation.frames import inset
-from stnwarp.localisation.metadata import Metadata
 from stnwarp.params import Parameters, read_parameters
 from stnwarp.training.choices import Settings, Size
+from stnwarp.training.memory import check_memory
 from stnwarp.training.samples import Samples, frame_metadata, frame_size, small_copy
+from stnwarp.training.wording import counted
 from stnwarp.transforms import MatrixTransform, SizeMode, SizeRequest, Transform, compose
 
 Reject = Callable[[str, str], None]  # called with the name of an image that is left out, and why
+Note = Callable[[str], None]  # called with something that may not be meant so
 
 
 @dataclass(frozen=True)
 class Found:
-    """An image file of the training data: where it is, its name below the folder, and its class's number."""
+    """An image file of the training data: where it is, and its name below the folder."""
 
     path: Path
     name: str
-    label: int = 0
 
 
 def read_folder(folder: Path, settings: Settings, reject: Reject) -> Samples:
@@ -39,37 +40,68 @@ def read_folder(folder: Path, settings: Settings, reject: Reject) -> Samples:
     Raises:
         NothingMatchedError: no image is there, or none can be read.  ParameterError: more than memory holds.
     """
-    return _read(images_below(folder), folder, settings, reject)
+    return _read(images_below(folder, reject), folder, settings, reject)
 
 
-def images_below(folder: Path) -> list[Found]:
-    """The image files in *folder* and its sub-folders, by name."""
-    return [Found(path, _name(path, folder)) for path in _images(folder)]
+def images_below(folder: Path, reject: Reject) -> list[Found]:
+    """The image files in *folder* and its sub-folders, by name; sub-folders that cannot be searched are rejected.
+
+    Raises:
+        NothingMatchedError: *folder* is none, or cannot be searched itself.
+    """
+    _entries(folder)
+
+    def unsearched(error: OSError) -> None:
+        name = _name(Path(error.filename), folder)
+        reject(name, f"a directory that cannot be searched: {(error.strerror or str(error)).lower()}")
+
+    return [Found(path, _name(path, folder)) for path in _images(folder, unsearched)]
 
 
-def read_classes(folder: Path, settings: Settings, reject: Reject) -> Samples:
-    """Every image below the folders in *folder*, each of which is a class.
+def read_classes(folder: Path, settings: Settings, reject: Reject, note: Note) -> Samples:
+    """Every image below the folders in *folder*, each of which is a class if it has an image that can be used.
 
     Raises:
         NothingMatchedError: as `read_folder`.  ParameterError: fewer than two classes, or more than memory holds.
     """
-    classes = [entry for entry in _entries(folder) if entry.is_dir()]
-    found = [Found(path, _name(path, folder), label) for label, entry in enumerate(classes) for path in _images(entry)]
-    if len({image.label for image in found}) < 2:
-        raise ParameterError(f"{folder}: recipe classify needs a folder of images for each of two classes or more")
-    return _read(found, folder, settings, reject, tuple(entry.name for entry in classes))
+    found = [image for image in images_below(folder, reject) if "/" in image.name]
+    classes = _classes([image.name for image in found], folder)
+    for entry in _entries(folder):
+        if entry.name not in classes and entry.is_dir() and os.access(entry, os.R_OK | os.X_OK):
+            note(f"{entry}: no image in it, so it is no class")
+    samples = _read(found, folder, settings, reject)
+    classes = _classes(samples.names, folder)
+    labels = torch.tensor([classes[_class_of(name)] for name in samples.names])
+    return replace(samples, labels=labels, classes=tuple(classes))
 
 
-def read_listed(folder: Path, file: Path, settings: Settings, reject: Reject) -> Samples:
+def _classes(names: Sequence[str], folder: Path) -> dict[str, int]:
+    """The classes of the images called *names*, numbered by name; ParameterError for fewer than two."""
+    classes = sorted({_class_of(name) for name in names})
+    if len(classes) < 2:
+        only = f", and only {classes[0]!r} has any" if classes else ""
+        raise ParameterError(
+            f"{folder}: recipe classify needs images of two classes or more, in a folder for each{only}"
+        )
+    return {name: number for number, name in enumerate(classes)}
+
+
+def _class_of(name: str) -> str:
+    return name.partition("/")[0]
+
+
+def read_listed(folder: Path, file: Path, settings: Settings, reject: Reject, note: Note) -> Samples:
     """The images below *folder* that the parameter file *file* has a transform for.
 
     Raises:
         ParameterFileError: *file* cannot be used.  NothingMatchedError: it lists no image that can be read.
     """
     parameters = read_parameters(file)
-    listed = [image for image in images_below(folder) if image.name in parameters.lines]
+    listed = [image for image in images_below(folder, reject) if image.name in parameters.lines]
     if not listed:
         raise NothingMatchedError(f"{file} has no row for an image in {folder}; its rows name files below that folder")
+    if unused := len(parameters.lines) - len(listed):
+        note(f"{file}: {unused} of {len(parameters.lines)} rows are for no image in {folder}")
     samples = _read(listed, folder, settings, reject)
     return _with_transforms(samples, parameters, reject)
 
@@ -89,8 +121,8 @@ def _with_transforms(samples: Samples, parameters: Parameters, reject: Reject) -
         sizes.append(size)
     if len(kept) < 2:
         raise NothingMatchedError(
-            f"{parameters.path}: {len(kept)} rows hold a transform, and training needs two at the least; list them as "
-            "--save-params does"
+            f"{parameters.path}: transforms of {counted(len(kept), 'image')} can be used, and training needs two at "
+            "the least; list them as --save-params does"
         )
     chosen = samples.chosen(torch.tensor(kept))
     return Samples(
@@ -118,15 +150,17 @@ def _size(samples: Samples, index: int) -> Size:
 
 
 def _entries(folder: Path) -> list[Path]:
+    """What *folder* holds but for hidden things, by name; NothingMatchedError where it is none."""
     try:
         return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     except OSError as error:
-        raise NothingMatchedError(f"{folder}: {(error.strerror or str(error)).lower()}; name a folder") from error
+        reason = (error.strerror or str(error)).lower()
+        raise NothingMatchedError(f"{folder}: {reason}; name a folder of images, or an .npz file") from error
 
 
-def _images(folder: Path) -> Iterator[Path]:
+def _images(folder: Path, unsearched: Callable[[OSError], None]) -> Iterator[Path]:
     """The image files below *folder*, by name; hidden ones are left out, and links to folders not followed."""
-    for root, folders, files in os.walk(folder):
+    for root, folders, files in os.walk(folder, onerror=unsearched):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
@@ -137,9 +171,7 @@ def _name(path: Path, folder: Path) -> str:
     return path.relative_to(folder).as_posix()
 
 
-def _read(
-    found: Sequence[Found], folder: Path, settings: Settings, reject: Reject, classes: tuple[str, ...] = ()
-) -> Samples:
+def _read(found: Sequence[Found], folder: Path, settings: Settings, reject: Reject) -> Samples:
     if not found:
         raise NothingMatchedError(f"no image found in {folder}; name a folder of images, or an .npz")
     metadata = frame_metadata(settings, frame_size(settings, first_size(found)))
@@ -157,14 +189,11 @@ def _read(
         kept.append(image)
         sizes.append((array.shape[0], array.shape[1]))
     if len(kept) < 2:
-        raise NothingMatchedError(f"{folder}: {len(kept)} images can be read, and training needs two at the least")
-    return Samples(
-        torch.from_numpy(pictures[: len(kept)]),
-        torch.tensor(sizes),
-        tuple(image.name for image in kept),
-        torch.tensor([image.label for image in kept]) if classes else None,
-        classes,
-    )
+        raise NothingMatchedError(
+            f"{folder}: {counted(len(kept), 'image')} can be read, and training needs two at the least"
+        )
+    names = tuple(image.name for image in kept)
+    return Samples(torch.from_numpy(pictures[: len(kept)]), torch.tensor(sizes), names)
 
 
 def first_size(found: Sequence[Found]) -> Size:
@@ -176,22 +205,3 @@ def first_size(found: Sequence[Found]) -> Size:
         except ImageError:
             continue
     return 1, 1
-
-
-def check_memory(count: int, metadata: Metadata) -> None:
-    """ParameterError if *count* small copies need more memory than there is."""
-    height, width = metadata.input_size
-    needed = count * metadata.mode.channels * height * width
-    if needed > memory():
-        raise ParameterError(
-            f"{count:,} images of {width}x{height} take {needed / 1e9:.1f} GB, more than there is; "
-            "give a smaller --input-size"
-        )
-
-
-def memory() -> int:
-    """Bytes of memory in this machine."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return 1 << 62

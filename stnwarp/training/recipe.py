@@ -72,6 +72,10 @@ class Recipe(ABC):
         """How well the images that were kept back fare; the same *generator* gives the same warps."""
 
     @abstractmethod
+    def baseline(self, generator: torch.Generator) -> Measured:
+        """How well they fare without a network; the same *generator* as for `validate` gives the same warps."""
+
+    @abstractmethod
     def shown(self, generator: torch.Generator) -> Shown:
         """The first images that were kept back, and what becomes of them."""
 

@@ -3,23 +3,25 @@
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from stnwarp.errors import CheckpointError, ParameterError, TrainingError
-from stnwarp.training.choices import Device, Optimiser, Schedule, Settings, TrainingRecipe, state_path
+from stnwarp.training.choices import Device, Settings, TrainingRecipe, sheet_path, state_path
 from stnwarp.training.classify import Classify
 from stnwarp.training.data import Data
 from stnwarp.training.describing import description_of
 from stnwarp.training.export import Exporter, described_anew
-from stnwarp.training.monitor import Diagnosis, Epoch, Meter, diagnosis, gradient_norm
+from stnwarp.training.memory import check_sizes, memory_in_words
+from stnwarp.training.monitor import Diagnosis, Epoch, Means, Meter, diagnosis, gradient_norm
+from stnwarp.training.optimisation import new_optimiser, share_of_rate
+from stnwarp.training.randomness import seeded
 from stnwarp.training.recipe import Measured, Recipe, Shown, new_localisation
 from stnwarp.training.restore import Restore
 from stnwarp.training.sheets import sheet
-from stnwarp.training.state import Progress, Saved, digest_of, save_state, write_file
+from stnwarp.training.state import Progress, Saved, digest_of, state_of, write_file
 from stnwarp.training.theta import Theta
 
 _RECIPES: dict[TrainingRecipe, type[Classify | Restore | Theta]] = {
@@ -27,8 +29,9 @@ _RECIPES: dict[TrainingRecipe, type[Classify | Restore | Theta]] = {
     TrainingRecipe.RESTORE: Restore,
     TrainingRecipe.THETA: Theta,
 }
-_MOMENTUM = 0.9
-_BORNE = 3  # epochs in a row with a diagnosis, after which a run stops
+# An epoch with a diagnosis adds to what a run has borne, one without takes off less: a network at its bounds that
+# twitches now and then is not on the mend. Three in a row are too much, and so are four of seven.
+_WRONG, _QUIET, _BORNE = 2, 1, 5
 _VALIDATION, _SHOWN = -1, -2  # in the place of an epoch's number, for choices that are the same in each
 
 
@@ -43,9 +46,15 @@ class Run:
         sheets: a directory for a contact sheet after each epoch; None for none.
         saved: the state to go on from; None to begin.
 
+    Attributes:
+        progress: how far it has come.
+        baseline: what the images kept back give without a network.
+        lost: the epoch whose network was the best of the run to go on, if that is lost with its file; 0 if not.
+
     Raises:
-        CheckpointError: the state is one of other data.  OutputError: the directory takes no file.
-        ParameterError, ShapeError: settings that no network can be made of.
+        CheckpointError: the state is one of other data, or broken, or the best network of a finished run is lost.
+        OutputError: the directory takes no file.  ParameterError, ShapeError: settings that no network can be made of.
+        TrainingError: memory is not enough.
     """
 
     def __init__(
@@ -57,12 +66,15 @@ class Run:
         sheets: Path | None = None,
         saved: Saved | None = None,
     ) -> None:
-        self.settings, self.progress = settings, Progress()
+        self.settings, self.progress, self.lost = settings, Progress(), 0
         self._checkpoint, self._sheets, self._device = checkpoint, sheets, device
         self._digest = digest_of(data)
-        with seeded(settings.seed, 0):
-            self._recipe: Recipe = _RECIPES[settings.recipe](data.training, data.validation, settings, device)
-        self._optimiser = _optimiser(self._recipe, settings)
+        with memory_in_words(settings):
+            with seeded(settings.seed, 0):
+                self._recipe: Recipe = _RECIPES[settings.recipe](data.training, data.validation, settings, device)
+            with seeded(settings.seed, _VALIDATION) as generator, torch.no_grad():
+                self.baseline = self._recipe.baseline(generator)
+        self._optimiser = new_optimiser(self._recipe, settings)
         self._exporter = Exporter()
         if saved is not None:
             self._go_on_from(saved)
@@ -84,41 +96,51 @@ class Run:
     def epochs(self, on_step: Callable[[], object] = lambda: None) -> Iterator[Epoch]:
         """Train until the run is finished; one Epoch each, after its files are written.
 
-        Interrupted, the run can be resumed from the last epoch that was finished.
+        Interrupted, the run can be resumed from the last epoch that was finished. One that fails in its first leaves
+        no state: there is nothing in it to go on from, and it would be in the way of the next try.
 
         Args:
             on_step: called after each step.
 
         Raises:
-            TrainingError: the loss is not finite, or something else is wrong for several epochs.
+            TrainingError: the loss is not finite, memory is not enough, or something is wrong for several epochs.
             OutputError: the disk takes no file.  In both cases the last good files are kept.
         """
         while not self.is_finished:
-            epoch = self._epoch(self.progress.epoch + 1, on_step)
+            try:
+                with memory_in_words(self.settings):
+                    epoch = self._epoch(self.progress.epoch + 1, on_step)
+            except Exception:
+                if not self.progress.epoch:
+                    state_path(self._checkpoint).unlink(missing_ok=True)
+                raise
             yield epoch
             if epoch.diagnosis is not None and self.progress.wrong >= _BORNE:
                 raise TrainingError(f"stopped after epoch {epoch.number}: {epoch.diagnosis}")
 
     def _epoch(self, number: int, on_step: Callable[[], object]) -> Epoch:
         started = time.perf_counter()
-        loss, move, outside, gradient = self._learn(number, on_step)
+        means = self._learn(number, on_step)
         measured, shown = self._try_out()
-        self._check_finite(measured.loss + gradient, number)
+        self._check_finite(measured.loss + means.gradient, number)
         spreads = float(shown.inputs.std()), float(shown.outputs.std())
-        found = diagnosis(loss, self.progress.least_loss, outside, gradient, spreads)
+        # Before the first epoch: what there is without a network, which the loss of one batch tells, too.
+        least = self.progress.least_loss if self.progress.epoch else max(self.baseline.loss, means.first_loss)
+        found = diagnosis(means, least, spreads)
         is_best = (measured.error, measured.loss) < self.progress.best
-        progress = self._advanced(number, loss, measured, is_best, found)
+        progress = self._advanced(number, min(least, means.loss), measured, is_best, found)
         epoch = Epoch(
             number,
-            loss,
+            means.loss,
             measured.loss,
             measured.error,
             measured.unit,
+            self.baseline.error,
             measured.angle,
-            move,
-            outside,
-            gradient,
-            self.settings.rate * _share(self.settings, number),
+            means.move,
+            means.outside,
+            means.gradient,
+            self.settings.rate * share_of_rate(self.settings, number),
             time.perf_counter() - started,
             is_best,
             found,
@@ -127,13 +149,13 @@ class Run:
         self.progress = progress
         return epoch
 
-    def _learn(self, number: int, on_step: Callable[[], object]) -> tuple[float, float, float, float]:
+    def _learn(self, number: int, on_step: Callable[[], object]) -> Means:
         """One epoch of steps; the means of what they tell."""
-        meter = Meter(self.settings, self._device)
+        meter = Meter(self.settings, self._recipe.localisation.bounded)
         self._recipe.module.train()
         with seeded(self.settings.seed, number) as generator:
             for step, batch in enumerate(self._order(generator).tensor_split(self.steps)):
-                share = _share(self.settings, number - 1 + step / self.steps)
+                share = share_of_rate(self.settings, number - 1 + step / self.steps)
                 for group in self._optimiser.param_groups:
                     group["lr"] = group["full_rate"] * share
                 made = self._recipe.step(batch, generator)
@@ -168,48 +190,68 @@ class Run:
         raise TrainingError(f"stopped in epoch {number}, {kept}: {Diagnosis.NOT_FINITE}")
 
     def _advanced(
-        self, number: int, loss: float, measured: Measured, is_best: bool, found: Diagnosis | None
+        self, number: int, least_loss: float, measured: Measured, is_best: bool, found: Diagnosis | None
     ) -> Progress:
         done = self.progress
         return Progress(
             number,
             number if is_best else done.best_epoch,
             (measured.error, measured.loss) if is_best else done.best,
-            min(done.least_loss, loss),
-            done.wrong + 1 if found is not None else 0,
+            least_loss,
+            max(0, done.wrong - _QUIET) if found is None else done.wrong + _WRONG,
         )
 
     def _write(self, epoch: Epoch, shown: Shown, progress: Progress) -> None:
-        """The checkpoint before the state: if one is all that gets written, the epoch is simply done again."""
+        """The state last: if something is all that gets written before it, the epoch is simply done again."""
         if epoch.is_best:
-            metadata = replace(self._recipe.metadata(), trained=self._trained(epoch))
-            write_file(self._checkpoint, self._exporter.checkpoint(self._recipe.localisation, metadata))
-        self._save(progress)
+            self._write_checkpoint(progress)
         if self._sheets is not None:
-            write_file(self._sheets / f"epoch_{epoch.number:04}.png", sheet(shown, _caption(epoch)))
+            self._write_file(sheet_path(self._sheets, epoch.number), sheet(shown, _caption(epoch)))
+        self._save(progress)
+
+    def _write_checkpoint(self, progress: Progress) -> None:
+        """The network as it is now, which is the best of *progress*."""
+        metadata = replace(self._recipe.metadata(), trained=self._trained(progress))
+        self._write_file(self._checkpoint, self._exporter.checkpoint(self._recipe.localisation, metadata))
+
+    def _write_file(self, path: Path, data: bytes) -> None:
+        write_file(path, data, can_go_on=self.progress.epoch > 0)
 
     def _save(self, progress: Progress) -> None:
-        path = state_path(self._checkpoint)
-        save_state(path, self.settings, self._digest, progress, self._recipe.module, self._optimiser)
+        module, optimiser = self._recipe.module, self._optimiser
+        self._write_file(
+            state_path(self._checkpoint), state_of(self.settings, self._digest, progress, module, optimiser)
+        )
 
     def _go_on_from(self, saved: Saved) -> None:
+        path = state_path(self._checkpoint)
         if saved.digest != self._digest:
-            raise CheckpointError(
-                f"{state_path(self._checkpoint)}: its run had other images; begin a new one without --resume"
-            )
-        self._recipe.module.load_state_dict(saved.module)
-        self._optimiser.load_state_dict(dict(saved.optimiser))
+            raise CheckpointError(f"{path}: its run had other images; begin a new one without --resume")
+        saved.load_into(path, self._recipe.module, self._optimiser)
         self.progress = saved.progress
-        if saved.settings.description != self.settings.description:
-            self._describe_anew()
+        is_described_anew = saved.settings.description != self.settings.description
+        if self.progress.best_epoch and not self._checkpoint.is_file():
+            self._replace_lost()
+        elif self.progress.best_epoch and is_described_anew:  # no later epoch may be better
+            self._write_file(self._checkpoint, described_anew(self._checkpoint, description_of(self.settings)))
+        if is_described_anew:
+            self._save(self.progress)
 
-    def _describe_anew(self) -> None:
-        """Put the description into the checkpoint that is there, which may stay the best, and into the state."""
-        if self.progress.best_epoch and self._checkpoint.is_file():
-            write_file(self._checkpoint, described_anew(self._checkpoint, description_of(self.settings)))
-        self._save(self.progress)
+    def _replace_lost(self) -> None:
+        """The checkpoint is gone: write it again if the state holds its network, else look for a best one anew."""
+        done = self.progress
+        if done.best_epoch == done.epoch:
+            self._write_checkpoint(done)
+        elif self.is_finished:
+            raise CheckpointError(
+                f"{self._checkpoint}: it is gone, and its run is finished; the state holds the network of epoch "
+                f"{done.epoch}, not the best one, of epoch {done.best_epoch}; begin a new run with --overwrite"
+            )
+        else:
+            self.lost = done.best_epoch
+            self.progress = replace(done, best_epoch=0, best=Progress.best)
 
-    def _trained(self, epoch: Epoch) -> dict[str, object]:
+    def _trained(self, progress: Progress) -> dict[str, object]:
         settings = self.settings
         return {
             "recipe": settings.recipe.value,
@@ -218,9 +260,9 @@ class Run:
             "range": None if settings.ranges is None else settings.ranges.to_text(),
             "images": self._recipe.count,
             "seed": settings.seed,
-            "epoch": epoch.number,
-            "validation_error": round(epoch.error, 4),
-            "unit": epoch.unit,
+            "epoch": progress.best_epoch,
+            "validation_error": round(progress.best[0], 4),
+            "unit": self.baseline.unit,
         }
 
 
@@ -233,43 +275,10 @@ def chosen_device(wanted: Device) -> torch.device:
 
 
 def check_settings(settings: Settings) -> None:
-    """Refuse, before images are read, what no network can be made of: ShapeError, ParameterError."""
-    with seeded(settings.seed, 0):
+    """Refuse, before images are read, what no network can be made of: ShapeError, ParameterError, TrainingError."""
+    check_sizes(settings)
+    with memory_in_words(settings), seeded(settings.seed, 0):
         new_localisation(settings)
-
-
-@contextmanager
-def seeded(seed: int, part: int) -> Iterator[torch.Generator]:
-    """A generator for one *part* of a run; torch's own is seeded meanwhile, too, for layers that ask it.
-
-    Every epoch has its own, so that a run that is resumed needs to remember nothing of the ones before.
-    """
-    generator = torch.Generator().manual_seed((seed * 1_000_003 + part) % 2**63)
-    with torch.random.fork_rng(range(torch.cuda.device_count())):
-        torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
-        yield generator
-
-
-def _optimiser(recipe: Recipe, settings: Settings) -> torch.optim.Optimizer:
-    own = list(recipe.localisation.parameters())
-    others = [each for each in recipe.module.parameters() if all(each is not one for one in own)]
-    rates = (settings.rate * settings.localisation_rate, settings.rate)
-    groups = [
-        {"params": parameters, "lr": rate, "full_rate": rate}
-        for parameters, rate in zip((own, others), rates, strict=True)
-        if parameters
-    ]
-    if settings.optimiser is Optimiser.SGD:
-        return torch.optim.SGD(groups, momentum=_MOMENTUM)
-    return torch.optim.Adam(groups)
-
-
-def _share(settings: Settings, epochs: float) -> float:
-    """What is left of the rate after so many *epochs*."""
-    done = epochs / settings.epochs
-    if settings.schedule is Schedule.COSINE:
-        return (1 + math.cos(math.pi * done)) / 2
-    return 0.1 ** min(2, int(3 * done + 1e-9)) if settings.schedule is Schedule.STEPS else 1.0
 
 
 def _caption(epoch: Epoch) -> str:

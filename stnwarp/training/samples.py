@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from stnwarp.conventions import ParameterFamily
 from stnwarp.localisation.inputs import network_input
 from stnwarp.localisation.metadata import ColourMode, Fit, Metadata
+from stnwarp.localisation.values import LONGEST_INPUT
 from stnwarp.training.choices import Colour, Settings, Size
 from stnwarp.transforms import Transform
 
@@ -73,12 +74,15 @@ def frame_size(settings: Settings, image_size: Size) -> Size:
     """(height, width) of the copies that are kept, where images are mostly of *image_size*.
 
     Without random warps the network's input itself. With them the images' own size where that is small, and else
-    enough pixels that a warp and then the reduction to the input lose what they lose in use, and nothing more.
+    enough pixels that a warp and then the reduction to the input lose what they lose in use, and nothing more; of the
+    very largest inputs no copy is finer.
     """
     wanted = settings.input_size
     if settings.ranges is None:
         return wanted
     finer = (FINER * wanted[0], FINER * wanted[1])
+    if max(finer) > LONGEST_INPUT:
+        return wanted
     is_small = all(side <= most for side, most in zip(image_size, finer, strict=True))
     has_shape = image_size[0] * wanted[1] == image_size[1] * wanted[0]
     return image_size if is_small and (has_shape or settings.fit == Fit.STRETCH) else finer

@@ -1,7 +1,9 @@
 """The state of a run, beside its checkpoint: all that is needed to go on as if it had never stopped."""
 
+import errno
 import hashlib
 import io
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -10,14 +12,20 @@ from typing import Any
 import torch
 from torch import nn
 
-from stnwarp.errors import CheckpointError, OutputError, StnwarpError
+from stnwarp.errors import CheckpointError, ImageError, OutputClashError, OutputError, ParameterError
 from stnwarp.images.atomic import write_atomically
+from stnwarp.images.source import opened_source
 from stnwarp.training.choices import Settings
 from stnwarp.training.data import Data
 from stnwarp.transforms import as_fields
 
 _VERSION = 2  # 1: conv and fc without batch normalisation, and epochs cut into batches otherwise
-_RESUMED = "free some space, then go on with --resume"
+_REMEDIES = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some of your quota",
+    errno.EFBIG: "raise the limit that is set for files",
+    errno.ENAMETOOLONG: "give a shorter name",
+}
 
 
 @dataclass(frozen=True)
@@ -29,7 +37,7 @@ class Progress:
         best_epoch: the one whose network is the checkpoint; 0 before there is one.
         best: its error and its loss on the images kept back.
         least_loss: of an epoch's training images.
-        wrong: epochs in a row that had a diagnosis.
+        wrong: how much was wrong of late; epochs with a diagnosis add to it, others take something off.
     """
 
     epoch: int = 0
@@ -49,15 +57,19 @@ class Saved:
     module: Mapping[str, Any]
     optimiser: Mapping[str, Any]
 
+    def load_into(self, path: Path, module: nn.Module, optimiser: torch.optim.Optimizer) -> None:
+        """Put what was learnt back; CheckpointError, with the state's *path*, where it is not of these parts."""
+        try:
+            module.load_state_dict(self.module)
+            optimiser.load_state_dict(dict(self.optimiser))
+        except Exception as error:  # as many kinds as there are ways to be broken
+            raise _broken(path) from error
 
-def save_state(
-    path: Path, settings: Settings, digest: str, progress: Progress, module: nn.Module, optimiser: torch.optim.Optimizer
-) -> None:
-    """Write the state of a run, replacing the last one only by a whole one.
 
-    Raises:
-        OutputError: the disk takes no file.
-    """
+def state_of(
+    settings: Settings, digest: str, progress: Progress, module: nn.Module, optimiser: torch.optim.Optimizer
+) -> bytes:
+    """The file that `load_state` reads."""
     stream = io.BytesIO()
     content = {
         "version": _VERSION,
@@ -68,7 +80,7 @@ def save_state(
         "optimiser": optimiser.state_dict(),
     }
     torch.save(content, stream)
-    write_file(path, stream.getvalue())
+    return stream.getvalue()
 
 
 def load_state(path: Path) -> Saved:
@@ -78,28 +90,71 @@ def load_state(path: Path) -> Saved:
         CheckpointError: there is none, or it is not a state of this version.
     """
     try:
-        content = torch.load(io.BytesIO(path.read_bytes()), map_location="cpu", weights_only=True)
+        with opened_source(path, 0) as stream:
+            data = stream.read()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch doubts what is then refused
+            content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
         if content["version"] != _VERSION:
             raise CheckpointError(
                 f"{path}: a run of another version of stnwarp; go on with that one, or give --overwrite to begin anew"
             )
-        progress = Progress(**{field.name: content["progress"][field.name] for field in fields(Progress)})
-        settings = Settings.from_json(content["settings"])
-        return Saved(settings, content["digest"], progress, content["module"], content["optimiser"])
-    except FileNotFoundError:
-        raise CheckpointError(f"{path}: there is no run to resume; leave --resume out to begin one") from None
-    except StnwarpError:
+        return _saved(content)
+    except ImageError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise CheckpointError(f"{path}: there is no run to resume; leave --resume out to begin one") from None
+        raise CheckpointError(f"{path}: {error}; the state of a run cannot be read from it") from error
+    except ParameterError as error:
+        raise CheckpointError(f"{path}: the run cannot go on: {error}") from error
+    except CheckpointError:
         raise
     except Exception as error:  # torch raises nearly anything on what is no state
-        raise CheckpointError(f"{path}: not the state of a run, or a broken one; start the run anew") from error
+        raise _broken(path) from error
 
 
-def write_file(path: Path, data: bytes) -> None:
-    """`write_atomically` over what is there, with words that fit a run that can be resumed."""
+def _saved(content: Mapping[str, Any]) -> Saved:
+    """What *content* says; an error of one kind or another where it cannot be a state."""
+    given = {field.name: content["progress"][field.name] for field in fields(Progress)}
+    error, loss = (float(value) for value in given.pop("best"))
+    least_loss = float(given.pop("least_loss"))
+    if any(type(count) is not int or count < 0 for count in given.values()):
+        raise ValueError
+    progress = Progress(**given, best=(error, loss), least_loss=least_loss)
+    parts = str(content["digest"]), progress, dict(content["module"]), dict(content["optimiser"])
+    return Saved(Settings.from_json(content["settings"]), *parts)
+
+
+def _broken(path: Path) -> CheckpointError:
+    return CheckpointError(f"{path}: not the state of a run, or a broken one; start the run anew")
+
+
+def write_file(path: Path, data: bytes, *, can_go_on: bool) -> None:
+    """`write_atomically` over what is there, with words that fit a run.
+
+    Args:
+        path: the file; its directory exists.
+        data: all of its bytes.
+        can_go_on: whether an epoch was finished, that the run could be resumed from.
+
+    Raises:
+        OutputError: the disk takes no file.
+    """
     try:
         write_atomically(path, data, overwrite=True)
-    except OutputError as error:
-        raise OutputError(f"{str(error).partition(';')[0]}; the last good files are kept: {_RESUMED}") from error
+    except (OutputError, OutputClashError, ImageError) as error:
+        raise OutputError(_told(error, path, can_go_on)) from error
+
+
+def _told(error: Exception, path: Path, can_go_on: bool) -> str:
+    """What kept *path* from being written, and what to do; of the advice for folders of images nothing fits here."""
+    cause = error.__cause__
+    if not isinstance(cause, OSError):
+        return str(error)
+    reason = (cause.strerror or str(cause)).lower()
+    remedy = _REMEDIES.get(cause.errno or 0, "make it possible to write there")
+    if can_go_on:
+        return f"cannot write {path}: {reason}; the last good files are kept: {remedy}, then go on with --resume"
+    return f"cannot write {path}: {reason}; nothing of this run is kept: {remedy}, then run it again"
 
 
 def digest_of(data: Data) -> str:

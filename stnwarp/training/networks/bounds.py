@@ -58,6 +58,7 @@ class Bounds:
 
 
 DEFAULT_BOUNDS = Bounds()
+_REACHED = 0.98  # of a bound; beyond it a parameter keeps less than a twentieth of its gradient
 
 
 class BoundedParameters(nn.Module):
@@ -81,3 +82,9 @@ class BoundedParameters(nn.Module):
         if not self.has_scale:
             return parameters
         return torch.cat((parameters[:, :1].exp(), parameters[:, 1:]), dim=1)
+
+    def share_reached(self, parameters: torch.Tensor) -> torch.Tensor:
+        """How many of *parameters* (N, P) lie at their bounds, from 0 to 1: nothing is learnt there any more."""
+        if self.has_scale:
+            parameters = torch.cat((parameters[:, :1].log(), parameters[:, 1:]), dim=1)
+        return ((parameters - self.identity).abs() > _REACHED * self.bounds).double().mean()

@@ -12,6 +12,8 @@ from stnwarp.localisation.values import written
 from stnwarp.training.geometry import Size, transform_images
 from stnwarp.training.networks.localisation import LocalisationNetwork
 
+FILTERS = (60, 128)  # of its two convolutions
+
 
 class Classifier(nn.Module):
     """The paper's convolutional network: 9x9, max-pool 2, 7x7, max-pool 2, one linear layer.
@@ -26,7 +28,7 @@ class Classifier(nn.Module):
         ShapeError: an input too small.
     """
 
-    def __init__(self, classes: int, channels: int, input_size: Size, filters: tuple[int, int] = (60, 128)) -> None:
+    def __init__(self, classes: int, channels: int, input_size: Size, filters: tuple[int, int] = FILTERS) -> None:
         super().__init__()
         self.input_size = input_size
         height, width = (((side - 8) // 2 - 6) // 2 for side in input_size)

@@ -1,0 +1,80 @@
+"""The files that `stnwarp train` writes: what cannot be written, or would be lost, is refused before any work."""
+
+import errno
+import os
+import re
+import stat
+from pathlib import Path
+
+import click
+
+from stnwarp.conventions import suggestion
+from stnwarp.errors import OutputClashError, OutputError, ParameterError
+from stnwarp.training.choices import sheet_path, state_path
+
+_SUFFIX = ".onnx"
+_SHEET = re.compile(r"epoch_\d{4,}\.png")
+_LONGEST_NAME = 255  # bytes, on every file system in common use
+
+
+def check_targets(target: Path, sheets: Path | None, data: Path, *, overwrite: bool, resume: bool) -> list[Path]:
+    """The files that a run writes, one of a kind, after it is certain that none is in the way or in danger.
+
+    Args:
+        target: the checkpoint.
+        sheets: the directory for contact sheets, or None.
+        data: what the run learns from.
+        overwrite: whether files that exist may be replaced.
+        resume: whether they are the run's own.
+
+    Raises:
+        ParameterError: another suffix, or sheets among the images.  OutputClashError: a file that exists, or something
+        that is no file.  OutputError: a name or a place that is not possible.
+    """
+    if target.suffix.lower() != _SUFFIX:
+        hint = suggestion(target.suffix.lower(), [_SUFFIX])
+        raise ParameterError(f"{target}: a checkpoint is an ONNX file{hint}; give a name that ends in {_SUFFIX}")
+    if overwrite and resume:
+        raise click.UsageError("--overwrite and --resume exclude each other; give one", click.get_current_context())
+    own = [target, state_path(target)]
+    for path in own:
+        if _exists(path) and not (overwrite or resume):
+            raise OutputClashError(f"{path}: exists already; give --overwrite, --resume or another name")
+    if sheets is None:
+        return own
+    _check_sheets(sheets, data, may_replace=overwrite or resume)
+    return [*own, sheet_path(sheets, 1)]
+
+
+def _check_sheets(sheets: Path, data: Path, *, may_replace: bool) -> None:
+    place, images = Path(os.path.realpath(sheets)), Path(os.path.realpath(data))
+    if place.is_relative_to(images):
+        raise ParameterError(f"--sheets {sheets}: it lies in {data}, where sheets would be learnt from; give another")
+    _exists(sheet_path(sheets, 1))
+    names = sorted(name for name in _names(place) if _SHEET.fullmatch(name))
+    for name in names:
+        if _exists(sheets / name) and not may_replace:
+            raise OutputClashError(f"{sheets / name}: exists already; give --overwrite or another --sheets")
+
+
+def _names(directory: Path) -> list[str]:
+    """What is in *directory*; nothing where it is none, or cannot be searched, which is told elsewhere."""
+    try:
+        return os.listdir(directory)  # noqa: PTH208 - names, not paths
+    except OSError:
+        return []
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is a file at *path*, or a link; what is no file can never be replaced by one."""
+    too_long = any(len(os.fsencode(part)) > _LONGEST_NAME for part in path.parts)
+    try:
+        mode = path.lstat().st_mode
+    except OSError as error:
+        if too_long or error.errno == errno.ENAMETOOLONG:
+            raise OutputError(f"cannot write {path}: file name too long; give a shorter one") from error
+        return False  # a directory that cannot be searched is told when it is looked at
+    if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+        kind = "a directory" if stat.S_ISDIR(mode) else "something that is no file"
+        raise OutputClashError(f"{path}: {kind} is in the way; choose another output")
+    return True
