@@ -1,6 +1,7 @@
 """Networks tried out and run: what shares a batch with what, whose fault a failure is, and what a signal ends."""
 
 import _thread
+import gc
 import itertools
 import os
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -21,7 +23,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from stnwarp.errors import CheckpointError
 from stnwarp.localisation import Checkpoint, Localiser
-from stnwarp.localisation.interrupts import interruptible
+from stnwarp.localisation.interrupts import Ended, interruptible
 from stnwarp.localisation.session import reason
 from stnwarp.transforms import Transform
 from tests.cli_tools import contents, environment, run, save
@@ -76,9 +78,9 @@ def over_the_batch(operator: str, input: Any = NCHW) -> onnx.ModelProto:
     return model
 
 
-def looping() -> onnx.ModelProto:
-    """A network that never ends."""
-    booleans, floats = TensorProto.BOOL, TensorProto.FLOAT
+def looping(above: float = -np.inf, below: float = np.inf) -> onnx.ModelProto:
+    """A network that never ends on a picture whose greatest value is *above* and *below* these."""
+    booleans, floats, limits = TensorProto.BOOL, TensorProto.FLOAT, {"above": above, "below": below}
     body = helper.make_graph(
         [helper.make_node("Identity", ["goes_on"], ["still"]), helper.make_node("Identity", ["was"], ["is"])],
         "body",
@@ -91,14 +93,19 @@ def looping() -> onnx.ModelProto:
     )
     nodes = [
         helper.make_node("ReduceMean", ["images"], ["mean"], axes=[2, 3], keepdims=0),
-        helper.make_node("Loop", ["", "true", "mean"], ["theta"], body=body),
+        helper.make_node("ReduceMax", ["images"], ["most"], keepdims=0),
+        helper.make_node("Greater", ["most", "above"], ["is_above"]),
+        helper.make_node("Less", ["most", "below"], ["is_below"]),
+        helper.make_node("And", ["is_above", "is_below"], ["begins"]),
+        helper.make_node("Loop", ["", "begins", "mean"], ["moved"], body=body),
+        helper.make_node("Concat", ["moved", "moved"], ["theta"], axis=1),
     ]
     graph = helper.make_graph(
         nodes,
         "localisation",
         [helper.make_tensor_value_info("images", floats, NCHW)],
         [helper.make_tensor_value_info("theta", floats, None)],
-        [numpy_helper.from_array(np.array(True), "true")],
+        [numpy_helper.from_array(np.array(value, np.float32), name) for name, value in limits.items()],
     )
     return model_of(graph)
 
@@ -155,6 +162,17 @@ def test_a_picture_that_is_run_without_others_is_run_as_it_is(tmp_path: Path) ->
 @pytest.mark.parametrize("name", ["digits", "page"])
 def test_the_shipped_networks_share_batches(name: str) -> None:
     assert Checkpoint.load(name)._network._most == 32
+
+
+def test_a_network_that_takes_one_picture_though_it_declares_any_number_gets_one(tmp_path: Path) -> None:
+    images = _images()
+    model = network(TURN, gain=GAIN, metadata=affine())
+    [shape] = [each for each in model.graph.initializer if each.name == "shape"]
+    shape.CopyFrom(numpy_helper.from_array(np.array([1, 1, 1]), "shape"))
+    checkpoint = Checkpoint.load(saved(model, tmp_path))
+    plain = Checkpoint.load(saved(network(TURN, gain=GAIN, metadata=affine()), tmp_path))
+    for one, other in zip(checkpoint.localise(images), plain.localise(images), strict=True):
+        assert_array_equal(one.theta, other.theta)
 
 
 def test_a_fixed_batch_of_a_network_that_behaves_is_shared(tmp_path: Path) -> None:
@@ -266,6 +284,46 @@ def test_what_the_work_gives_and_raises_comes_out() -> None:
         )
 
 
+def test_where_there_is_no_thread_to_be_had_the_work_is_done_in_this_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", none_left)
+    assert interruptible(threading.get_ident, lambda: None) == threading.get_ident()
+
+
+def test_an_error_does_not_keep_what_was_worked_on_in_memory() -> None:
+    class Images:
+        pass
+
+    images = Images()
+    kept = weakref.ref(images)
+
+    def fail(images: Images) -> None:
+        raise MemoryError("full")
+
+    gc.disable()
+    try:
+        with pytest.raises(MemoryError):
+            interruptible(partial(fail, images), lambda: None)
+        del images
+        assert kept() is None
+    finally:
+        gc.enable()
+
+
+def test_runs_in_other_threads_can_be_ended_and_others_begun(tmp_path: Path) -> None:
+    localiser = Localiser([Checkpoint.load(saved(looping(0.9, 2.0), tmp_path))])
+    bright, dark = (np.full((9, 9), value, np.uint8) for value in (255, 51))
+    with ThreadPoolExecutor(3) as pool:
+        under_way = [pool.submit(localiser.transform_of, bright) for _ in range(3)]
+        while not all(each.done() for each in under_way):
+            localiser.stop()
+            time.sleep(0.01)
+    assert [type(each.exception()) for each in under_way] == [Ended] * 3
+    np.testing.assert_allclose(localiser.transform_of(dark).theta[:2, 2], 0.2, rtol=1e-6)
+
+
 def test_a_network_that_never_ends_can_be_interrupted_while_it_is_loaded(tmp_path: Path) -> None:
     path = saved(looping(), tmp_path)
     timer = threading.Timer(0.5, _thread.interrupt_main)
@@ -283,10 +341,34 @@ def test_a_signal_ends_a_command_whose_network_never_ends(tmp_path: Path, comman
     path = saved(looping(), tmp_path)
     source = save(tmp_path / "a.png", np.zeros((9, 9), np.uint8))
     arguments = ["info", path] if command == "info" else ["apply", source, "-o", tmp_path / "b", "--checkpoint", path]
+    _check_signalled(arguments, "main_thread()", signum, code)
+    assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM cannot be caught")
+@pytest.mark.parametrize("jobs", [1, 3])
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_run_whose_network_never_ends_on_some_images(
+    tmp_path: Path, jobs: int, signum: int, code: int
+) -> None:
+    path = saved(looping(0.9, 2.0), tmp_path)
+    for name in "abcd":
+        save(tmp_path / "in" / f"{name}.png", np.full((9, 9), 255, np.uint8))
+    arguments = ["apply", tmp_path / "in", "-o", tmp_path / "b", "--checkpoint", path, "-j", jobs]
+    _check_signalled(arguments, "not main_thread()", signum, code)
+    assert not list((tmp_path / "b").glob("*"))
+
+
+def _check_signalled(arguments: list[Any], thread: str, signum: int, code: int) -> None:
+    """A signal ends `stnwarp ARGUMENTS` while its network runs in the main *thread*, or not in that."""
     script = (
-        "from stnwarp.cli import main\nfrom stnwarp.localisation import network\nrun = network.run\n"
-        "def told(*arguments):\n    print('running', flush=True)\n    return run(*arguments)\n"
-        "network.run = told\nmain()"
+        "from threading import current_thread, main_thread\n"
+        "from stnwarp.cli import main\nfrom stnwarp.localisation.session import Runner\nrun = Runner.run\n"
+        "def told(*arguments):\n"
+        f"    if {'current_thread() is ' + thread}:\n        print('running', flush=True)\n"
+        "    return run(*arguments)\n"
+        "Runner.run = told\nmain()"
     )
     program = [sys.executable, "-c", script, *map(str, arguments)]
     with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()) as process:
@@ -302,8 +384,7 @@ def test_a_signal_ends_a_command_whose_network_never_ends(tmp_path: Path, comman
     assert time.monotonic() - sent < 2
     assert process.returncode == code, told
     word = "interrupted" if signum == signal.SIGINT else "terminated"
-    assert os.fsdecode(told).splitlines() == [f"stnwarp: error: {word}"]
-    assert not (tmp_path / "b").exists()
+    assert os.fsdecode(told).splitlines()[-1].startswith(f"stnwarp: error: {word}")
 
 
 # ---- what onnxruntime says

@@ -16,6 +16,7 @@ from stnwarp.folder.work import process
 from stnwarp.images.atomic import remove_own_temporaries
 
 _WRITING_PATIENCE = 1.5  # seconds that a stop waits for files being written: given up, they would be left half done
+_BEAT = 0.05  # seconds
 _WORKING_PATIENCE = 1.0  # and for images being worked on, which can be given up
 
 
@@ -104,8 +105,17 @@ class Crew:
             self._tasks.put(None)
         if self._under_way and not self._gate.close(_WRITING_PATIENCE):
             remove_own_temporaries()
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        self._join(deadline)
+
+    def _join(self, deadline: float) -> None:
+        """Wait for the threads to end, until *deadline*; one left in a network would end the process with a crash."""
+        while True:
+            if self._under_way:
+                self._settings.guide.stop()  # again and again: a thread that waited for a network has it now
+            for thread in self._threads:
+                thread.join(_BEAT / len(self._threads))
+            if time.monotonic() >= deadline or not any(thread.is_alive() for thread in self._threads):
+                return
 
     def _work(self) -> None:
         while (task := self._tasks.get()) is not None:

@@ -41,9 +41,13 @@ class Guide(Protocol):
             ParameterError: there is nothing for this image, or nothing that can be used.
         """
 
+    def stop(self) -> None:
+        """Give up what is being worked out for images in other threads, if that can take long."""
+        return
+
 
 @dataclass(frozen=True)
-class OneForAll:
+class OneForAll(Guide):
     """The same recipe for every image."""
 
     recipe: Recipe
@@ -54,7 +58,7 @@ class OneForAll:
 
 
 @dataclass(frozen=True)
-class Listed:
+class Listed(Guide):
     """The row of a parameter file that has the image's name.
 
     With *inverse* it is undone. *has_sizes*: each image gets the size that its row tells, if it tells one.
@@ -78,7 +82,7 @@ class Listed:
 
 
 @dataclass(frozen=True)
-class Predicted:
+class Predicted(Guide):
     """What localisation networks make of the picture; with *inverse* it is undone.
 
     *output_size* is that of the results where it is the same for all of them; networks that see padded images ask.
@@ -96,6 +100,10 @@ class Predicted:
         found = self.localiser.transform_of(as_seen(picture), wanted)
         canvas = None if wanted is None else self._canvas(picture.size, wanted)
         return Guidance(TransformRecipe(found, self.inverse), canvas=canvas)
+
+    def stop(self) -> None:
+        """See Guide.stop."""
+        self.localiser.stop()
 
     def _canvas(self, size: Size, output_size: Size) -> Size:
         """The frame that the last network has in mind for an output of *output_size*, in pixels of an image of *size*.

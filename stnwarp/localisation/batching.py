@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stnwarp.errors import CheckpointError
+from stnwarp.localisation.interrupts import Ended
 
 Picture = NDArray[np.float32]
 Row = NDArray[np.float64]
@@ -20,7 +21,7 @@ class _Entry:
 
     picture: Picture
     row: Row | None = None
-    error: Exception | None = None
+    error: BaseException | None = None
 
     @property
     def is_done(self) -> bool:
@@ -64,7 +65,7 @@ class Batcher:
                     entry.error = found
                 else:
                     entry.row = found
-        except Exception as error:
+        except (Exception, Ended) as error:
             for entry in batch:
                 entry.error = error
         except BaseException:  # an interrupt is for this thread alone, but the others have nobody to wait for any more

@@ -106,6 +106,10 @@ class Checkpoint:
         rows = self._network.run([in_layout(picture, self.metadata) for picture in pictures])
         return [_named(self.name, row) if isinstance(row, CheckpointError) else row for row in rows]
 
+    def stop(self) -> None:
+        """End what the network works on in other threads: it raises Ended there."""
+        self._network.stop()
+
     def transform(self, numbers: ArrayLike, size: Size, output_size: Size | None = None) -> Transform:
         """The transform that the parameters *numbers* mean for an image of *size* (height, width).
 

@@ -11,6 +11,10 @@ _BEAT = 0.2  # seconds: an endless wait cannot be interrupted by Ctrl-C on every
 _PATIENCE = 1.0  # seconds that work has to end in once it was told to; then it is given up
 
 
+class Ended(BaseException):
+    """Work was ended from outside: nothing is known to be wrong with what was worked on, and nobody waits for it."""
+
+
 def interruptible(work: Callable[[], T], stop: Callable[[], None]) -> T:
     """What *work* gives or raises; where this is the main thread, done in another one so that signals are heard.
 
@@ -29,15 +33,29 @@ def interruptible(work: Callable[[], T], stop: Callable[[], None]) -> T:
     ends: SimpleQueue[tuple[T, None] | tuple[None, BaseException]] = SimpleQueue()
     worker = threading.Thread(target=_done, args=(work, ends), name="stnwarp-network", daemon=True)
     try:
-        worker.start()
+        if not _begun(worker):
+            _done(work, ends)
         result, error = _first_of(ends)
     except BaseException:
         stop()
-        worker.join(_PATIENCE)
+        if worker.ident is not None:
+            worker.join(_PATIENCE)
         raise
-    if error is not None:
+    if error is None:
+        return result  # type: ignore[return-value]
+    try:
         raise error
-    return result  # type: ignore[return-value]
+    finally:
+        del error, ends, worker  # the error's traceback holds this frame, and what it holds: work's images
+
+
+def _begun(worker: threading.Thread) -> bool:
+    """Whether *worker* could be started: there may be no thread to be had."""
+    try:
+        worker.start()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _done(work: Callable[[], T], ends: "SimpleQueue[tuple[T, None] | tuple[None, BaseException]]") -> None:

@@ -131,6 +131,11 @@ class Localiser:
         assert so_far is not None
         return so_far
 
+    def stop(self) -> None:
+        """End what the networks work on in other threads: Ended is raised there. What begins later is not meant."""
+        for checkpoint in self.checkpoints:
+            checkpoint.stop()
+
     def _predict_some(self, images: Sequence[ArrayLike], output_size: Size | None) -> list[Transform | Fault]:
         results: list[Transform | Fault | None] = [None] * len(images)
         for stage in self._stages:

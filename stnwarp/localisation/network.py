@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stnwarp.errors import CheckpointError
-from stnwarp.localisation.session import reason, run
+from stnwarp.localisation.session import Runner, reason
 from stnwarp.localisation.signature import Picture, Signature, trial_pictures, written_shape
 
 LARGEST_BATCH = 32
@@ -32,7 +32,7 @@ class Network:
     """
 
     def __init__(self, session: Any, signature: Signature, shape: tuple[int, int, int]) -> None:
-        self._session, self._signature = session, signature
+        self._runner, self._signature = Runner(session), signature
         self._most = signature.batch or LARGEST_BATCH  # pictures that share a batch
         self._least = signature.batch or 2  # a batch of fewer is filled up with copies of its last picture
         self._is_quick = False  # as long as it is not known
@@ -52,6 +52,10 @@ class Network:
             rows += self._rows(pictures[start : start + self._most])
         return rows
 
+    def stop(self) -> None:
+        """End the runs that are under way in other threads, which raise Ended."""
+        self._runner.stop()
+
     def _tried_out(self, quiet: Picture, loud: Picture) -> tuple[int, ...]:
         """Find out what may share a batch, by the numbers of *quiet* and *loud*; the shape of those for one picture.
 
@@ -68,6 +72,9 @@ class Network:
             alone = self._run(quiet[np.newaxis])
             if _agree(mixed, alone, lambda: self._tried([loud])):
                 self._least = 1
+                return alone.shape[1:]
+            if self._tried([quiet] * self._least) is None:  # it takes one picture at a time, whatever it declares
+                self._most = self._least = 1
                 return alone.shape[1:]
         copies = self._run(np.stack([quiet] * self._least))
         if not _agree(mixed, copies, lambda: self._tried([loud] * self._least)):
@@ -103,7 +110,7 @@ class Network:
         given = _as_type(batch, self._signature.dtype)
         count = "a picture" if len(batch) == 1 else f"{len(batch)} pictures"
         try:
-            output = run(self._session, self._signature.output, {self._signature.input: given}, self._is_quick)
+            output = self._runner.run(self._signature.output, {self._signature.input: given}, self._is_quick)
         except Exception as error:  # onnxruntime has a dozen kinds, none of them documented
             raise CheckpointError(f"cannot be run on {count}: {reason(error)}") from error
         if not isinstance(output, np.ndarray) or output.dtype.kind != "f":

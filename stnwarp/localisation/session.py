@@ -6,7 +6,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from stnwarp.errors import CheckpointError
-from stnwarp.localisation.interrupts import interruptible
+from stnwarp.localisation.interrupts import Ended, interruptible
 
 _FATAL = 4
 _MOST_THREADS = 256  # a small network has no work for more
@@ -40,22 +40,48 @@ def opened(model: bytes, threads: int) -> Any:
         raise CheckpointError(f"onnxruntime cannot load it: {reason(error)}") from error
 
 
-def run(session: Any, output: str, given: dict[str, NDArray[Any]], is_quick: bool) -> Any:
-    """What the *session* gives as *output* for the inputs *given*; raises what onnxruntime raises.
+class Runner:
+    """Runs of one *session*, all of which `stop` ends, from any thread."""
 
-    With *is_quick*, a signal may wait for the end of the run: listening costs as much time as a small network takes.
-    """
-    if is_quick:
-        return session.run([output], given)[0]
-    import onnxruntime
+    def __init__(self, session: Any) -> None:
+        import onnxruntime
 
-    options = onnxruntime.RunOptions()
+        self._session, self._new_options = session, onnxruntime.RunOptions
+        self._under_way: set[Any] = set()  # the options of runs
 
-    def stop() -> None:
-        options.terminate = True  # looked at between two operators, in loops as well
+    def run(self, output: str, given: dict[str, NDArray[Any]], is_quick: bool) -> Any:
+        """What the session gives as *output* for the inputs *given*; raises what onnxruntime raises.
 
-    [result] = interruptible(lambda: session.run([output], given, options), stop)
-    return result
+        With *is_quick*, a signal waits for the end of the run: listening costs as much time as a small network takes.
+
+        Raises:
+            Ended: after `stop`.
+        """
+        options = self._new_options()
+        self._under_way.add(options)
+        try:
+            [result] = self._result([output], given, options, is_quick)
+        except Exception:
+            if options.terminate:
+                raise Ended from None
+            raise
+        finally:
+            self._under_way.discard(options)
+        return result
+
+    def stop(self) -> None:
+        """End what runs, between two of its operators; runs that begin later are not meant."""
+        for options in tuple(self._under_way):
+            options.terminate = True
+
+    def _result(self, outputs: list[str], given: dict[str, NDArray[Any]], options: Any, is_quick: bool) -> Any:
+        def work() -> Any:
+            return self._session.run(outputs, given, options)
+
+        def stop() -> None:
+            options.terminate = True
+
+        return work() if is_quick else interruptible(work, stop)
 
 
 def reason(error: Exception) -> str:
