@@ -87,7 +87,24 @@ def test_sheets_of_others_are_kept_unless_told(images: Path, tmp_path: Path) -> 
     assert ran.error == f"{sheets / 'epoch_0007.png'}: exists already; give --overwrite or another --sheets"
     assert run(*command, "--overwrite").code == 0
     assert (sheets / "epoch_0007.png").read_text() == "mine"  # of an epoch that this run has not
-    assert run("train", images, "-o", tmp_path / "a.onnx", "--resume", "--sheets", sheets).code == 0
+
+
+def test_a_run_that_goes_on_replaces_no_sheets(images: Path, tmp_path: Path) -> None:
+    sheets, others = tmp_path / "sheets", tmp_path / "others"
+    others.mkdir()
+    (others / "epoch_0002.png").write_text("mine")
+    command = ("train", images, "-o", tmp_path / "a.onnx")
+    assert run(*command, *RESTORE, "--schedule", "constant", "--sheets", sheets).code == 0
+    first = (sheets / "epoch_0001.png").read_bytes()
+    ran = run(*command, "--resume", "--epochs", "2", "--sheets", others)
+    assert ran.code == 2
+    assert ran.error == f"{others / 'epoch_0002.png'}: exists already; give another --sheets"
+    assert (others / "epoch_0002.png").read_text() == "mine"
+    assert run(*command, "--resume", "--epochs", "2", "--sheets", sheets).code == 0
+    assert _left(sheets) == {"epoch_0001.png", "epoch_0002.png"}
+    assert (sheets / "epoch_0001.png").read_bytes() == first
+    assert run(*command, "--resume", "--epochs", "3", "--sheets", others).code == 0  # below what it will write
+    assert (others / "epoch_0002.png").read_text() == "mine"
 
 
 @pytest.mark.parametrize("name", ["in", "in/sheets", "linked/sheets", "in/F/../sheets"])
@@ -97,6 +114,18 @@ def test_sheets_among_the_images_are_refused(images: Path, tmp_path: Path, name:
     assert ran.code == 2
     assert f"it lies in {images}, where sheets would be learnt from" in ran.error
     assert not (images / "sheets").exists()
+
+
+def test_sheets_in_a_linked_class_are_refused_and_hidden_ones_are_not(images: Path, tmp_path: Path) -> None:
+    save_folder(tmp_path / "elsewhere", "T", 6)
+    (images / "T").symlink_to(tmp_path / "elsewhere")
+    command = ("train", images, "-o", tmp_path / "a.onnx", *CLASSIFY, "--sheets")
+    ran = run(*command, images / "T" / "sheets")
+    assert ran.code == 2
+    assert "where sheets would be learnt from" in ran.error
+    ran = run(*command, images / ".sheets")
+    assert ran.code == 0, ran.stderr
+    assert _left(images / ".sheets") == {"epoch_0001.png"}
 
 
 def test_a_checkpoint_that_went_missing_is_not_reported(images: Path, tmp_path: Path) -> None:

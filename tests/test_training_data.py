@@ -104,6 +104,54 @@ def test_an_empty_folder_is_no_class_and_is_named(tmp_path: Path) -> None:
     assert notes == [f"{tmp_path / 'L'}: no image in it, so it is no class"]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_a_class_can_be_a_link_to_a_folder(tmp_path: Path) -> None:
+    for text in "LT":
+        save_folder(tmp_path / "elsewhere" / text, text, 6)
+    folder = _classes(tmp_path / "in")
+    (folder / "L").symlink_to(tmp_path / "elsewhere" / "L")
+    (folder / "linked").symlink_to(tmp_path / "elsewhere")
+    (folder / "dangling").symlink_to(tmp_path / "nowhere")
+    (folder / "F" / "more").symlink_to(tmp_path / "elsewhere")  # in a class links are not followed
+    (tmp_path / "empty").mkdir()
+    (folder / "none").symlink_to(tmp_path / "empty")
+    left_out: list[str] = []
+    notes: list[str] = []
+    data = load_data(folder, None, quick(CLASSIFY), lambda name, _: left_out.append(name), notes.append)
+    assert data.training.classes == ("F", "L", "T", "linked")
+    assert notes == [f"{folder / 'none'}: no image in it, so it is no class"]
+    assert left_out == []
+    names = {*data.training.names, *data.validation.names}
+    assert len(names) == 6 + 6 + 6 + 12
+    assert {"L/000.png", "linked/L/000.png", "linked/T/000.png"} <= names
+    assert data.training.labels is not None
+    labels = dict(zip(data.training.names, data.training.labels.tolist(), strict=True))
+    assert all(data.training.classes[label] == name.partition("/")[0] for name, label in labels.items())
+
+
+def test_a_class_that_cannot_be_searched_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _classes(tmp_path)
+    save_folder(tmp_path / "closed", "L", 5)
+    scandir, is_dir = os.scandir, Path.is_dir
+
+    def refusing(path: Any) -> Any:
+        if os.fspath(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", os.fspath(path))
+        return scandir(path)
+
+    def unknown(path: Path) -> bool:
+        if path.name == "closed":  # a link to what lies in a directory that cannot be searched
+            raise PermissionError(13, "Permission denied", str(path))
+        return is_dir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    for patched in (is_dir, unknown):
+        monkeypatch.setattr(Path, "is_dir", patched)
+        data, left_out = _load(tmp_path, quick(CLASSIFY))
+        assert left_out == [("closed", "a directory that cannot be searched: permission denied")]
+        assert data.training.classes == ("F", "T")
+
+
 def test_one_class_that_is_left_to_learn_from_is_too_few(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=letters("FT", 2), labels=np.arange(2))
     with pytest.raises(ParameterError, match="is of one class"):

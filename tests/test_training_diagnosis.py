@@ -22,6 +22,7 @@ from tests.training_exports import QuickExporter
 CLASSIFY = TrainingRecipe.CLASSIFY
 AFFINE = {"family": ParameterFamily.AFFINE}
 RANGE = Ranges.parse("angle=30,shift=0.1")
+WIDE = {**AFFINE, "scenes": 512, "epochs": 6, "rate": 0.01}
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +62,7 @@ FINE = Means(loss=0.3, first_loss=0.4, move=0.1, outside=0.1, at_bounds=0.0, gra
         ({"loss": 1.0}, (0.3, 0.3), Diagnosis.DIVERGED),
         ({"gradient": 0.0}, (0.3, 0.3), Diagnosis.STILL),
         ({"gradient": 0.0, "loss": 0.0}, (0.3, 0.3), None),  # all is learnt
-        ({"gradient": 0.0, "loss": 0.0, "at_bounds": 0.3}, (0.3, 0.3), Diagnosis.AT_BOUNDS),
+        ({"gradient": 0.0, "at_bounds": 0.3}, (0.3, 0.3), Diagnosis.AT_BOUNDS),
         ({"gradient": 0.0, "loss": 2.1, "at_bounds": 1.0}, (0.3, 0.3), Diagnosis.AT_BOUNDS),
         ({"at_bounds": 0.1}, (0.3, 0.3), None),  # a wide range
         ({"outside": 0.99}, (0.3, 0.3), Diagnosis.BLANK),
@@ -69,7 +70,16 @@ FINE = Means(loss=0.3, first_loss=0.4, move=0.1, outside=0.1, at_bounds=0.0, gra
     ],
 )
 def test_what_goes_wrong_has_a_name(changes: dict, contrasts: tuple[float, float], name: Diagnosis | None) -> None:
-    assert diagnosis(replace(FINE, **changes), 0.3, contrasts) is name
+    assert diagnosis(replace(FINE, **changes), 0.3, contrasts, is_useful=False) is name
+    if name is not Diagnosis.AT_BOUNDS:
+        assert diagnosis(replace(FINE, **changes), 0.3, contrasts, is_useful=True) is name
+
+
+def test_a_network_at_its_bounds_that_is_better_than_none_is_believed() -> None:
+    wide = replace(FINE, at_bounds=0.5)
+    assert diagnosis(wide, 0.3, (0.3, 0.3), is_useful=True) is None
+    assert diagnosis(wide, 0.3, (0.3, 0.3), is_useful=False) is Diagnosis.AT_BOUNDS
+    assert diagnosis(replace(wide, loss=1.0), 0.3, (0.3, 0.3), is_useful=True) is Diagnosis.DIVERGED
 
 
 @pytest.mark.parametrize("rate", [1.0, 100.0])
@@ -105,6 +115,8 @@ def test_a_loss_that_explodes_in_the_first_epoch_is_a_divergence(tmp_path: Path,
         {"ranges": Ranges.parse("angle=180,shift=0.8,scale=0.4..2"), "init": Initialisation.PERTURBED},
         {"family": ParameterFamily.TRANSLATION, "ranges": Ranges.parse("shift=2")},
         {"network": LocalisationKind.FC, "filters": None, "schedule": Schedule.CONSTANT},
+        {**WIDE, "ranges": Ranges.parse("angle=150..180")},  # beyond the bounds of some parameters
+        {**WIDE, "ranges": Ranges.parse("scale=3..5")},
     ],
     ids=lambda changes: "-".join(str(value) for value in changes.values())[:40],
 )
@@ -127,14 +139,14 @@ def _stopped_after(monkeypatch: pytest.MonkeyPatch, run: Run, wrong: str) -> int
     """After how many epochs a run stops if those marked x have a diagnosis."""
     marks = iter(wrong)
     monkeypatch.setattr(
-        "stnwarp.training.running.diagnosis", lambda *_: Diagnosis.STILL if next(marks) == "x" else None
+        "stnwarp.training.running.diagnosis", lambda *_, is_useful: Diagnosis.STILL if next(marks) == "x" else None
     )
     return len(_until_stopped(run)[0])
 
 
 @pytest.mark.parametrize(
     ("wrong", "epochs"),
-    [("xxx.....", 3), ("x.x.x.x.", 7), ("xx.x....", 4), ("x..x..x.", 8), ("........", 8)],
+    [("xxx.....", 3), ("x.x.x.x.", 7), ("xx.x....", 4), ("x.xx....", 4), ("x..x..x.", 8), ("........", 8)],
 )
 def test_one_quiet_epoch_does_not_make_what_stays_wrong_good(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: str, epochs: int

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ from stnwarp.training.points import PointRecipe
 from stnwarp.training.ranges import Ranges
 from stnwarp.training.recipe import Step
 from stnwarp.training.running import Run
-from stnwarp.training.state import load_state
+from stnwarp.training.state import load_state, write_file
 from stnwarp.transforms import MatrixTransform
 from tests.training_data import SIDE, letters, quick
 from tests.training_exports import QuickExporter
@@ -252,11 +253,12 @@ def test_a_file_that_is_no_state_is_refused(tmp_path: Path, content: bytes) -> N
         load_state(tmp_path / "a.onnx.state")
 
 
-def test_a_run_of_an_earlier_version_is_refused_in_words(archive: Path) -> None:
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_run_of_an_earlier_version_is_refused_in_words(archive: Path, version: int) -> None:
     next(_run(archive, quick(**SHORT)).epochs())
     path = state_path(archive.with_suffix(".onnx"))
     content = torch.load(path, weights_only=True)
-    torch.save(content | {"version": 1}, path)
+    torch.save(content | {"version": version}, path)
     with pytest.raises(CheckpointError, match="another version of stnwarp; go on with that one, or give --overwrite"):
         load_state(path)
 
@@ -407,7 +409,7 @@ def test_a_run_without_progress_stops_early(archive: Path) -> None:
 
 
 def test_what_stays_wrong_stops_the_run(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stnwarp.training.running.diagnosis", lambda *_: Diagnosis.BLANK)
+    monkeypatch.setattr("stnwarp.training.running.diagnosis", lambda *_, is_useful: Diagnosis.BLANK)
     run = _run(archive, quick(scenes=32, epochs=9))
     found = []
     with pytest.raises(TrainingError, match="stopped after epoch 3: blank output"):
@@ -425,7 +427,7 @@ def test_a_blank_output_is_noticed(archive: Path) -> None:
     assert next(run.epochs()).diagnosis is Diagnosis.BLANK
 
 
-def test_an_interrupt_after_the_sheet_does_the_epoch_again(
+def test_an_interrupt_after_the_checkpoint_does_the_epoch_again(
     archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "sheets").mkdir()
@@ -433,8 +435,40 @@ def test_an_interrupt_after_the_sheet_does_the_epoch_again(
     monkeypatch.setattr(run, "_save", _on_call(1, KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         next(run.epochs())
-    assert (tmp_path / "sheets" / "epoch_0001.png").exists()
+    assert archive.with_suffix(".onnx").exists()
+    assert not any((tmp_path / "sheets").iterdir())  # none of an epoch that the state does not tell of
     assert load_state(state_path(archive.with_suffix(".onnx"))).progress.epoch == 0
+
+
+@pytest.mark.parametrize("has_earlier", [False, True])
+def test_a_first_epoch_that_cannot_be_saved_leaves_nothing(
+    archive: Path, monkeypatch: pytest.MonkeyPatch, has_earlier: bool
+) -> None:
+    target = archive.with_suffix(".onnx")
+    if has_earlier:
+        target.write_text("earlier")
+    write, run = write_file, _run(archive, quick(**SHORT))
+
+    def full(path: Path, data: bytes, **options: Any) -> None:
+        with monkeypatch.context() as patched:
+            if path == state_path(target):
+                patched.setattr("stnwarp.images.atomic.os.write", _on_call(1, OSError))
+            write(path, data, **options)
+
+    monkeypatch.setattr("stnwarp.training.running.write_file", full)
+    with pytest.raises(OutputError) as caught:
+        next(run.epochs())
+    nor = f", nor is the {target} that it replaced" if has_earlier else ""
+    assert f"; nothing of this run is kept{nor}: " in str(caught.value)
+    assert [path.name for path in archive.parent.iterdir()] == [archive.name]
+
+
+def test_a_first_sheet_that_cannot_be_written_keeps_the_epoch(archive: Path, tmp_path: Path) -> None:
+    run = _run(archive, quick(**SHORT), sheets=tmp_path / "no")
+    with pytest.raises(OutputError, match=r"last good files are kept: .* then go on with --resume"):
+        next(run.epochs())
+    assert _run(archive, quick(**SHORT), resume=True).progress.epoch == 1
+    assert archive.with_suffix(".onnx").exists()
 
 
 def test_the_first_file_that_cannot_be_written_promises_nothing(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:

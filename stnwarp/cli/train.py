@@ -11,7 +11,7 @@ import click
 from stnwarp.cli.console import QUIET, Console
 from stnwarp.cli.options import verbosity_options
 from stnwarp.cli.sections import GIVEN, Command
-from stnwarp.cli.train_files import check_targets
+from stnwarp.cli.train_files import check_sheets, check_targets
 from stnwarp.cli.train_options import train_options
 from stnwarp.cli.training_report import Report, baseline_name
 from stnwarp.conventions import ParameterFamily
@@ -77,8 +77,11 @@ def train(
     from stnwarp.training.running import Run
 
     source, target, sheets_in = Path(data), Path(checkpoint), None if sheets is None else Path(sheets)
-    files = check_targets(target, sheets_in, source, overwrite=overwrite, resume=resume)
+    files = check_targets(target, overwrite=overwrite, resume=resume)
     saved = _saved(target) if resume else None
+    if sheets_in is not None:
+        done = 0 if saved is None else saved.progress.epoch
+        files.append(check_sheets(sheets_in, source, done, overwrite=overwrite))
     chosen = _settings(source, settings) if saved is None else _resumed(saved.settings, settings)
     place = _place(chosen, device)
     _check_directories(files)

@@ -13,23 +13,21 @@ from stnwarp.errors import OutputClashError, OutputError, ParameterError
 from stnwarp.training.choices import sheet_path, state_path
 
 _SUFFIX = ".onnx"
-_SHEET = re.compile(r"epoch_\d{4,}\.png")
+_SHEET = re.compile(r"epoch_(\d{4,})\.png")
 _LONGEST_NAME = 255  # bytes, on every file system in common use
 
 
-def check_targets(target: Path, sheets: Path | None, data: Path, *, overwrite: bool, resume: bool) -> list[Path]:
-    """The files that a run writes, one of a kind, after it is certain that none is in the way or in danger.
+def check_targets(target: Path, *, overwrite: bool, resume: bool) -> list[Path]:
+    """The checkpoint and its state, after it is certain that nothing is in the way or in danger.
 
     Args:
         target: the checkpoint.
-        sheets: the directory for contact sheets, or None.
-        data: what the run learns from.
         overwrite: whether files that exist may be replaced.
         resume: whether they are the run's own.
 
     Raises:
-        ParameterError: another suffix, or sheets among the images.  OutputClashError: a file that exists, or something
-        that is no file.  OutputError: a name or a place that is not possible.
+        ParameterError: another suffix.  OutputClashError: a file that exists, or something that is no file.
+        OutputError: a name that is not possible.
     """
     if target.suffix.lower() != _SUFFIX:
         hint = suggestion(target.suffix.lower(), [_SUFFIX])
@@ -40,21 +38,39 @@ def check_targets(target: Path, sheets: Path | None, data: Path, *, overwrite: b
     for path in own:
         if _exists(path) and not (overwrite or resume):
             raise OutputClashError(f"{path}: exists already; give --overwrite, --resume or another name")
-    if sheets is None:
-        return own
-    _check_sheets(sheets, data, may_replace=overwrite or resume)
-    return [*own, sheet_path(sheets, 1)]
+    return own
 
 
-def _check_sheets(sheets: Path, data: Path, *, may_replace: bool) -> None:
-    place, images = Path(os.path.realpath(sheets)), Path(os.path.realpath(data))
-    if place.is_relative_to(images):
+def check_sheets(sheets: Path, data: Path, done: int, *, overwrite: bool) -> Path:
+    """The first contact sheet that a run writes, after it is certain that none is in the way or in danger.
+
+    Args:
+        sheets: the directory for them.
+        data: what the run learns from.
+        done: the epochs that were finished before, whose sheets are not written again.
+        overwrite: whether sheets that exist may be replaced.
+
+    Raises:
+        ParameterError: they would be learnt from.  OutputClashError: one that exists, or something that is no file.
+        OutputError: a name that is not possible.
+    """
+    if _is_read(sheets, data):
         raise ParameterError(f"--sheets {sheets}: it lies in {data}, where sheets would be learnt from; give another")
-    _exists(sheet_path(sheets, 1))
-    names = sorted(name for name in _names(place) if _SHEET.fullmatch(name))
-    for name in names:
-        if _exists(sheets / name) and not may_replace:
-            raise OutputClashError(f"{sheets / name}: exists already; give --overwrite or another --sheets")
+    first = sheet_path(sheets, done + 1)
+    _exists(first)
+    for name in sorted(_names(sheets)):
+        sheet = _SHEET.fullmatch(name)
+        if sheet and _exists(sheets / name) and int(sheet[1]) > done and not overwrite:
+            advice = "give another --sheets" if done else "give --overwrite or another --sheets"
+            raise OutputClashError(f"{sheets / name}: exists already; {advice}")
+    return first
+
+
+def _is_read(place: Path, data: Path) -> bool:
+    """Whether images in *place* are images of *data*, by its name or by where it really is; hidden ones are not."""
+    located = [(Path(find(place)), Path(find(data))) for find in (os.path.abspath, os.path.realpath)]
+    inner = [place.relative_to(data).parts for place, data in located if place.is_relative_to(data)]
+    return any(all(not part.startswith(".") for part in parts) for parts in inner)
 
 
 def _names(directory: Path) -> list[str]:

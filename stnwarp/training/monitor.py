@@ -14,7 +14,9 @@ from stnwarp.training.networks.bounds import BoundedParameters
 _DIVERGED = 3.0  # times the least loss so far
 _LEAST_LOSS = 0.02  # of which three times is nothing to worry about
 _OUTSIDE = 0.95  # share of the sampling grid
-_AT_BOUNDS = 0.25  # share of the parameters; even the widest ranges take fewer there, and too high a rate takes more
+# Share of the parameters. No more than a sign of too high a rate: wide ranges ask for half of them to lie at their
+# bounds or beyond, so a network that is better than none is believed.
+_AT_BOUNDS = 0.25
 _FLAT = 0.1  # standard deviation of outputs, of that of inputs: noise is left even of nothing
 _STILL = 1e-7  # norm of a gradient
 
@@ -119,19 +121,20 @@ def gradient_norm(network: torch.nn.Module) -> torch.Tensor:
     return torch.stack(norms).norm() if norms else torch.zeros(())
 
 
-def diagnosis(means: Means, least_loss: float, contrasts: tuple[float, float]) -> Diagnosis | None:
+def diagnosis(means: Means, least_loss: float, contrasts: tuple[float, float], *, is_useful: bool) -> Diagnosis | None:
     """What is wrong with an epoch of these *means*.
 
     Args:
         means: of its steps.
         least_loss: of the epochs before it; before the first of them, without a network.
         contrasts: the spreads of inputs and of outputs.
+        is_useful: whether the images kept back have less loss than without a network.
     """
     if not math.isfinite(means.loss):
         return Diagnosis.NOT_FINITE
     if means.outside > _OUTSIDE or contrasts[1] < _FLAT * contrasts[0]:
         return Diagnosis.BLANK
-    if means.at_bounds > _AT_BOUNDS:
+    if means.at_bounds > _AT_BOUNDS and not is_useful:
         return Diagnosis.AT_BOUNDS
     if means.loss > _DIVERGED * max(least_loss, _LEAST_LOSS):
         return Diagnosis.DIVERGED

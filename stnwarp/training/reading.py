@@ -50,24 +50,32 @@ def images_below(folder: Path, reject: Reject) -> list[Found]:
         NothingMatchedError: *folder* is none, or cannot be searched itself.
     """
     _entries(folder)
+    return _below(folder, folder, reject)
+
+
+def _below(top: Path, folder: Path, reject: Reject) -> list[Found]:
+    """The image files below *top*, which is *folder* or in it, with their names below *folder*."""
 
     def unsearched(error: OSError) -> None:
         name = _name(Path(error.filename), folder)
         reject(name, f"a directory that cannot be searched: {(error.strerror or str(error)).lower()}")
 
-    return [Found(path, _name(path, folder)) for path in _images(folder, unsearched)]
+    return [Found(path, _name(path, folder)) for path in _images(top, unsearched)]
 
 
 def read_classes(folder: Path, settings: Settings, reject: Reject, note: Note) -> Samples:
     """Every image below the folders in *folder*, each of which is a class if it has an image that can be used.
 
+    A class can be a link to a folder: whoever makes classes of what lies elsewhere links it.
+
     Raises:
         NothingMatchedError: as `read_folder`.  ParameterError: fewer than two classes, or more than memory holds.
     """
-    found = [image for image in images_below(folder, reject) if "/" in image.name]
+    folders = [entry for entry in _entries(folder) if _is_folder(entry)]
+    found = [image for entry in folders for image in _below(entry, folder, reject)]  # a walk does not follow links
     classes = _classes([image.name for image in found], folder)
-    for entry in _entries(folder):
-        if entry.name not in classes and entry.is_dir() and os.access(entry, os.R_OK | os.X_OK):
+    for entry in folders:
+        if entry.name not in classes and os.access(entry, os.R_OK | os.X_OK):
             note(f"{entry}: no image in it, so it is no class")
     samples = _read(found, folder, settings, reject)
     classes = _classes(samples.names, folder)
@@ -158,8 +166,16 @@ def _entries(folder: Path) -> list[Path]:
         raise NothingMatchedError(f"{folder}: {reason}; name a folder of images, or an .npz file") from error
 
 
+def _is_folder(path: Path) -> bool:
+    """Whether *path* is a folder or a link to one, or nobody may know, which is told when it is searched."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return True
+
+
 def _images(folder: Path, unsearched: Callable[[OSError], None]) -> Iterator[Path]:
-    """The image files below *folder*, by name; hidden ones are left out, and links to folders not followed."""
+    """The image files below *folder*, by name; hidden ones are left out, and links in it to folders not followed."""
     for root, folders, files in os.walk(folder, onerror=unsearched):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):

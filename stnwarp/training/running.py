@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,7 +31,7 @@ _RECIPES: dict[TrainingRecipe, type[Classify | Restore | Theta]] = {
     TrainingRecipe.THETA: Theta,
 }
 # An epoch with a diagnosis adds to what a run has borne, one without takes off less: a network at its bounds that
-# twitches now and then is not on the mend. Three in a row are too much, and so are four of seven.
+# twitches now and then is not on the mend. Three in a row are too much, and so are three of four, or four of seven.
 _WRONG, _QUIET, _BORNE = 2, 1, 5
 _VALIDATION, _SHOWN = -1, -2  # in the place of an epoch's number, for choices that are the same in each
 
@@ -68,6 +69,7 @@ class Run:
     ) -> None:
         self.settings, self.progress, self.lost = settings, Progress(), 0
         self._checkpoint, self._sheets, self._device = checkpoint, sheets, device
+        self._has_earlier, self._has_written = checkpoint.is_file(), False  # of the checkpoint
         self._digest = digest_of(data)
         with memory_in_words(settings):
             with seeded(settings.seed, 0):
@@ -97,14 +99,14 @@ class Run:
         """Train until the run is finished; one Epoch each, after its files are written.
 
         Interrupted, the run can be resumed from the last epoch that was finished. One that fails in its first leaves
-        no state: there is nothing in it to go on from, and it would be in the way of the next try.
+        neither state nor checkpoint: there is nothing to go on from, and they would be in the way of the next try.
 
         Args:
             on_step: called after each step.
 
         Raises:
             TrainingError: the loss is not finite, memory is not enough, or something is wrong for several epochs.
-            OutputError: the disk takes no file.  In both cases the last good files are kept.
+            OutputError: the disk takes no file.  In both cases the last good files of this run are kept.
         """
         while not self.is_finished:
             try:
@@ -112,7 +114,7 @@ class Run:
                     epoch = self._epoch(self.progress.epoch + 1, on_step)
             except Exception:
                 if not self.progress.epoch:
-                    state_path(self._checkpoint).unlink(missing_ok=True)
+                    self._remove()
                 raise
             yield epoch
             if epoch.diagnosis is not None and self.progress.wrong >= _BORNE:
@@ -126,7 +128,7 @@ class Run:
         spreads = float(shown.inputs.std()), float(shown.outputs.std())
         # Before the first epoch: what there is without a network, which the loss of one batch tells, too.
         least = self.progress.least_loss if self.progress.epoch else max(self.baseline.loss, means.first_loss)
-        found = diagnosis(means, least, spreads)
+        found = diagnosis(means, least, spreads, is_useful=measured.loss < self.baseline.loss)
         is_best = (measured.error, measured.loss) < self.progress.best
         progress = self._advanced(number, min(least, means.loss), measured, is_best, found)
         epoch = Epoch(
@@ -146,7 +148,6 @@ class Run:
             found,
         )
         self._write(epoch, shown, progress)
-        self.progress = progress
         return epoch
 
     def _learn(self, number: int, on_step: Callable[[], object]) -> Means:
@@ -202,20 +203,31 @@ class Run:
         )
 
     def _write(self, epoch: Epoch, shown: Shown, progress: Progress) -> None:
-        """The state last: if something is all that gets written before it, the epoch is simply done again."""
+        """The state after the checkpoint: if that is all that gets written, the epoch is simply done again."""
         if epoch.is_best:
             self._write_checkpoint(progress)
+        self._save(progress)
+        self.progress = progress
+        # Only now, so that a run has no sheet of an epoch that its state does not tell of.
         if self._sheets is not None:
             self._write_file(sheet_path(self._sheets, epoch.number), sheet(shown, _caption(epoch)))
-        self._save(progress)
 
     def _write_checkpoint(self, progress: Progress) -> None:
         """The network as it is now, which is the best of *progress*."""
         metadata = replace(self._recipe.metadata(), trained=self._trained(progress))
         self._write_file(self._checkpoint, self._exporter.checkpoint(self._recipe.localisation, metadata))
+        self._has_written = True
 
     def _write_file(self, path: Path, data: bytes) -> None:
-        write_file(path, data, can_go_on=self.progress.epoch > 0)
+        lost = self._checkpoint if self._has_earlier and self._has_written else None
+        write_file(path, data, can_go_on=self.progress.epoch > 0, lost=lost)
+
+    def _remove(self) -> None:
+        """Take away what was written before any epoch was finished."""
+        with suppress(OSError):  # what went wrong before matters more
+            if self._has_written:
+                self._checkpoint.unlink(missing_ok=True)
+            state_path(self._checkpoint).unlink(missing_ok=True)
 
     def _save(self, progress: Progress) -> None:
         module, optimiser = self._recipe.module, self._optimiser

@@ -19,7 +19,9 @@ from stnwarp.training.choices import Settings
 from stnwarp.training.data import Data
 from stnwarp.transforms import as_fields
 
-_VERSION = 2  # 1: conv and fc without batch normalisation, and epochs cut into batches otherwise
+# 1: conv and fc without batch normalisation, and epochs cut into batches otherwise; 2: empty folders were classes, and
+# network fc could be given filters.
+_VERSION = 3
 _REMEDIES = {
     errno.ENOSPC: "free some space",
     errno.EDQUOT: "free some of your quota",
@@ -128,13 +130,14 @@ def _broken(path: Path) -> CheckpointError:
     return CheckpointError(f"{path}: not the state of a run, or a broken one; start the run anew")
 
 
-def write_file(path: Path, data: bytes, *, can_go_on: bool) -> None:
+def write_file(path: Path, data: bytes, *, can_go_on: bool, lost: Path | None) -> None:
     """`write_atomically` over what is there, with words that fit a run.
 
     Args:
         path: the file; its directory exists.
         data: all of its bytes.
         can_go_on: whether an epoch was finished, that the run could be resumed from.
+        lost: a checkpoint of an earlier run, if this one has replaced it.
 
     Raises:
         OutputError: the disk takes no file.
@@ -142,10 +145,10 @@ def write_file(path: Path, data: bytes, *, can_go_on: bool) -> None:
     try:
         write_atomically(path, data, overwrite=True)
     except (OutputError, OutputClashError, ImageError) as error:
-        raise OutputError(_told(error, path, can_go_on)) from error
+        raise OutputError(_told(error, path, can_go_on, lost)) from error
 
 
-def _told(error: Exception, path: Path, can_go_on: bool) -> str:
+def _told(error: Exception, path: Path, can_go_on: bool, lost: Path | None) -> str:
     """What kept *path* from being written, and what to do; of the advice for folders of images nothing fits here."""
     cause = error.__cause__
     if not isinstance(cause, OSError):
@@ -154,7 +157,8 @@ def _told(error: Exception, path: Path, can_go_on: bool) -> str:
     remedy = _REMEDIES.get(cause.errno or 0, "make it possible to write there")
     if can_go_on:
         return f"cannot write {path}: {reason}; the last good files are kept: {remedy}, then go on with --resume"
-    return f"cannot write {path}: {reason}; nothing of this run is kept: {remedy}, then run it again"
+    nor = "" if lost is None else f", nor is the {lost} that it replaced"
+    return f"cannot write {path}: {reason}; nothing of this run is kept{nor}: {remedy}, then run it again"
 
 
 def digest_of(data: Data) -> str:
