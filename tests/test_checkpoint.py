@@ -221,8 +221,17 @@ def test_other_inputs_and_outputs(tmp_path: Path) -> None:
         _load(model, tmp_path)
 
 
-def test_one_answer_for_several_pictures(tmp_path: Path) -> None:
+def test_one_answer_for_several_pictures_is_asked_for_one_by_one(tmp_path: Path) -> None:
     model = network()
+    del model.graph.node[:]
+    model.graph.node.append(helper.make_node("Identity", ["constant"], ["theta"]))
+    images = [np.full((28, 28), shade, np.uint8) for shade in (0, 255)]
+    for transform in _load(model, tmp_path).localise(images):
+        assert_array_equal(transform.theta[:2], np.float64(np.float32(TURN)))
+
+
+def test_one_answer_for_a_batch_that_is_fixed(tmp_path: Path) -> None:
+    model = network(input=(2, 1, 28, 28), output=(2, 2, 3))
     del model.graph.node[:]
     model.graph.node.append(helper.make_node("Identity", ["constant"], ["theta"]))
     with pytest.raises(CheckpointError, match=r"gives \(1, 2, 3\) for 2 pictures"):

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import weakref
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -243,6 +244,15 @@ def test_a_run_does_all_images_but_the_one_that_fails(tmp_path: Path, jobs: int)
 # ---- signals
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Ctrl-C is heard, also where the tests were begun in the background of a shell, which turns it off."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
 def test_an_interrupt_stops_the_work_and_is_raised() -> None:
     stopped, ended = threading.Event(), threading.Event()
 
@@ -256,6 +266,7 @@ def test_an_interrupt_stops_the_work_and_is_raised() -> None:
     assert ended.is_set()
 
 
+@pytest.mark.usefixtures("heard")
 def test_work_that_does_not_stop_is_given_up() -> None:
     gate = threading.Event()
 
@@ -324,6 +335,7 @@ def test_runs_in_other_threads_can_be_ended_and_others_begun(tmp_path: Path) -> 
     np.testing.assert_allclose(localiser.transform_of(dark).theta[:2, 2], 0.2, rtol=1e-6)
 
 
+@pytest.mark.usefixtures("heard")
 def test_a_network_that_never_ends_can_be_interrupted_while_it_is_loaded(tmp_path: Path) -> None:
     path = saved(looping(), tmp_path)
     timer = threading.Timer(0.5, _thread.interrupt_main)
