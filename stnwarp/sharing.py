@@ -1,14 +1,17 @@
-"""Parts of a work shared out among threads: kernels run without the interpreter's lock."""
+"""Parts of a work shared out among threads, for kernels run without the interpreter's lock; waiting for threads."""
 
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 _Part = TypeVar("_Part")
+_Item = TypeVar("_Item")
 
 # Idle threads wait for the next call: to start them takes as long as a small image. Nobody asks for more than this.
 _MOST = 64
+_BEAT = 0.2  # seconds: an endless wait cannot be interrupted by Ctrl-C on every system
 _pools: list[ThreadPoolExecutor] = []
 
 
@@ -46,3 +49,12 @@ def share_out(work: Callable[[_Part], Any], parts: Iterable[_Part], threads: int
     for helper in helpers:
         if not helper.cancelled():
             helper.result()
+
+
+def first_of(queue: "SimpleQueue[_Item]") -> _Item:
+    """Wait for the first item of *queue*, as long as it takes; a signal is heard meanwhile."""
+    while True:
+        try:
+            return queue.get(timeout=_BEAT)
+        except Empty:
+            continue

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +16,10 @@ from stnwarp.training.state import load_state
 from stnwarp.transforms import from_fields
 from tests.cli_tools import command_line, environment, run, spawn
 from tests.training_data import letters, save_folder
-from tests.training_exports import QuickExporter
+from tests.training_exports import quick_exports as quick_exports
 
 QUICK = ("--family", "similarity", "--filters", "8", "--scenes", "64", "--batch", "32", "--threads", "1")
 RESTORE = ("--recipe", "restore", "--range", "angle=40", *QUICK)
-
-
-@pytest.fixture(autouse=True)
-def quick_exports(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("stnwarp.training.running.Exporter", QuickExporter)
-    before = torch.get_num_threads()
-    yield
-    assert torch.get_num_threads() == before
 
 
 @pytest.fixture

@@ -1,27 +1,17 @@
 """What `stnwarp train` refuses before any work is done, with nothing left behind, and what it says of a bad network."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 from stnwarp.cli.numbers import Whole
 from tests.cli_tools import DROP_PRIVILEGES, run, spawn
 from tests.training_data import save_folder
-from tests.training_exports import QuickExporter
+from tests.training_exports import quick_exports as quick_exports
 
 QUICK = ("--family", "similarity", "--scenes", "64", "--batch", "32", "--threads", "1", "--epochs", "1")
 RESTORE = ("--recipe", "restore", "--range", "angle=40", *QUICK)
 CLASSIFY = ("--recipe", "classify", *QUICK)
-
-
-@pytest.fixture(autouse=True)
-def quick_exports(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("stnwarp.training.running.Exporter", QuickExporter)
-    before = torch.get_num_threads()
-    yield
-    assert torch.get_num_threads() == before
 
 
 @pytest.fixture

@@ -385,7 +385,7 @@ def test_what_does_not_fit_the_recipe_is_refused(tmp_path: Path, recipe: Trainin
 
 def test_more_than_memory_holds_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_folder(tmp_path)
-    monkeypatch.setattr("stnwarp.training.memory.memory", lambda: 1000)
+    monkeypatch.setattr("stnwarp.training.memory.machine_memory", lambda: 1000)
     with pytest.raises(ParameterError, match="more than there is"):
         _load(tmp_path, quick())
 

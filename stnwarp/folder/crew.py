@@ -5,7 +5,7 @@ import io
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from threading import Thread
 
 from stnwarp.errors import OutputError
@@ -14,6 +14,7 @@ from stnwarp.folder.jobs import Job, Outcome, Status
 from stnwarp.folder.settings import Settings
 from stnwarp.folder.work import process
 from stnwarp.images.atomic import remove_own_temporaries
+from stnwarp.sharing import first_of
 
 _WRITING_PATIENCE = 1.5  # seconds that a stop waits for files being written: given up, they would be left half done
 _BEAT = 0.05  # seconds
@@ -82,19 +83,11 @@ class Crew:
 
     def next_result(self) -> Done | OutputError | None:
         """Wait for the next task to end; None for one that was not begun any more."""
-        result = self._wait()
+        result = first_of(self._results)
         self._under_way -= 1
         if isinstance(result, BaseException) and not isinstance(result, OutputError):
             raise result
         return result
-
-    def _wait(self) -> Done | BaseException | None:
-        while True:
-            try:
-                # An endless wait cannot be interrupted by Ctrl-C on every system.
-                return self._results.get(timeout=0.2)
-            except Empty:
-                continue
 
     def stop(self) -> None:
         """Begin nothing, finish what is being written, give up the rest; at once if all is done."""

@@ -169,7 +169,7 @@ def _check(header: ImageHeader, max_pixels: int) -> None:
         raise ImageError(f"{what} is not supported; split it into single images first")
     if header.bits > 8 and header.mode not in {"I;16", "F"}:
         raise ImageError(f"{header.bits} bits a channel in mode {header.mode} would be cut to 8: not supported")
-    if header.memory > _memory():
+    if header.memory > machine_memory():
         height, width = header.size
         raise ImageError(f"{width}x{height} takes about {header.memory / 1e9:.1f} GB, more than there is")
 
@@ -184,7 +184,7 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
         )
 
 
-def _memory() -> int:
+def machine_memory() -> int:
     """Bytes of memory in this machine."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -2,12 +2,13 @@
 
 import threading
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import TypeVar
+
+from stnwarp.sharing import first_of
 
 T = TypeVar("T")
 
-_BEAT = 0.2  # seconds: an endless wait cannot be interrupted by Ctrl-C on every system
 _PATIENCE = 1.0  # seconds that work has to end in once it was told to; then it is given up
 
 
@@ -35,7 +36,7 @@ def interruptible(work: Callable[[], T], stop: Callable[[], None]) -> T:
     try:
         if not _begun(worker):
             _done(work, ends)
-        result, error = _first_of(ends)
+        result, error = first_of(ends)
     except BaseException:
         stop()
         if worker.ident is not None:
@@ -63,11 +64,3 @@ def _done(work: Callable[[], T], ends: "SimpleQueue[tuple[T, None] | tuple[None,
         ends.put((work(), None))
     except BaseException as error:  # whatever it is, somebody waits for it
         ends.put((None, error))
-
-
-def _first_of(ends: "SimpleQueue[T]") -> T:
-    while True:
-        try:
-            return ends.get(timeout=_BEAT)
-        except Empty:
-            continue

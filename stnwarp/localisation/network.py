@@ -73,10 +73,12 @@ class Network:
             if _agree(mixed, alone, lambda: self._tried([loud])):
                 self._least = 1
                 return alone.shape[1:]
-            if self._tried([quiet] * self._least) is None:  # it takes one picture at a time, whatever it declares
+            copies = self._tried([quiet] * self._least)
+            if copies is None:  # it takes one picture at a time, whatever it declares
                 self._most = self._least = 1
                 return alone.shape[1:]
-        copies = self._run(np.stack([quiet] * self._least))
+        else:
+            copies = self._run(np.stack([quiet] * self._least))
         if not _agree(mixed, copies, lambda: self._tried([loud] * self._least)):
             self._most, self._least = 1, self._signature.batch or 1
         return copies.shape[1:]

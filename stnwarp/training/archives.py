@@ -19,9 +19,10 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from stnwarp.errors import ImageError, ParameterFileError, StnwarpError
+from stnwarp.images.probe import machine_memory
 from stnwarp.images.source import opened_source
 from stnwarp.training.choices import Settings, Size, TrainingRecipe
-from stnwarp.training.memory import check_memory, memory
+from stnwarp.training.memory import check_memory
 from stnwarp.training.samples import Samples, frame_metadata, frame_size, small_copy
 from stnwarp.transforms import MatrixTransform, Transform, theta_from_numbers, transform_from_parameters
 
@@ -160,7 +161,7 @@ class Archive:
         if dtype.hasobject or dtype.kind not in "iufb":
             raise ParameterFileError(f"{self._path}: {key} must be plain numbers, got {dtype}")
         claimed = float(np.prod(np.array(shape, float))) * dtype.itemsize
-        if claimed > memory():
+        if claimed > machine_memory():
             raise ParameterFileError(
                 f"{self._path}: {key} of shape {shape} takes {claimed / 1e9:.1f} GB, more than there is"
             )

@@ -1,10 +1,10 @@
 """What cannot lie in memory: refused before the work where that is certain, told in words where it turns out."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from stnwarp.errors import ParameterError, StnwarpError, TrainingError
+from stnwarp.images.probe import machine_memory
 from stnwarp.localisation.metadata import Metadata
 from stnwarp.localisation.values import LONGEST_INPUT, LONGEST_OUTPUT, written
 from stnwarp.training.choices import Settings, TrainingRecipe
@@ -16,19 +16,11 @@ _LEAST_BATCH = 2
 _SIGNS = ("allocate", "out of memory", "enough memory", "bad_alloc", "memory object", "size calculation overflowed")
 
 
-def memory() -> int:
-    """Bytes of memory in this machine."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return 1 << 62
-
-
 def check_memory(count: int, metadata: Metadata) -> None:
     """ParameterError if *count* small copies need more memory than there is."""
     height, width = metadata.input_size
     needed = count * metadata.mode.channels * height * width
-    if needed > memory():
+    if needed > machine_memory():
         raise ParameterError(
             f"{count:,} images of {width}x{height} take {needed / 1e9:.1f} GB, more than there is; "
             "give a smaller --input-size"
@@ -54,7 +46,7 @@ def _check_sides(size: tuple[int, int], flag: str, longest: int) -> None:
 
 def _check_step(size: tuple[int, int], flag: str, maps: int) -> None:
     needed = _LEAST_BATCH * maps * size[0] * size[1] * _FLOAT
-    if needed > memory():
+    if needed > machine_memory():
         raise ParameterError(
             f"{flag} {written(size)}: a step of {_LEAST_BATCH} images takes more than {needed / 1e9:.1f} GB, which is "
             "more memory than there is; give a smaller size"
