@@ -21,6 +21,7 @@ import onnx
 import pytest
 from numpy.testing import assert_array_equal
 from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
 
 from stnwarp.errors import CheckpointError
 from stnwarp.localisation import Checkpoint, Localiser
@@ -32,6 +33,7 @@ from tests.onnx_files import NCHW, TURN, affine, model_of, network, saved
 
 GAIN = ((0.1, 0.2, -0.1), (-0.2, 0.1, 0.2))
 STANDARDISED = ("MeanVarianceNormalization", {"axes": [2, 3]})
+SAMPLES = Path(__file__).parent.parent / "sample_images"
 POISON = 77  # the gray level on which `delicate` cannot be run
 
 
@@ -160,9 +162,44 @@ def test_a_picture_that_is_run_without_others_is_run_as_it_is(tmp_path: Path) ->
     np.testing.assert_allclose(found.theta[:2], expected, atol=1e-6)  # type: ignore[attr-defined]
 
 
+def test_small_pictures_share_batches_and_large_ones_are_run_one_by_one() -> None:
+    assert Checkpoint.load("digits")._network._most == 32
+    assert Checkpoint.load("page")._network._most == 1
+
+
 @pytest.mark.parametrize("name", ["digits", "page"])
-def test_the_shipped_networks_share_batches(name: str) -> None:
-    assert Checkpoint.load(name)._network._most == 32
+def test_the_shipped_networks_say_the_same_of_an_image_in_any_company(name: str) -> None:
+    localiser = Localiser([Checkpoint.load(name)])
+    files = sorted((SAMPLES / "digits").iterdir()) if name == "digits" else [SAMPLES / "page_rotated.png"]
+    pictures = [Image.open(file).convert("L") for file in files]
+    images = [
+        np.array(each.rotate(1.3 * turn - 4, Image.Resampling.BICUBIC, fillcolor=255))
+        for each in pictures
+        for turn in (1, 3, 5, 7)
+    ]
+    alone = [localiser.localise([image])[0].theta for image in images]  # type: ignore[attr-defined]
+    for count in (2, 3, len(images)):
+        together = [each.theta for each in localiser.localise(images[:count])]  # type: ignore[attr-defined]
+        assert_array_equal(together, alone[:count])
+    with ThreadPoolExecutor(4) as pool:
+        for found, expected in zip(pool.map(localiser.transform_of, images), alone, strict=True):
+            assert_array_equal(found.theta, expected)  # type: ignore[attr-defined]
+
+
+def test_a_picture_alone_is_never_computed_another_way_than_in_a_batch(tmp_path: Path) -> None:
+    """Also by a network whose answer to the trial pictures is the same to the bit, whatever the batch."""
+    counts: list[int] = []
+    checkpoint = Checkpoint.load(saved(network(TURN, gain=GAIN, metadata=affine()), tmp_path))
+    ran = checkpoint._network._run
+
+    def counted(batch: np.ndarray, different: int | None = None) -> np.ndarray:
+        counts.append(len(batch))
+        return ran(batch, different)
+
+    checkpoint._network._run = counted  # type: ignore[method-assign]
+    checkpoint.localise(_images()[:1])
+    checkpoint.localise(_images()[:3])
+    assert counts == [2, 3]
 
 
 def test_a_network_that_takes_one_picture_though_it_declares_any_number_gets_one(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from statistics import mean, stdev
 from distortions import SIZES
 from models import MODELS
 
+COLUMNS = ("epochs", "validation", "jitter", "dropout")  # of the settings
 BEGIN, END = "<!-- table1: begin -->", "<!-- table1: end -->"
 NAMES = {
     "cnn": "CNN",
@@ -59,9 +60,10 @@ def runs_table(records: list[dict]) -> str:
             "Epochs",
             "Kept back",
             "Jitter",
+            "Dropout",
             "Minutes of processor time",
         ),
-        ("---",) * 9,
+        ("---",) * 10,
     ]
     for distortion in SIZES:
         for model in MODELS:
@@ -82,7 +84,7 @@ def _run_facts(runs: list[dict]) -> tuple[str, ...]:
         _joined(f"{run['test_error']:.2f}" for run in runs),
         _joined("-" if run["validation_error"] is None else f"{run['validation_error']:.2f}" for run in runs),
         _joined({f"{run['parameters']:,}" for run in runs}),
-        *(_joined(sorted({run["settings"][name] for run in runs})) for name in ("epochs", "validation", "jitter")),
+        *(_joined(sorted({run["settings"][name] for run in runs})) for name in COLUMNS),
         _joined(f"{run['processor_seconds'] / 60:.0f}" for run in runs),
     )
 

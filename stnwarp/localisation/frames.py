@@ -1,7 +1,8 @@
 """The frame a network speaks of, and the image's own.
 
-Convention: normalised (x, y). A stretched image has the network's frame: its numbers hold at every resolution. A padded
-one is a part of it, in the middle, and a transform of frames is one of images with this part taken off on both sides.
+Convention: normalised (x, y). A stretched image has the network's frame: its numbers are taken as they are, which with
+align_corners=True leaves out how far the small picture's corner centres lie from the image's. A padded image is a part
+of the frame, in the middle, and a transform of frames is one of images with this part taken off on both sides.
 """
 
 import numpy as np

@@ -14,6 +14,7 @@ from stnwarp.localisation.session import Runner, reason
 from stnwarp.localisation.signature import Picture, Signature, trial_pictures, written_shape
 
 LARGEST_BATCH = 32
+_LARGEST_SHARED = 2**14  # numbers in a picture; networks for larger ones take as long together as one by one
 _QUICK = 0.05  # seconds for the whole try-out: a batch of a network that is quicker takes less than a second
 
 Numbers = NDArray[np.float64]
@@ -33,8 +34,10 @@ class Network:
 
     def __init__(self, session: Any, signature: Signature, shape: tuple[int, int, int]) -> None:
         self._runner, self._signature = Runner(session), signature
-        self._most = signature.batch or LARGEST_BATCH  # pictures that share a batch
-        self._least = signature.batch or 2  # a batch of fewer is filled up with copies of its last picture
+        self._most = signature.batch or _open_batch(math.prod(shape))  # pictures that share a batch
+        # A batch of fewer is filled up with copies of its last picture. Also an open one: onnxruntime multiplies a row
+        # by a matrix another way than several rows, and the last bits of a picture alone would be others.
+        self._least = signature.batch or min(2, self._most)
         self._is_quick = False  # as long as it is not known
         started = time.perf_counter()
         self.output_shape = self._tried_out(*trial_pictures(shape))
@@ -59,26 +62,17 @@ class Network:
     def _tried_out(self, quiet: Picture, loud: Picture) -> tuple[int, ...]:
         """Find out what may share a batch, by the numbers of *quiet* and *loud*; the shape of those for one picture.
 
-        Most networks, on most processors, give the same to the last bit for a picture alone, and beside any other.
-        Some processors do a batch of one another way, so it is filled up. And where others in the batch play a part,
-        such as in dynamic quantisation, whose ranges are those of the whole batch, or cannot be run beside each
-        other at all, each picture is run without others. Both pictures are compared: a range that they share is
-        another one than at least one of them has by itself.
+        Where others in the batch play a part, such as in dynamic quantisation, whose ranges are those of the whole
+        batch, or cannot be run beside each other at all, each picture is run without others. Both pictures are
+        compared: a range that they share is another one than at least one of them has by itself.
         """
-        if self._least == 1:
+        if self._most == 1:
             return self._run(quiet[np.newaxis]).shape[1:]
+        copies = self._tried([quiet] * self._least)
+        if copies is None:  # it takes one picture at a time, whatever it declares
+            self._most, self._least = 1, self._signature.batch or 1
+            return self._run(np.stack([quiet] * self._least)).shape[1:]
         mixed = self._tried([loud] * (self._least - 1) + [quiet])
-        if self._signature.batch is None:
-            alone = self._run(quiet[np.newaxis])
-            if _agree(mixed, alone, lambda: self._tried([loud])):
-                self._least = 1
-                return alone.shape[1:]
-            copies = self._tried([quiet] * self._least)
-            if copies is None:  # it takes one picture at a time, whatever it declares
-                self._most = self._least = 1
-                return alone.shape[1:]
-        else:
-            copies = self._run(np.stack([quiet] * self._least))
         if not _agree(mixed, copies, lambda: self._tried([loud] * self._least)):
             self._most, self._least = 1, self._signature.batch or 1
         return copies.shape[1:]
@@ -102,15 +96,15 @@ class Network:
     def _numbers(self, pictures: Sequence[Picture]) -> Numbers:
         """The numbers (N, P) of *pictures* that share a batch."""
         missing = max(self._least - len(pictures), 0)
-        output = self._run(np.stack([*pictures, *[pictures[-1]] * missing]))
+        output = self._run(np.stack([*pictures, *[pictures[-1]] * missing]), len(pictures))
         if output.shape[1:] != self.output_shape:  # a network with branches, or one that counts what it sees
             found, first = written_shape(output.shape[1:]), written_shape(self.output_shape)
             raise CheckpointError(f"gives numbers of shape {found} for some pictures and {first} for others")
         return output[: len(pictures)].reshape(len(pictures), self.width)
 
-    def _run(self, batch: NDArray[np.float32]) -> Numbers:
+    def _run(self, batch: NDArray[np.float32], different: int | None = None) -> Numbers:
         given = _as_type(batch, self._signature.dtype)
-        count = "a picture" if len(batch) == 1 else f"{len(batch)} pictures"
+        count = "a picture" if different == 1 or len(batch) == 1 else f"{len(batch)} pictures"
         try:
             output = self._runner.run(self._signature.output, {self._signature.input: given}, self._is_quick)
         except Exception as error:  # onnxruntime has a dozen kinds, none of them documented
@@ -120,6 +114,11 @@ class Network:
         if output.ndim < 2 or len(output) != len(batch):
             raise CheckpointError(f"gives {output.shape} for {count}; the first axis must be the batch")
         return output.astype(np.float64)
+
+
+def _open_batch(length: int) -> int:
+    """How many pictures of *length* numbers share a batch, where a network takes any number of them."""
+    return LARGEST_BATCH if length <= _LARGEST_SHARED else 1
 
 
 def _agree(mixed: Numbers | None, quiet: Numbers, loud: Callable[[], Numbers | None]) -> bool:
