@@ -373,3 +373,21 @@ def test_info_describes_a_parameter_file(tmp_path: Path) -> None:
     assert json.loads(run("info", file, "--json").stdout)["families"] == {"similarity": 2}
     file.write_text("nothing")
     assert run("info", file).code == 2
+
+
+@pytest.mark.parametrize("flag", ["--overwrite", "--skip-existing"])
+@pytest.mark.parametrize("is_link", [False, True])
+def test_the_file_that_the_parameters_are_read_from_is_not_replaced(tmp_path: Path, flag: str, is_link: bool) -> None:
+    """Rows of images that are not in the run, or that fail, would be gone."""
+    good_files(tmp_path / "in")
+    file = written = write_rows(tmp_path / "p.jsonl", *GOOD_ROWS)
+    before = file.read_bytes()
+    if is_link:
+        written = tmp_path / "link.jsonl"
+        written.symlink_to(file)
+    command = ("apply", tmp_path / "in", "-o", tmp_path / "out", "--params", file, "--save-params", written, flag)
+    ran = run(*command)
+    assert ran.code == 2
+    assert "the parameters are read from it; write to another file" in ran.error
+    assert file.read_bytes() == before
+    assert not (tmp_path / "out").exists()

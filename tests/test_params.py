@@ -134,7 +134,10 @@ def test_names_are_paths_below_the_folder_however_they_are_written(tmp_path: Pat
         ({"image": "a.png", "theta": TURN, "align_corners": "x" * 9999}, f"got '{'x' * 56}..."),
         ({"image": "a.png", "theta": TURN, "align_corners": 1}, "align_corners must be true or false"),
         ({"image": "a.png", "theta": TURN, "output_size": "3x4"}, "output_size must be"),
-        ({"image": "a.png", "theta": TURN, "output_size": {"width": 0, "height": 4}}, "whole numbers from 1"),
+        (
+            {"image": "a.png", "theta": TURN, "output_size": {"width": 0, "height": 4}},
+            "output_size must be whole numbers from 1",
+        ),
         ({"image": "a.png", "theta": TURN, "direction": "forward"}, "direction must be one of"),
         ({"image": "a.png", "theta": TURN, "version": 2}, "version must be 1"),
         ({"image": "a.png", "theta": TURN, "copied": "yes"}, "line 2, copied: must be true or false"),

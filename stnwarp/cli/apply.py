@@ -102,7 +102,7 @@ def apply(
     guided = build_guide(transformation_options, guide_options, sampling_options.align_corners, output_options.size)
     settings = build_settings(guided, guard_options, sampling_options, output_options, run_options)
     planned = _plan(console, sources, destination, output_options, run_options)
-    saving = open_saving(console, output_options.save_params, planned, settings, run_options)
+    saving = open_saving(console, output_options.save_params, guided.parameters, planned, settings, run_options)
     tell_unused_rows(console, guided.parameters, planned)
     if run_options.dry_run:
         from stnwarp.cli.dry_run import preview

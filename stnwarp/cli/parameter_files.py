@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 
 def open_saving(
-    console: Console, path: Path | None, planned: "Plan", settings: "Settings", options: RunOptions
+    console: Console,
+    path: Path | None,
+    parameters: "Parameters | None",
+    planned: "Plan",
+    settings: "Settings",
+    options: RunOptions,
 ) -> "Saving | None":
     """What --save-params gathers, everything refused that can be by now; None where nothing is saved."""
     if path is None:
@@ -28,6 +33,7 @@ def open_saving(
         settings.align_corners,
         overwrite=options.overwrite,
         skip_existing=options.skip_existing,
+        read=None if parameters is None else parameters.path,
     )
     if saving.unknown:
         console.warn(f"{path}: no row for {saving.unknown} of the images that are skipped")

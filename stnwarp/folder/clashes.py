@@ -115,6 +115,13 @@ def check_apart(path: Path, jobs: Sequence[Job]) -> None:
         raise OutputClashError(f"{shown(path)}: an image is to be written where its directory is; give another name")
 
 
+def check_not_read(path: Path, read: Path) -> None:
+    """Refuse to write to *path* what replaces the file *read*, by another name or a link too."""
+    own = _identity(path)
+    if own is not None and own == _identity(read):
+        raise OutputClashError(f"{shown(path)}: the parameters are read from it; write to another file")
+
+
 def refuse_existing(targets: Iterable[Path], what: str) -> None:
     """Refuse *targets*, if there are any, for the reason *what*."""
     names = [shown(target) for target in targets]

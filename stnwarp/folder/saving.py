@@ -6,7 +6,7 @@ from pathlib import Path
 
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS
 from stnwarp.errors import OutputClashError, ParameterError
-from stnwarp.folder.clashes import LISTED, check_apart
+from stnwarp.folder.clashes import LISTED, check_apart, check_not_read
 from stnwarp.folder.directories import check_directories, make_directory
 from stnwarp.folder.jobs import Job, Outcome, Status
 from stnwarp.folder.names import shown
@@ -26,19 +26,29 @@ class Saving:
         align_corners: what -1 and 1 are in the transforms of the run.
         overwrite: *path* may exist.
         skip_existing: *path* may be what an earlier run wrote: its rows stay, but for the images that are done anew.
+        read: the parameter file that the run goes by, whose rows are not to be lost.
 
     Raises:
-        OutputClashError: *path* exists, is a source or an output, or two images have one name in it.
+        OutputClashError: *path* exists, is a source, an output or *read*, or two images have one name in it.
         OutputError: its directory takes no file.
         ParameterFileError: it is not named as a parameter file; or it is to be continued and cannot be read.
         ParameterError: it is to be continued, and has the other align_corners.
     """
 
     def __init__(
-        self, path: Path, planned: Plan, align_corners: bool, *, overwrite: bool = False, skip_existing: bool = False
+        self,
+        path: Path,
+        planned: Plan,
+        align_corners: bool,
+        *,
+        overwrite: bool = False,
+        skip_existing: bool = False,
+        read: Path | None = None,
     ) -> None:
         check_suffix(path)
         check_apart(path, planned.jobs)
+        if read is not None:
+            check_not_read(path, read)
         check_directories([path])
         self._path = path
         self._align_corners = align_corners

@@ -147,11 +147,11 @@ def _points(array: NDArray[Any]) -> NDArray[Any]:
     return array
 
 
-def _size(value: tuple[Any, Any]) -> Size:
+def _size(value: tuple[Any, Any], key: str) -> Size:
     height, width = value
     if not all(type(side) is int and 1 <= side <= _LONGEST for side in value):
         found = f"width {shortened(width)} and height {shortened(height)}"
-        raise ParameterFileError(f"a size must be whole numbers from 1 to {_LONGEST}, got {found}")
+        raise ParameterFileError(f"{key} must be whole numbers from 1 to {_LONGEST}, got {found}")
     return height, width
 
 
@@ -179,7 +179,7 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "units": lambda value: member(Units, value, "units"),
     "align_corners": _boolean,
     "direction": lambda value: member(Direction, value, "direction"),
-    "input_size": _size,
-    "output_size": _size,
+    "input_size": lambda value: _size(value, "input_size"),
+    "output_size": lambda value: _size(value, "output_size"),
     "version": _version,
 }
