@@ -412,7 +412,8 @@ def test_a_batch_of_one_is_filled_up_where_it_would_differ(convolutional: Path) 
     network = Checkpoint.load(convolutional)._network
     batches: list[int] = []
     run = network._run
-    network._least, network._run = 2, lambda batch: (batches.append(len(batch)), run(batch))[1]  # type: ignore[method-assign]
+    network._least = 2
+    network._run = lambda batch, different: (batches.append(len(batch)), run(batch, different))[1]  # type: ignore[misc,method-assign,assignment]
     (row,) = network.run([np.zeros((1, 28, 28), np.float32)])
     assert isinstance(row, np.ndarray)
     assert (batches, row.shape) == ([2], (6,))
