@@ -14,10 +14,11 @@ from stnwarp.conventions import ParameterFamily
 from stnwarp.errors import NothingMatchedError, ParameterError, ParameterFileError
 from stnwarp.localisation.frames import in_own_frames
 from stnwarp.training.choices import Colour, LocalisationKind, Settings, TrainingRecipe
+from stnwarp.training.copies import copy_size, scene_size
 from stnwarp.training.data import Data, default_input_size, load_data
 from stnwarp.training.lattice import lattice
 from stnwarp.training.ranges import Ranges
-from stnwarp.training.samples import Samples, frame_metadata, frame_size, split
+from stnwarp.training.samples import Samples, frame_metadata, split
 from stnwarp.training.theta import Theta
 from stnwarp.transforms import MatrixTransform, ThinPlateSpline
 from tests.training_data import SIDE, letters, quick, save_folder
@@ -174,7 +175,7 @@ def test_a_sub_folder_that_cannot_be_searched_is_named(tmp_path: Path, monkeypat
     assert len(data.training) + len(data.validation) == 5
 
 
-def test_images_of_any_mode_and_size_are_laid_on_one_frame(tmp_path: Path) -> None:
+def test_images_of_any_mode_and_size_are_kept_without_bars(tmp_path: Path) -> None:
     shades = np.full((90, 30), 200, np.uint8)
     Image.fromarray(shades).save(tmp_path / "gray.png")
     Image.fromarray(np.full((40, 80, 4), 255, np.uint8)).save(tmp_path / "rgba.png")
@@ -182,30 +183,72 @@ def test_images_of_any_mode_and_size_are_laid_on_one_frame(tmp_path: Path) -> No
     data, left_out = _load(tmp_path, quick(colour=Colour.RGB, input_size=(32, 32), validation=0.4))
     assert left_out == []
     assert data.training.pictures.shape[1:] == (3, 64, 64)
-    tall = next(
-        samples.pictures[samples.names.index("gray.png")]
-        for samples in (data.training, data.validation)
-        if "gray.png" in samples.names
-    )
-    assert int(tall[:, :, :18].max()) == 0
-    assert int(tall[0, 32, 32]) == 200
+    for samples in (data.training, data.validation):
+        assert samples.extents is not None
+        for picture, name, extent in zip(samples.pictures, samples.names, samples.extents.tolist(), strict=True):
+            rows, columns = {"gray.png": (64, 21), "rgba.png": (32, 64), "deep.png": (32, 64)}[name]
+            assert extent == [rows, columns]
+            assert int(picture[:, :rows, :columns].min()) == {"gray.png": 200, "rgba.png": 255, "deep.png": 156}[name]
+            assert int(picture.sum()) == int(picture[:, :rows, :columns].sum())
 
 
-def test_small_images_are_kept_as_they_are_and_large_ones_finer_than_the_input() -> None:
-    assert frame_size(quick(), (SIDE, SIDE)) == (SIDE, SIDE)
-    assert frame_size(quick(), (50, 50)) == (50, 50)
-    assert frame_size(quick(), (400, 300)) == (2 * SIDE, 2 * SIDE)
-    assert frame_size(quick(), (20, 30)) == (2 * SIDE, 2 * SIDE)  # padded
-    assert frame_size(quick(CLASSIFY, ranges=None), (400, 300)) == (SIDE, SIDE)
-    assert frame_size(quick(input_size=(4096, 3000)), (9000, 9000)) == (4096, 3000)  # no copy can be finer
+@pytest.mark.parametrize(
+    ("sizes", "scene", "copies"),
+    [
+        ([(SIDE, SIDE)], (SIDE, SIDE), [(SIDE, SIDE)]),
+        ([(50, 50)], (50, 50), [(50, 50)]),
+        ([(400, 300)], (2 * SIDE, 2 * SIDE), [(2 * SIDE, 42)]),
+        ([(20, 30)], (30, 30), [(20, 30)]),  # padded
+        ([(20, 60)], (2 * SIDE, 2 * SIDE), [(19, 2 * SIDE)]),
+        ([(8, 8), (50, 50), (40, 20)], (50, 50), [(8, 8), (50, 50), (40, 20)]),  # the first decides nothing
+        ([(8, 8), (96, 96)], (2 * SIDE, 2 * SIDE), [(8, 8), (2 * SIDE, 2 * SIDE)]),
+        ([(2, 400)], (2 * SIDE, 2 * SIDE), [(2, 2 * SIDE)]),  # a pixel of the input at the least
+    ],
+)
+def test_small_images_are_kept_as_they_are_and_large_ones_finer_than_the_input(
+    sizes: list[tuple[int, int]], scene: tuple[int, int], copies: list[tuple[int, int]]
+) -> None:
+    assert scene_size(quick(), sizes) == scene_size(quick(), reversed(sizes)) == scene
+    assert [copy_size(quick(), size) for size in sizes] == copies
 
 
-def test_the_input_is_as_large_as_small_images(tmp_path: Path) -> None:
-    save_folder(tmp_path / "small")
-    assert default_input_size(tmp_path / "small") == (SIDE, SIDE)
-    (tmp_path / "large").mkdir()
-    Image.new("L", (300, 200)).save(tmp_path / "large" / "a.png")
-    assert default_input_size(tmp_path / "large") == (64, 64)
+def test_stretched_images_are_kept_side_by_side_as_fine_as_they_are() -> None:
+    settings = quick(fit="stretch")
+    assert scene_size(settings, [(20, 400), (40, 10)]) == (40, 2 * SIDE)
+    assert copy_size(settings, (20, 400)) == (20, 2 * SIDE)
+
+
+def test_what_is_not_warped_is_kept_as_it_is_seen() -> None:
+    settings = quick(CLASSIFY, ranges=None)
+    assert scene_size(settings, [(400, 300)]) == copy_size(settings, (400, 300)) == (SIDE, SIDE)
+
+
+def test_no_copy_is_finer_than_the_very_largest_input() -> None:
+    assert scene_size(quick(input_size=(4096, 3000)), [(9000, 9000)]) == (4096, 3000)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "wanted"),
+    [
+        ([(SIDE, SIDE)], (SIDE, SIDE)),
+        ([(32, 48)], (32, 48)),
+        ([(20, 20)], (28, 28)),  # what the default network can be made for
+        ([(8, 20), (20, 8)], (28, 28)),
+        ([(20, 40)], (64, 64)),
+        ([(8, 8), (32, 32)], (64, 64)),  # the first decides nothing
+        ([(32, 32), (8, 8)], (64, 64)),
+        ([(300, 200)], (64, 64)),
+    ],
+)
+def test_the_input_is_as_large_as_small_images(
+    tmp_path: Path, sizes: list[tuple[int, int]], wanted: tuple[int, int]
+) -> None:
+    for index, (height, width) in enumerate(sizes):
+        Image.new("L", (width, height)).save(tmp_path / f"{index}.png")
+    assert default_input_size(tmp_path) == wanted
+
+
+def test_the_input_is_as_large_as_small_images_of_an_archive(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=letters("F", 4))
     assert default_input_size(tmp_path / "a.npz") == (SIDE, SIDE)
 

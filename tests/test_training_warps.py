@@ -4,24 +4,21 @@ import numpy as np
 import pytest
 import torch
 
-from stnwarp.conventions import PaddingMode
 from stnwarp.errors import ParameterError
-from stnwarp.localisation.inputs import network_input
-from stnwarp.training.choices import Settings
 from stnwarp.training.lattice import lattice
 from stnwarp.training.ranges import Ranges
-from stnwarp.training.samples import Samples, frame_metadata, frame_size, small_copy
-from stnwarp.training.scenes import Scenes
 from stnwarp.training.variation import varied
-from stnwarp.training.warps import Warps, draw, no_warps, sampled
+from stnwarp.training.warps import Warps, draw
 from stnwarp.transforms import Limits, MatrixTransform
-from tests.training_data import SIDE, letter, quick
+from tests.training_data import letter
 
 ALL = "angle=40,scale=0.7..1.3,stretch=1.2,shear=10,shift=0.2,margin=0.15,perspective=1.4,bend=0.1"
 
 
 def _drawn(text: str, count: int = 50, aspect: float = 1.0) -> Warps:
-    return draw(Ranges.parse(text), torch.full((count,), aspect), torch.Generator().manual_seed(3))
+    return draw(
+        Ranges.parse(text), torch.full((count,), aspect), torch.ones(count, 2), torch.Generator().manual_seed(3)
+    )
 
 
 @pytest.mark.parametrize("text", ["angle=40", "scale=2", "scale=0.5..0.9,shift=-0.1..0.3", ALL])
@@ -61,6 +58,16 @@ def test_a_margin_keeps_shifts_inside() -> None:
     assert _drawn("scale=0.4..0.9,shift=1").to_scene(corners).abs().amax() > 1.5
 
 
+def test_shifts_are_those_of_the_picture_in_its_frame() -> None:
+    shares = torch.tensor([[0.5, 1.0]]).expand(50, -1)
+    ranges, generator = Ranges.parse("scale=0.4..0.9,shift=1,margin=0.1"), torch.Generator().manual_seed(3)
+    warps = draw(ranges, torch.ones(50), shares, generator)
+    corners = (torch.tensor([[-1.0, -1.0], [1.0, 1.0]]) * shares[0]).expand(50, -1, -1)
+    across, down = (warps.to_scene(corners).abs() / shares[0]).amax((0, 1))
+    assert 1.05 < across <= 1.1 + 1e-6
+    assert 1.05 < down <= 1.1 + 1e-6
+
+
 def test_a_warp_and_its_way_back_are_the_identity() -> None:
     warps = _drawn(ALL)
     points = lattice().expand(50, -1, -1)
@@ -79,7 +86,7 @@ def test_warps_are_within_the_limits_of_the_same_words(aspect: float) -> None:
 
 
 def test_a_positive_angle_turns_the_picture_counter_clockwise() -> None:
-    matrix = draw(Ranges.parse("angle=90..90"), torch.ones(1), torch.Generator().manual_seed(0))
+    matrix = draw(Ranges.parse("angle=90..90"), torch.ones(1), torch.ones(1, 2), torch.Generator().manual_seed(0))
     to_the_right = torch.tensor([[[1.0, 0.0]]])
     assert torch.allclose(matrix.to_scene(to_the_right), torch.tensor([[[0.0, -1.0]]]), atol=1e-6)
 
@@ -98,46 +105,6 @@ def test_what_lies_behind_the_horizon_is_outside() -> None:
     depth[0, 2, 0] = 2.0
     warps = Warps(depth, torch.zeros(1, 2))
     assert warps.to_scene(torch.tensor([[[-0.9, 0.0]]])).abs().min() > 1
-
-
-def test_background_is_what_zeros_means() -> None:
-    picture = torch.full((1, 1, 4, 4), 0.5)
-    outside = torch.full((1, 1, 1, 2), 3.0)
-    assert float(sampled(picture, outside, PaddingMode.ZEROS, 0.8)) == pytest.approx(0.8)
-    assert float(sampled(picture, outside, PaddingMode.BORDER, 0.8)) == pytest.approx(0.5)
-
-
-def _scenes(settings: Settings, side: int) -> tuple[Scenes, np.ndarray]:
-    image = letter("F", 1, side)
-    metadata = frame_metadata(settings, frame_size(settings, (side, side)))
-    kept = torch.from_numpy(small_copy(image, metadata))[None]
-    samples = Samples(kept, torch.tensor([[side, side]]), ("f",))
-    return Scenes(samples, settings, torch.device("cpu")), image
-
-
-@pytest.mark.parametrize("side", [SIDE, 40, 200])
-@pytest.mark.parametrize("text", ["angle=30", "angle=30,scale=0.4..1"])
-def test_a_scene_without_a_warp_is_what_prediction_sees(side: int, text: str) -> None:
-    settings = quick(ranges=Ranges.parse(text))
-    scenes, image = _scenes(settings, side)
-    seen = scenes.inputs(torch.tensor([0]), no_warps(1))[0].numpy()
-    wanted = network_input(image, frame_metadata(settings, settings.input_size))
-    is_exact = side == SIDE and "scale" not in text
-    assert np.abs(seen - wanted).mean() < (1e-6 if is_exact else 0.02)  # drawn finer, a picture is a little softer
-    assert abs(float(seen.mean() - wanted.mean())) < 0.002
-
-
-def test_the_scene_shows_the_canonical_points_where_they_are_said_to_be() -> None:
-    settings = quick(ranges=Ranges.parse("angle=40,shift=0.2"))
-    scenes, _ = _scenes(settings, 64)
-    generator = torch.Generator().manual_seed(1)
-    index = torch.tensor([0])
-    warps = scenes.draw(index, generator)
-    still, moved = scenes.inputs(index, no_warps(1)), scenes.inputs(index, warps)
-    points = lattice()[None] * 0.5
-    before = sampled(still, points[:, None], PaddingMode.ZEROS)
-    after = sampled(moved, warps.to_scene(points)[:, None], PaddingMode.ZEROS)
-    assert (before - after).abs().mean() < 0.05
 
 
 def test_pictures_vary_by_the_amount() -> None:

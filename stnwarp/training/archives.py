@@ -22,8 +22,8 @@ from stnwarp.errors import ImageError, ParameterFileError, StnwarpError
 from stnwarp.images.probe import machine_memory
 from stnwarp.images.source import opened_source
 from stnwarp.training.choices import Settings, Size, TrainingRecipe
-from stnwarp.training.memory import check_memory
-from stnwarp.training.samples import Samples, frame_metadata, frame_size, small_copy
+from stnwarp.training.copies import Copies
+from stnwarp.training.samples import Samples
 from stnwarp.transforms import MatrixTransform, Transform, theta_from_numbers, transform_from_parameters
 
 SUFFIX = ".npz"
@@ -81,13 +81,11 @@ class Archive:
                 f"{self._path}: {key} must be two images or more, (N, H, W) or (N, H, W, C) of uint8, uint16 or "
                 f"floats from 0 to 1, got {array.dtype} of shape {array.shape}"
             )
-        metadata = frame_metadata(settings, frame_size(settings, (array.shape[1], array.shape[2])))
-        check_memory(len(array), metadata)
-        pictures = np.empty((len(array), metadata.mode.channels, *metadata.input_size), np.uint8)
-        for index, image in enumerate(array):
-            pictures[index] = small_copy(self._shades(image, f"{key}[{index}]"), metadata)
-        sizes = torch.tensor(array.shape[1:3]).repeat(len(array), 1)
-        return Samples(torch.from_numpy(pictures), sizes, tuple(f"{key}[{index}]" for index in range(len(array))))
+        names = tuple(f"{key}[{index}]" for index in range(len(array)))
+        copies = Copies(settings, len(array), [(array.shape[1], array.shape[2])])
+        for image, name in zip(array, names, strict=True):
+            copies.add(self._shades(image, name))
+        return copies.samples(names)
 
     def _labelled(self, samples: Samples, keys: Sequence[str]) -> Samples:
         key = self._key(keys)

@@ -1,15 +1,16 @@
 """The training data of a run: read from where it is, and part of it kept back."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from stnwarp.errors import ParameterError
 from stnwarp.training.archives import SUFFIX, Archive
 from stnwarp.training.choices import Settings, Size, TrainingRecipe
-from stnwarp.training.reading import Note, Reject, first_size, images_below, read_classes, read_folder, read_listed
+from stnwarp.training.reading import Note, Reject, image_sizes, images_below, read_classes, read_folder, read_listed
 from stnwarp.training.samples import Samples, split
 
-_SMALL = 64  # a side up to which images are seen as they are
+_LEAST, _SMALL = 28, 64  # sides from which the default network can be made, and up to which images are seen as they are
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,10 +22,25 @@ class Data:
 
 
 def default_input_size(source: Path) -> Size:
-    """The size of the images of *source* if they are small, else 64x64."""
-    # What cannot be searched is told when the images are read.
-    size = Archive(source).image_size() if _is_archive(source) else first_size(images_below(source, lambda *_: None))
-    return size if min(size) >= 16 and max(size) <= _SMALL else (_SMALL, _SMALL)
+    """The size of the images of *source* where all have one and it is small; 28x28 for smaller ones, else 64x64."""
+    kinds: set[Size] = set()
+    largest = 0
+    for size in _sizes(source):
+        kinds.add(size)
+        largest = max(largest, *size)
+        if largest > _SMALL or (largest > _LEAST and len(kinds) > 1):
+            return _SMALL, _SMALL
+    if largest <= _LEAST:
+        return _LEAST, _LEAST
+    (size,) = kinds
+    return size if min(size) >= _LEAST else (_SMALL, _SMALL)
+
+
+def _sizes(source: Path) -> Iterator[Size]:
+    """(height, width) of the images of *source*, one after the other."""
+    if _is_archive(source):
+        return iter([Archive(source).image_size()])
+    return image_sizes(images_below(source, lambda *_: None))  # what cannot be searched is told when they are read
 
 
 def load_data(

@@ -5,9 +5,8 @@ from contextlib import contextmanager
 
 from stnwarp.errors import ParameterError, StnwarpError, TrainingError
 from stnwarp.images.probe import machine_memory
-from stnwarp.localisation.metadata import Metadata
 from stnwarp.localisation.values import LONGEST_INPUT, LONGEST_OUTPUT, written
-from stnwarp.training.choices import Settings, TrainingRecipe
+from stnwarp.training.choices import Settings, Size, TrainingRecipe
 from stnwarp.training.networks.classifier import FILTERS
 
 _FLOAT = 4  # bytes
@@ -16,10 +15,10 @@ _LEAST_BATCH = 2
 _SIGNS = ("allocate", "out of memory", "enough memory", "bad_alloc", "memory object", "size calculation overflowed")
 
 
-def check_memory(count: int, metadata: Metadata) -> None:
-    """ParameterError if *count* small copies need more memory than there is."""
-    height, width = metadata.input_size
-    needed = count * metadata.mode.channels * height * width
+def check_memory(count: int, channels: int, size: Size) -> None:
+    """ParameterError if *count* small copies of *size* need more memory than there is."""
+    height, width = size
+    needed = count * channels * height * width
     if needed > machine_memory():
         raise ParameterError(
             f"{count:,} images of {width}x{height} take {needed / 1e9:.1f} GB, more than there is; "

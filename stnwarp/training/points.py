@@ -16,9 +16,10 @@ from stnwarp.training.geometry import identity_parameters, sampling_grid
 from stnwarp.training.lattice import CORNERS, MIDDLE, edge, lattice, places
 from stnwarp.training.recipe import SHOWN, Measured, Recipe, Shown, Step, batches, new_localisation
 from stnwarp.training.samples import Samples
+from stnwarp.training.sampling import Frames, Parts, frame_points, sampled, shares_of
 from stnwarp.training.scenes import Scenes
 from stnwarp.training.variation import varied
-from stnwarp.training.warps import Warps, frame_points, sampled
+from stnwarp.training.warps import Warps
 
 _LEAST_SCALE = 0.05
 _ROUND = 1e-3  # of a distance: below it the loss is round, because a gradient must not jump
@@ -39,7 +40,8 @@ class PointRecipe(Recipe):
         self.settings, self.count = settings, len(training)
         self._training, self._validation = (Scenes(samples, settings, device) for samples in (training, validation))
         self._canonical = {scenes: self.canonical_points(scenes.samples) for scenes in self._all()}
-        self._mean, self._std = statistics(training.pictures)
+        self._output_shares = {scenes: _output_shares(scenes) for scenes in self._all()}
+        self._mean, self._std = statistics(training, self._training.shares, settings.background)
         self.localisation = new_localisation(settings).to(device)
         self.module = self.localisation
 
@@ -89,7 +91,7 @@ class PointRecipe(Recipe):
         indices = torch.arange(SHOWN) % len(self._validation)
         scene = self._scene(self._validation, indices, generator)
         parameters = self.localisation(self._normalised(scene.inputs))
-        outputs = self._read(scene.inputs, self._grid(parameters, self.settings.input_size, align_corners=False))
+        outputs = self._read(scene, self._grid(parameters, self.settings.input_size, align_corners=False))
         return Shown(scene.inputs, outputs, self.outlines(parameters), scene.targets[:, edge()])
 
     def _all(self) -> tuple[Scenes, Scenes]:
@@ -99,8 +101,14 @@ class PointRecipe(Recipe):
         warps = scenes.draw(indices, generator)
         points = self._canonical[scenes]
         canonical = (points if len(points) == 1 else points[indices]).to(scenes.device)
-        inputs = varied(scenes.inputs(indices, warps), self.settings.vary, generator)
-        return _Scene(inputs, warps, warps.to_scene(canonical.expand(len(indices), -1, -1)))
+        targets = warps.to_scene(canonical.expand(len(indices), -1, -1))
+        shares, output_shares = (
+            each[indices].to(scenes.device) for each in (scenes.shares, self._output_shares[scenes])
+        )
+        inputs = scenes.inputs(indices, warps)
+        frames = Frames.of(shares, self.settings.input_size)
+        inputs = frames.laid(varied(inputs, self.settings.vary, generator), inputs)  # bars are always the same
+        return _Scene(inputs, warps, targets, shares, output_shares)
 
     def _normalised(self, inputs: torch.Tensor) -> torch.Tensor:
         mean, std = (torch.tensor(values, device=inputs.device).reshape(-1, 1, 1) for values in (self._mean, self._std))
@@ -113,25 +121,34 @@ class PointRecipe(Recipe):
     def _errors(self, parameters: torch.Tensor, targets: torch.Tensor) -> "_Errors":
         return _errors(places(parameters, self.settings), targets, self.settings.input_size)
 
-    def _read(self, inputs: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
-        return sampled(inputs, grid, self.settings.padding_mode, self.settings.background)
+    def _read(self, scene: "_Scene", grid: torch.Tensor) -> torch.Tensor:
+        """What is read of the images of *scene* at a *grid* of the frame: canonicalised, and laid on frames again."""
+        settings = self.settings
+        points, parts = grid / scene.shares[:, None, None], Parts.in_middle(scene.shares, settings.input_size)
+        read = sampled(scene.inputs, points, parts, settings.padding_mode, settings.background)
+        return Frames.of(scene.output_shares, settings.input_size).laid(read, settings.background)
 
     def _picture_loss(self, scene: "_Scene", parameters: torch.Tensor) -> torch.Tensor:
         """The mean square of the difference between the canonicalised picture and the one that it should be."""
         size = self.settings.input_size
-        points = frame_points(*size, scene.inputs.device).expand(len(scene.inputs), -1, -1)
-        wanted = self._read(scene.inputs, scene.warps.to_scene(points).reshape(-1, *size, 2))
-        found = self._read(scene.inputs, self._grid(parameters, size, align_corners=False))
+        points = frame_points(size, scene.inputs.device).expand(len(scene.inputs), -1, -1)
+        wanted = self._read(scene, scene.warps.to_scene(points).reshape(-1, *size, 2))
+        found = self._read(scene, self._grid(parameters, size, align_corners=False))
         return (found - wanted).square().mean()
 
 
 @dataclass(frozen=True, eq=False)
 class _Scene:
-    """A batch: the network's input before it is normalised, how it was warped, and where the lattice lies in it."""
+    """A batch: the network's input before it is normalised, how it was warped, and where the lattice lies in it.
+
+    *shares* and *output_shares* (N, 2): what the images, and their canonical outputs, take of the frame.
+    """
 
     inputs: torch.Tensor
     warps: Warps
     targets: torch.Tensor
+    shares: torch.Tensor
+    output_shares: torch.Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,6 +158,12 @@ class _Errors:
     loss: torch.Tensor
     corners: torch.Tensor
     angle: torch.Tensor
+
+
+def _output_shares(scenes: Scenes) -> torch.Tensor:
+    """What the canonical outputs take of the frame."""
+    sizes = scenes.samples.output_sizes
+    return scenes.shares if sizes is None else shares_of(sizes, scenes.settings)
 
 
 def _errors(found: torch.Tensor, wanted: torch.Tensor, size: tuple[int, int]) -> _Errors:

@@ -1,7 +1,8 @@
 """Training images from folders: found, read, and made small one by one; what cannot be read is named and left out."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,13 +13,13 @@ from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, DEFAULT_MAX_PIXELS
 from stnwarp.errors import ImageError, NothingMatchedError, ParameterError
 from stnwarp.images.decode import read_picture
 from stnwarp.images.formats import SUFFIXES
-from stnwarp.images.probe import opened_image
+from stnwarp.images.probe import probe
 from stnwarp.images.seen import as_seen
 from stnwarp.localisation.frames import inset
 from stnwarp.params import Parameters, read_parameters
 from stnwarp.training.choices import Settings, Size
-from stnwarp.training.memory import check_memory
-from stnwarp.training.samples import Samples, frame_metadata, frame_size, small_copy
+from stnwarp.training.copies import Copies
+from stnwarp.training.samples import Samples
 from stnwarp.training.wording import counted
 from stnwarp.transforms import MatrixTransform, SizeMode, SizeRequest, Transform, compose
 
@@ -133,9 +134,7 @@ def _with_transforms(samples: Samples, parameters: Parameters, reject: Reject) -
             "the least; list them as --save-params does"
         )
     chosen = samples.chosen(torch.tensor(kept))
-    return Samples(
-        chosen.pictures, chosen.sizes, chosen.names, transforms=tuple(transforms), output_sizes=torch.tensor(sizes)
-    )
+    return replace(chosen, transforms=tuple(transforms), output_sizes=torch.tensor(sizes))
 
 
 def _known(parameters: Parameters, name: str, size: Size) -> tuple[Transform, Size]:
@@ -190,34 +189,25 @@ def _name(path: Path, folder: Path) -> str:
 def _read(found: Sequence[Found], folder: Path, settings: Settings, reject: Reject) -> Samples:
     if not found:
         raise NothingMatchedError(f"no image found in {folder}; name a folder of images, or an .npz")
-    metadata = frame_metadata(settings, frame_size(settings, first_size(found)))
-    check_memory(len(found), metadata)
-    pictures = np.empty((len(found), metadata.mode.channels, *metadata.input_size), np.uint8)
-    kept: list[Found] = []
-    sizes: list[Size] = []
+    copies = Copies(settings, len(found), image_sizes(found))
+    kept: list[str] = []
     for image in found:
         try:
             array = as_seen(read_picture(image.path, max_pixels=DEFAULT_MAX_PIXELS))
         except ImageError as error:
             reject(image.name, str(error))
             continue
-        pictures[len(kept)] = small_copy(array, metadata)
-        kept.append(image)
-        sizes.append((array.shape[0], array.shape[1]))
+        copies.add(array)
+        kept.append(image.name)
     if len(kept) < 2:
         raise NothingMatchedError(
             f"{folder}: {counted(len(kept), 'image')} can be read, and training needs two at the least"
         )
-    names = tuple(image.name for image in kept)
-    return Samples(torch.from_numpy(pictures[: len(kept)]), torch.tensor(sizes), names)
+    return copies.samples(tuple(kept))
 
 
-def first_size(found: Sequence[Found]) -> Size:
-    """(height, width) of the first image whose header can be read; one pixel where there is none."""
+def image_sizes(found: Iterable[Found]) -> Iterator[Size]:
+    """(height, width) of the images whose headers can be read, which are read as they are asked for."""
     for image in found:
-        try:
-            with opened_image(image.path, max_pixels=DEFAULT_MAX_PIXELS) as opened:
-                return opened.header.size
-        except ImageError:
-            continue
-    return 1, 1
+        with suppress(ImageError):
+            yield probe(image.path, max_pixels=DEFAULT_MAX_PIXELS).size

@@ -1,22 +1,16 @@
-"""The images of a training run, in memory: small copies that a network's input can be made of, whatever the warp."""
+"""The images of a training run, in memory, and what is known about them."""
 
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from stnwarp.conventions import ParameterFamily
-from stnwarp.localisation.inputs import network_input
 from stnwarp.localisation.metadata import ColourMode, Fit, Metadata
-from stnwarp.localisation.values import LONGEST_INPUT
 from stnwarp.training.choices import Colour, Settings, Size
 from stnwarp.transforms import Transform
 
-FINER = 2  # how many times as fine as the network's input the copies are that random warps read
-
 MODES = {Colour.GRAY: ColourMode.L, Colour.RGB: ColourMode.RGB}
-_SHADES = 255
+SHADES = 255
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,9 +18,11 @@ class Samples:
     """Images that were read, and what is known about them.
 
     Args:
-        pictures: (N, C, H, W) uint8, laid on the network's frame.
+        pictures: (N, C, H, W) uint8: what the network sees of the images; for random warps the images themselves,
+            with nothing around them but what is left of the array, to their right and below.
         sizes: (N, 2) int64, heights and widths of the images themselves.
         names: of the images, for messages.
+        extents: (N, 2) int64, heights and widths of what they take of the array; None where it is what is seen.
         labels: (N,) int64, the classes' numbers; None without classes.
         classes: their names.
         transforms: the known transform of each image, from the normalised coordinates of its canonical output to its
@@ -37,6 +33,7 @@ class Samples:
     pictures: torch.Tensor
     sizes: torch.Tensor
     names: tuple[str, ...]
+    extents: torch.Tensor | None = None
     labels: torch.Tensor | None = None
     classes: tuple[str, ...] = ()
     transforms: tuple[Transform, ...] | None = None
@@ -53,6 +50,7 @@ class Samples:
             pictures=self.pictures[indices],
             sizes=self.sizes[indices],
             names=tuple(self.names[index] for index in picked),
+            extents=None if self.extents is None else self.extents[indices],
             labels=None if self.labels is None else self.labels[indices],
             transforms=None if self.transforms is None else tuple(self.transforms[index] for index in picked),
             output_sizes=None if self.output_sizes is None else self.output_sizes[indices],
@@ -70,36 +68,9 @@ def frame_metadata(settings: Settings, size: Size) -> Metadata:
     )
 
 
-def frame_size(settings: Settings, image_size: Size) -> Size:
-    """(height, width) of the copies that are kept, where images are mostly of *image_size*.
-
-    Without random warps the network's input itself. With them the images' own size where that is small, and else
-    enough pixels that a warp and then the reduction to the input lose what they lose in use, and nothing more; of the
-    very largest inputs no copy is finer.
-    """
-    wanted = settings.input_size
-    if settings.ranges is None:
-        return wanted
-    finer = (FINER * wanted[0], FINER * wanted[1])
-    if max(finer) > LONGEST_INPUT:
-        return wanted
-    is_small = all(side <= most for side, most in zip(image_size, finer, strict=True))
-    has_shape = image_size[0] * wanted[1] == image_size[1] * wanted[0]
-    return image_size if is_small and (has_shape or settings.fit == Fit.STRETCH) else finer
-
-
-def small_copy(image: NDArray[np.generic], metadata: Metadata) -> NDArray[np.uint8]:
-    """*image* as it is kept: (C, h, w); made smaller exactly as for prediction, then rounded."""
-    height, width = image.shape[:2]
-    is_as_kept = image.dtype == np.uint8 and image.ndim == 2 and metadata.mode is ColourMode.L
-    if is_as_kept and (height, width) == metadata.input_size:
-        return np.asarray(image[np.newaxis], np.uint8)
-    return np.rint(np.clip(network_input(image, metadata), 0, 1) * _SHADES).astype(np.uint8)
-
-
 def as_floats(pictures: torch.Tensor) -> torch.Tensor:
     """Kept pictures as float32 from 0 to 1."""
-    return pictures.float() / _SHADES
+    return pictures.float() / SHADES
 
 
 def split(count: int, share: float, seed: int) -> tuple[torch.Tensor, torch.Tensor]:

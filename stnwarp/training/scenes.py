@@ -9,7 +9,8 @@ from stnwarp.localisation.inputs import network_input
 from stnwarp.localisation.metadata import ColourMode, Fit, Metadata
 from stnwarp.training.choices import Settings
 from stnwarp.training.samples import Samples, as_floats, frame_metadata
-from stnwarp.training.warps import Warps, draw, frame_points, no_warps, sampled
+from stnwarp.training.sampling import Frames, Parts, sampled, shares_of
+from stnwarp.training.warps import Warps, draw, no_warps
 
 _FINEST = 4  # how many times as fine as the network's input a scene is drawn, at the most
 
@@ -21,15 +22,18 @@ class Scenes:
         samples: the pictures.
         settings: of the run.
         device: where the batches are made.
+
+    Attributes:
+        shares: (N, 2), that the pictures take of the width and height of the network's frame.
     """
 
     def __init__(self, samples: Samples, settings: Settings, device: torch.device) -> None:
         self.samples, self.settings, self.device = samples, settings, device
         self._pictures = samples.pictures.to(device)
         self._aspects = _aspects(samples, settings)
+        self.shares = shares_of(samples.sizes, settings)
         height, width = samples.pictures.shape[2:]
         self._finer = _finer(settings, (height, width))
-        self._points = frame_points(height * self._finer, width * self._finer, device)
         self._down = self._reduction(height, 0).to(device)
         self._across = self._reduction(width, 1).T.to(device)
 
@@ -40,17 +44,25 @@ class Scenes:
         """A random warp for each of the pictures *indices*; those that do nothing without a range."""
         if self.settings.ranges is None:
             return no_warps(len(indices)).to(self.device)
-        return draw(self.settings.ranges, self._aspects[indices], generator).to(self.device)
+        return draw(self.settings.ranges, self._aspects[indices], self.shares[indices], generator).to(self.device)
 
     def inputs(self, indices: torch.Tensor, warps: Warps) -> torch.Tensor:
-        """What the network sees of the pictures *indices* under *warps*: (N, C, h, w), not normalised yet."""
+        """What the network sees of the pictures *indices* under *warps*: (N, C, h, w), not normalised yet.
+
+        A warped picture has the shape and size it had before, as a photograph has, and lies on the frame as that does:
+        what a warp brings in comes from beyond the picture's own edges, and bars around it stay where they are.
+        """
         pictures = as_floats(self._pictures[indices.to(self.device)])
-        if self.settings.ranges is None:
+        extents = self.samples.extents
+        if self.settings.ranges is None or extents is None:
             return pictures
-        height, width = (side * self._finer for side in pictures.shape[2:])
-        grid = warps.to_canonical(self._points.expand(len(indices), -1, -1)).reshape(-1, height, width, 2)
-        scenes = sampled(pictures, grid, self.settings.padding_mode, self.settings.background)
-        return self._down @ scenes @ self._across
+        height, width = pictures.shape[2:]
+        taken = self.shares[indices].to(self.device)
+        frames = Frames.of(taken, (height * self._finer, width * self._finer))
+        points = warps.to_canonical(frames.points.flatten(1, 2)).reshape(frames.points.shape) / taken[:, None, None]
+        parts = Parts.at_top_left(extents[indices].to(self.device), (height, width))
+        read = sampled(pictures, points, parts, self.settings.padding_mode, self.settings.background)
+        return self._down @ frames.laid(read, self.settings.background) @ self._across
 
     def _reduction(self, side: int, axis: int) -> torch.Tensor:
         """The matrix that makes a finer scene's *side* that of the input: what prediction does to rows of pixels."""

@@ -20,8 +20,9 @@ from stnwarp.training.data import Data
 from stnwarp.transforms import as_fields
 
 # 1: conv and fc without batch normalisation, and epochs cut into batches otherwise; 2: empty folders were classes, and
-# network fc could be given filters.
-_VERSION = 3
+# network fc could be given filters; 3: warps turned the bars around images with them, and other output sizes were not
+# seen.
+_VERSION = 4
 _REMEDIES = {
     errno.ENOSPC: "free some space",
     errno.EDQUOT: "free some of your quota",
@@ -165,7 +166,7 @@ def digest_of(data: Data) -> str:
     """What tells these data from others: images that were changed, added, or came in another order."""
     digest = hashlib.sha256()
     for samples in (data.training, data.validation):
-        for tensor in (samples.pictures, samples.sizes, samples.labels):
+        for tensor in (samples.pictures, samples.sizes, samples.extents, samples.labels, samples.output_sizes):
             if tensor is not None:
                 digest.update(tensor.contiguous().numpy().tobytes())
         for transform in samples.transforms or ():

@@ -1,4 +1,4 @@
-"""Random warps of a whole batch of pictures at once: drawn, undone, and sampled.
+"""Random warps of a whole batch of pictures at once: drawn, done and undone.
 
 A warp moves a picture from its canonical pose into a scene: first it bends, then a matrix stretches, shears, turns and
 scales it, gives it perspective, and shifts it. Both ways are in closed form. What a network has to predict is the way
@@ -11,15 +11,12 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch.nn import functional
 
-from stnwarp.conventions import PaddingMode
 from stnwarp.terms import Range
 from stnwarp.training.ranges import Ranges
 
 _FAR = 4.0  # a coordinate outside every picture, for what lies behind the horizon
 _MEAN_SQUARE = 1 / 3  # of coordinates over -1..1: bending leaves a picture where it is
-_TORCH_MODES = {PaddingMode.ZEROS: "zeros", PaddingMode.BORDER: "border", PaddingMode.REFLECTION: "reflection"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +50,11 @@ class Warps:
         return self.bends[:, :1], self.bends[:, 1:]
 
 
-def draw(ranges: Ranges, aspects: torch.Tensor, generator: torch.Generator) -> Warps:
-    """A random warp for each of the pictures whose frames have *aspects* (N,), width over height."""
+def draw(ranges: Ranges, aspects: torch.Tensor, shares: torch.Tensor, generator: torch.Generator) -> Warps:
+    """A random warp for each of the pictures whose frames have *aspects* (N,), width over height.
+
+    Pictures take *shares* (N, 2) of the width and height of their frames, which decides how far they are shifted.
+    """
     count = len(aspects)
 
     def drawn(ends: Range) -> torch.Tensor:
@@ -73,8 +73,8 @@ def draw(ranges: Ranges, aspects: torch.Tensor, generator: torch.Generator) -> W
     matrices[:, :2, :2] = linear * shape[:, None, :] / shape[:, :, None]
     room = (1.0 - scale).clamp_min(0.0) + ranges.margin
     least, most = (torch.minimum(torch.maximum(torch.tensor(end), -room), room) for end in ranges.shift)
-    shares = torch.stack((drawn((0.0, 1.0)), drawn((0.0, 1.0))), dim=-1)
-    matrices[:, :2, 2] = least[:, None] + (most - least)[:, None] * shares
+    places = torch.stack((drawn((0.0, 1.0)), drawn((0.0, 1.0))), dim=-1)
+    matrices[:, :2, 2] = (least[:, None] + (most - least)[:, None] * places) * shares
     matrices[:, 2, 2] = 1.0
     slopes = torch.stack((drawn((-1.0, 1.0)), drawn((-1.0, 1.0))), dim=-1)
     depth = torch.eye(3, dtype=torch.float64).repeat(count, 1, 1)
@@ -86,24 +86,6 @@ def draw(ranges: Ranges, aspects: torch.Tensor, generator: torch.Generator) -> W
 def no_warps(count: int) -> Warps:
     """*count* warps that leave a picture as it is."""
     return Warps(torch.eye(3).repeat(count, 1, 1), torch.zeros(count, 2))
-
-
-def frame_points(height: int, width: int, device: torch.device) -> torch.Tensor:
-    """The centres of the pixels of a frame, row by row: (height * width, 2)."""
-    x = (torch.arange(width, device=device) * 2 + 1) / width - 1
-    y = (torch.arange(height, device=device) * 2 + 1) / height - 1
-    rows, columns = torch.meshgrid(y, x, indexing="ij")
-    return torch.stack((columns, rows), dim=-1).reshape(-1, 2)
-
-
-def sampled(
-    pictures: torch.Tensor, grid: torch.Tensor, padding_mode: PaddingMode, background: float = 0.0
-) -> torch.Tensor:
-    """*pictures* (N, C, H, W) read bilinearly at *grid* (N, H', W', 2); *background* is what zeros means."""
-    mode = _TORCH_MODES[padding_mode]
-    if not background or padding_mode is not PaddingMode.ZEROS:
-        return functional.grid_sample(pictures, grid, padding_mode=mode, align_corners=False)
-    return functional.grid_sample(pictures - background, grid, padding_mode=mode, align_corners=False) + background
 
 
 def _mapped(matrices: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
