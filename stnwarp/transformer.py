@@ -5,20 +5,22 @@ checkpoint tells align_corners.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stnwarp.arrays import checked_size
-from stnwarp.errors import ShapeError
+from stnwarp.errors import ParameterError, ShapeError
 from stnwarp.localisation import Checkpoint, Localiser
 from stnwarp.transforms import Transform
 from stnwarp.warp import warp
 
 Size = tuple[int, int]
 Images = NDArray[Any] | Sequence[ArrayLike]
+
+_SHAPES = "(H, W), (H, W, C), (N, H, W, C) or a list of images"
 
 
 class SpatialTransformer:
@@ -29,10 +31,15 @@ class SpatialTransformer:
     Args:
         localiser: the networks; `SpatialTransformer.load` takes names and paths instead.
 
+    Raises:
+        ParameterError: something else than a Localiser.
+
     Source: Jaderberg et al., Spatial Transformer Networks, 2015.
     """
 
     def __init__(self, localiser: Localiser) -> None:
+        if not isinstance(localiser, Localiser):  # a name or a path, by the most
+            raise ParameterError(f"localiser must be a Localiser, got {localiser!r}; use SpatialTransformer.load")
         self.localiser = localiser
 
     @classmethod
@@ -77,8 +84,9 @@ class SpatialTransformer:
         Raises:
             ShapeError, ThetaError, CheckpointError: as in a call.
         """
-        transforms = self.localiser.localise(_separate(images), self._output_size(size))
-        return transforms[0] if _is_one(images) else transforms
+        given = _given(images)
+        transforms = self.localiser.localise(_separate(given), self._output_size(size))
+        return transforms[0] if _is_one(given) else transforms
 
     @overload
     def __call__(
@@ -129,7 +137,8 @@ class SpatialTransformer:
             ShapeError: images or size of the wrong shape.  ThetaError: the network's numbers cannot be used.
             ParameterError: as in `warp`.  CheckpointError: the network cannot be run.
         """
-        pictures, output_size = _separate(images), self._output_size(size)
+        given = _given(images)
+        pictures, output_size = _separate(given), self._output_size(size)
         outputs = [
             warp(
                 picture,
@@ -143,22 +152,30 @@ class SpatialTransformer:
             )
             for picture, transform in zip(pictures, self.localiser.localise(pictures, output_size), strict=True)
         ]
-        if _is_one(images):
+        if _is_one(given):
             return outputs[0]
-        return np.stack(outputs) if isinstance(images, np.ndarray) else outputs
+        return np.stack(outputs) if isinstance(given, np.ndarray) else outputs
 
     def _output_size(self, size: Size | None) -> Size | None:
         return self.localiser.output_size if size is None else checked_size(size)
 
 
-def _is_one(images: Images) -> bool:
-    return isinstance(images, np.ndarray) and images.ndim < 4
+def _given(images: object) -> NDArray[Any] | list[ArrayLike]:
+    """*images* as an array if they are one, as Pillow's images are to NumPy, or else a list of images."""
+    if hasattr(images, "__array__") or hasattr(images, "__array_interface__"):
+        array = np.asarray(images)
+        if array.ndim not in (2, 3, 4) or 0 in array.shape:
+            raise ShapeError(f"images must be {_SHAPES}, got {array.shape}")
+        return array
+    if not isinstance(images, Iterable):
+        raise ShapeError(f"images must be {_SHAPES}, got {type(images).__name__}")
+    return list(images)
 
 
-def _separate(images: Images) -> Sequence[ArrayLike]:
+def _separate(images: NDArray[Any] | list[ArrayLike]) -> Sequence[ArrayLike]:
     """*images* one by one."""
-    if not isinstance(images, np.ndarray):
-        return list(images)
-    if images.ndim not in (2, 3, 4) or 0 in images.shape:
-        raise ShapeError(f"images must be (H, W), (H, W, C), (N, H, W, C) or a list of images, got {images.shape}")
-    return list(images) if images.ndim == 4 else [images]
+    return [images] if isinstance(images, np.ndarray) and images.ndim < 4 else list(images)
+
+
+def _is_one(images: NDArray[Any] | list[ArrayLike]) -> bool:
+    return isinstance(images, np.ndarray) and images.ndim < 4

@@ -200,7 +200,9 @@ def test_inputs_of_a_wrong_shape(tmp_path: Path, shape: tuple[Any, ...], told: d
     assert words in str(caught.value)
 
 
-@pytest.mark.parametrize("told", [{"family": "afine"}, {"input_size": (0, 5)}, {"normalize": "x"}, {"threads": 0}])
+@pytest.mark.parametrize(
+    "told", [{"family": "afine"}, {"input_size": (0, 5)}, {"normalize": "x"}, {"normalize": 3}, {"threads": 0}]
+)
 def test_what_no_network_can_be_is_a_wrong_parameter(tmp_path: Path, told: dict[str, Any]) -> None:
     with pytest.raises(ParameterError):
         _load(network(), tmp_path, **told)

@@ -105,6 +105,14 @@ def test_a_limit_is_told_with_v_and_counted_in_the_sum(tmp_path: Path) -> None:
     assert all(line.endswith("; angle 60 is beyond -45..45; left as it is") for line in dry)
 
 
+@pytest.mark.parametrize("move", ["2.9", "0.1", "1.7", "33.3"])
+def test_a_move_of_just_as_many_pixels_is_too_small(tmp_path: Path, move: str) -> None:
+    Image.fromarray(noise(1, 67, 93)).save(tmp_path / "a.png")
+    for number, translate in enumerate((f"{move},0", f"0,-{move}")):
+        target = tmp_path / f"{number}.png"
+        assert record_of(tmp_path / "a.png", "-o", target, "--translate", translate, "--skip-below", move)["copied"]
+
+
 def test_a_move_that_is_too_small_leaves_the_file_as_it_is(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6

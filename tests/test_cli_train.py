@@ -175,7 +175,8 @@ def test_a_checkpoint_that_exists_is_kept_unless_told(images: Path, tmp_path: Pa
         (("--recipe", "theta"), 2, "needs the transforms of the images in a parameter file"),
         (("--recipe", "theta", "--params", "missing.jsonl"), 2, "missing.jsonl"),
         ((*RESTORE, "--padding-mode", "wrap"), 2, "wrap is not possible"),
-        ((*RESTORE, "--input-size", "10x10"), 2, "needs at least 28x28"),
+        ((*RESTORE, "--input-size", "10x10"), 2, "needs at least 28x28 pixels, got 10x10; give a larger --input-size"),
+        (("--recipe", "classify", "--output-size", "9x9"), 2, "24x24 pixels, got 9x9; give a larger --output-size"),
         ((*RESTORE, "--rate", "0"), 2, "above 0"),
         ((*RESTORE[:4], "--scenes", "1"), 2, "'1' is not a whole number from 2"),
         ((*RESTORE[:4], "--batch", "1"), 2, "'1' is not a whole number from 2"),
@@ -208,6 +209,13 @@ def test_a_range_that_the_family_cannot_undo_is_told(images: Path, tmp_path: Pat
     ran = run("train", images, "-o", tmp_path / "a.onnx", *RESTORE[:3], "angle=20,bend=0.1", *QUICK, "--epochs", "1")
     assert ran.code == 0
     assert ran.stderr.startswith("stnwarp: warning: family similarity cannot undo bend; it learns to come near\n")
+
+
+def test_a_range_beyond_the_bounds_of_the_family_is_told(images: Path, tmp_path: Path) -> None:
+    ran = run("train", images, "-o", tmp_path / "a.onnx", *RESTORE[:3], "scale=5", *QUICK, "--epochs", "1")
+    assert ran.code == 0
+    told = "family similarity is bounded, and cannot undo scale as far as --range goes; give a smaller range"
+    assert ran.stderr.startswith(f"stnwarp: warning: {told}\n")
 
 
 def test_another_suffix_is_refused(images: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Training runs: what each recipe learns, what is the same again, what goes on, and what stops."""
 
 import errno
+import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -30,9 +31,9 @@ from stnwarp.training.points import PointRecipe
 from stnwarp.training.ranges import Ranges
 from stnwarp.training.recipe import Step
 from stnwarp.training.running import Run
-from stnwarp.training.state import load_state, write_file
+from stnwarp.training.state import Saved, load_state, write_file
 from stnwarp.transforms import MatrixTransform
-from tests.training_data import SIDE, letters, quick
+from tests.training_data import SIDE, letters, quick, save_folder
 from tests.training_exports import QuickExporter
 
 CPU = torch.device("cpu")
@@ -246,6 +247,26 @@ def test_other_images_are_not_the_same_run(archive: Path) -> None:
         _run(archive, quick(**SHORT), resume=True)
 
 
+@pytest.mark.parametrize("key", ["theta", "output_size"])
+def test_other_parameters_are_not_the_same_run(tmp_path: Path, key: str) -> None:
+    folder, params = save_folder(tmp_path / "in"), tmp_path / "known.jsonl"
+    settings = quick(TrainingRecipe.THETA, **SHORT)
+
+    def state(row: dict[str, object], saved: Saved | None = None) -> Run:
+        lines = [json.dumps({"image": path.name} | row) for path in sorted(folder.iterdir())]
+        params.write_text("\n".join(lines))
+        data = load_data(folder, params, settings, _nothing_is_left_out)
+        return Run(data, settings, tmp_path / "a.onnx", CPU, None, saved)
+
+    row: dict[str, object] = {"theta": [1, 0, 0, 0, 1, 0], "output_size": {"width": 28, "height": 28}}
+    next(state(row).epochs())
+    saved = load_state(tmp_path / "a.onnx.state")
+    state(row, saved)
+    changed = {"theta": [1, 0, 0, 0, 1, 0.5], "output_size": {"width": 56, "height": 28}}
+    with pytest.raises(CheckpointError, match="had other images or parameters"):
+        state(row | {key: changed[key]}, saved)
+
+
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"cos\nsystem\n(S'true'\ntR."])
 def test_a_file_that_is_no_state_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.onnx.state").write_bytes(content)
@@ -253,7 +274,7 @@ def test_a_file_that_is_no_state_is_refused(tmp_path: Path, content: bytes) -> N
         load_state(tmp_path / "a.onnx.state")
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, 2, 3])
 def test_a_run_of_an_earlier_version_is_refused_in_words(archive: Path, version: int) -> None:
     next(_run(archive, quick(**SHORT)).epochs())
     path = state_path(archive.with_suffix(".onnx"))

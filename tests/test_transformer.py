@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from PIL import Image
 
 import stnwarp
 from stnwarp import SpatialTransformer, warp
@@ -126,6 +127,25 @@ def test_foreign_networks_take_what_is_told(tmp_path: Path) -> None:
 def test_what_is_no_image(tmp_path: Path, shape: tuple[int, ...]) -> None:
     with pytest.raises(ShapeError):
         _load(tmp_path)(np.zeros(shape))
+
+
+def test_what_numpy_takes_for_an_image_is_one(tmp_path: Path) -> None:
+    transformer = _load(tmp_path, gain=0.1)
+    assert_array_equal(transformer(Image.fromarray(PHOTO)), transformer(PHOTO))
+    (alone,) = transformer([Image.fromarray(PHOTO)])
+    assert_array_equal(alone, transformer(PHOTO))
+    assert_array_equal(transformer.localise(Image.fromarray(PHOTO)).theta, transformer.localise(PHOTO).theta)
+
+
+@pytest.mark.parametrize("images", [None, 3, 2.5])
+def test_what_is_no_image_to_anyone(tmp_path: Path, images: Any) -> None:
+    with pytest.raises(ShapeError, match=f"or a list of images, got {type(images).__name__}"):
+        _load(tmp_path)(images)
+
+
+def test_a_name_is_no_localiser() -> None:
+    with pytest.raises(ParameterError, match=r"must be a Localiser, got 'digits'; use SpatialTransformer\.load"):
+        SpatialTransformer("digits")  # type: ignore[arg-type]
 
 
 def test_what_else_can_be_wrong(tmp_path: Path) -> None:

@@ -155,8 +155,7 @@ def _load(console: Console, source: Path, params: Path | None, settings: Setting
     """The images, and how many of them had to be left out."""
     from stnwarp.training.data import load_data
 
-    if missing := settings.not_undone():
-        console.warn(f"family {settings.family} cannot undo {' and '.join(missing)}; it learns to come near")
+    _warn_of_range(console, settings)
     left_out: list[str] = []
 
     def reject(name: str, reason: str) -> None:
@@ -170,9 +169,24 @@ def _load(console: Console, source: Path, params: Path | None, settings: Setting
     return data, len(left_out)
 
 
+def _warn_of_range(console: Console, settings: Settings) -> None:
+    """Say what of the range the family cannot undo, at all or as far as it goes."""
+    from stnwarp.training.reach import out_of_reach
+
+    family = settings.family
+    if missing := settings.not_undone():
+        console.warn(f"family {family} cannot undo {' and '.join(missing)}; it learns to come near")
+    if beyond := out_of_reach(settings):
+        goes_farther = {"angle", "scale"}.issuperset(beyond) and family is not ParameterFamily.SIMILARITY
+        hint = "a smaller range, or --family similarity" if goes_farther else "a smaller range"
+        console.warn(
+            f"family {family} is bounded, and cannot undo {' and '.join(beyond)} as far as --range goes; give {hint}"
+        )
+
+
 def _place(settings: Settings, device: Device) -> "torch.device":
     """Where to compute; what cannot be is refused here, before images are read."""
-    from stnwarp.training.running import check_settings, chosen_device
+    from stnwarp.training.checks import check_settings, chosen_device
 
     check_settings(settings)
     return chosen_device(device)

@@ -39,7 +39,7 @@ _recipe_options: tuple[Decorator[Any], ...] = (
         type=RangesType(),
         metavar="TERMS",
         help="Random warps of the training images, drawn afresh each time an image is seen: angle=45 (degrees, either "
-        "way), scale=0.7..1.3, shift=0.2 (1 is half the frame), margin=0.1 (no farther out of the image), "
+        "way), scale=0.7..1.3, shift=0.2 (1 is half the image), margin=0.1 (no farther out of the image), "
         "stretch=1.3, shear=10, perspective=1.5, bend=0.1; any of them with commas between.",
     ),
     _recipe(
@@ -146,7 +146,8 @@ _network_options: tuple[Decorator[Any], ...] = (
         "--input-size",
         type=Size(),
         metavar="WxH",
-        help="Size of the small copy it sees.  [default: the images' own if that is small, else 64x64]",
+        help="Size of the small copy it sees.  [default: the images' own, if all have one from 28 to 64 pixels a side; "
+        "28x28 if they are smaller, else 64x64]",
     ),
     _network(
         "--output-size",

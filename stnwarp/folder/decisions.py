@@ -25,6 +25,7 @@ from stnwarp.transforms import (
 
 Size = tuple[int, int]
 
+_SLACK = 1e-9  # relative to a threshold above 1: what rounding may add to a move of just as many pixels
 _SAME = SizeRequest()
 _IDENTITY = TransformRecipe(MatrixTransform(np.eye(3)))
 
@@ -92,4 +93,5 @@ def _is_small(placed: Placed, input_size: Size, settings: Settings) -> bool:
     threshold = settings.guards.skip_below
     if threshold is None or placed.size != input_size:
         return False
-    return corner_displacement(placed.transform, input_size, settings.align_corners) <= threshold
+    moved = corner_displacement(placed.transform, input_size, settings.align_corners)
+    return moved <= threshold + _SLACK * max(1.0, threshold)

@@ -29,6 +29,8 @@ def parse_normalisation(text: str) -> Normalisation:
     Raises:
         ParameterError: none of these, or a standard deviation of 0.
     """
+    if not isinstance(text, str):
+        raise ParameterError(f"normalize must be {_FORMS}; got {text!r}")
     if text == "imagenet":
         return IMAGENET
     if ".." in text:

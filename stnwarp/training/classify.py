@@ -34,8 +34,8 @@ class Classify(Recipe):
         self._training, self._validation = (Scenes(samples, settings, device) for samples in (training, validation))
         self._labels, self._wanted = training.labels.to(device), validation.labels.to(device)
         self.localisation = new_localisation(settings)
-        size = settings.output_size or settings.input_size
-        classifier = Classifier(self._classes, settings.channels, size)
+        classifier = new_classifier(settings, self._classes)
+        size = classifier.input_size
         self.module = self._transformer = SpatialTransformerClassifier(self.localisation, classifier, size).to(device)
 
     def metadata(self) -> Metadata:
@@ -81,3 +81,8 @@ class Classify(Recipe):
         sampled = self._transformer.sample(inputs, parameters)
         logits: torch.Tensor = self._transformer.classifier(self._transformer.pool(sampled))
         return logits
+
+
+def new_classifier(settings: Settings, classes: int) -> Classifier:
+    """The classifier of a run that begins, of what the transformer samples; ShapeError where that is too small."""
+    return Classifier(classes, settings.channels, settings.output_size or settings.input_size)

@@ -16,11 +16,11 @@ class Ranges:
         scale: how many times as large it gets.
         stretch: how many times as long it gets in one direction, drawn too, as across it; 1 is not at all.
         shear: degrees that its upright lines slant.
-        shift: how far its middle moves, along x and along y each; 1 is half the frame.
+        shift: how far its middle moves, along x and along y each; 1 is half its width, or half its height.
         margin: how far it may be shifted out of the image at most, as if it were not turned; shifts are drawn from
             what is left of their range. 0 keeps a picture that got smaller inside.
-        perspective: how many times as far away one corner of it may be as another; 1 is not at all.
-        bend: how far straight lines bow, of half the frame, along x and along y each.
+        perspective: how many times as far away one corner of the frame may be as another; 1 is not at all.
+        bend: how far straight lines bow, of half the network's frame, along x and along y each.
 
     Raises:
         ParameterError: ends that are not finite, in the wrong order, or out of a term's own range.

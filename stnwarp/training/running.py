@@ -9,17 +9,17 @@ from pathlib import Path
 
 import torch
 
-from stnwarp.errors import CheckpointError, ParameterError, TrainingError
-from stnwarp.training.choices import Device, Settings, TrainingRecipe, sheet_path, state_path
+from stnwarp.errors import CheckpointError, TrainingError
+from stnwarp.training.choices import Settings, TrainingRecipe, sheet_path, state_path
 from stnwarp.training.classify import Classify
 from stnwarp.training.data import Data
 from stnwarp.training.describing import description_of
 from stnwarp.training.export import Exporter, described_anew
-from stnwarp.training.memory import check_sizes, memory_in_words
+from stnwarp.training.memory import memory_in_words
 from stnwarp.training.monitor import Diagnosis, Epoch, Means, Meter, diagnosis, gradient_norm
 from stnwarp.training.optimisation import new_optimiser, share_of_rate
 from stnwarp.training.randomness import seeded
-from stnwarp.training.recipe import Measured, Recipe, Shown, new_localisation
+from stnwarp.training.recipe import Measured, Recipe, Shown
 from stnwarp.training.restore import Restore
 from stnwarp.training.sheets import sheet
 from stnwarp.training.state import Progress, Saved, digest_of, state_of, write_file
@@ -238,7 +238,7 @@ class Run:
     def _go_on_from(self, saved: Saved) -> None:
         path = state_path(self._checkpoint)
         if saved.digest != self._digest:
-            raise CheckpointError(f"{path}: its run had other images; begin a new one without --resume")
+            raise CheckpointError(f"{path}: its run had other images or parameters; begin a new one without --resume")
         saved.load_into(path, self._recipe.module, self._optimiser)
         self.progress = saved.progress
         is_described_anew = saved.settings.description != self.settings.description
@@ -276,21 +276,6 @@ class Run:
             "validation_error": round(progress.best[0], 4),
             "unit": self.baseline.unit,
         }
-
-
-def chosen_device(wanted: Device) -> torch.device:
-    """The device that *wanted* means here; ParameterError for a GPU where there is none."""
-    has_gpu = torch.cuda.is_available()
-    if wanted is Device.CUDA and not has_gpu:
-        raise ParameterError("--device cuda: PyTorch finds no GPU here; leave it out to compute on the CPU")
-    return torch.device("cuda" if has_gpu and wanted is not Device.CPU else "cpu")
-
-
-def check_settings(settings: Settings) -> None:
-    """Refuse, before images are read, what no network can be made of: ShapeError, ParameterError, TrainingError."""
-    check_sizes(settings)
-    with memory_in_words(settings), seeded(settings.seed, 0):
-        new_localisation(settings)
 
 
 def _caption(epoch: Epoch) -> str:

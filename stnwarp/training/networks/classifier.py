@@ -33,7 +33,10 @@ class Classifier(nn.Module):
         self.input_size = input_size
         height, width = (((side - 8) // 2 - 6) // 2 for side in input_size)
         if min(height, width) < 1:
-            raise ShapeError(f"the classifier needs images of at least 24x24 pixels, got {written(input_size)}")
+            raise ShapeError(
+                f"the classifier needs images of at least 24x24 pixels, got {written(input_size)}; give a larger "
+                "--output-size, such as 24x24"
+            )
         first, second = filters
         self.layers = nn.Sequential(
             nn.Conv2d(channels, first, 9),

@@ -96,7 +96,10 @@ class LocalisationNetwork(nn.Module):
 def _conv_features(channels: int, input_size: Size, filters: int, width: int, normalised: bool) -> nn.Sequential:
     height, breadth = (((side // 2 - 4) // 2) - 4 for side in input_size)
     if min(height, breadth) < 1:
-        raise ShapeError(f"a conv localisation network needs at least 28x28 pixels, got {written(input_size)}")
+        raise ShapeError(
+            f"network conv needs at least 28x28 pixels, got {written(input_size)}; give a larger --input-size, such as "
+            "28x28, or take network fc or deep"
+        )
     return nn.Sequential(
         nn.AvgPool2d(2),
         nn.Conv2d(channels, filters, 5),
