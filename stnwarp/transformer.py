@@ -5,7 +5,7 @@ checkpoint tells align_corners.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, overload
 
 import numpy as np
@@ -21,6 +21,7 @@ Size = tuple[int, int]
 Images = NDArray[Any] | Sequence[ArrayLike]
 
 _SHAPES = "(H, W), (H, W, C), (N, H, W, C) or a list of images"
+_NO_LISTS = (str, bytes, bytearray, memoryview, Mapping)
 
 
 class SpatialTransformer:
@@ -161,14 +162,14 @@ class SpatialTransformer:
 
 
 def _given(images: object) -> NDArray[Any] | list[ArrayLike]:
-    """*images* as an array if they are one, as Pillow's images are to NumPy, or else a list of images."""
-    if hasattr(images, "__array__") or hasattr(images, "__array_interface__"):
+    """*images* as one array, if that is what they are to NumPy by their own word, or else a list of images."""
+    if hasattr(images, "__array__"):
         array = np.asarray(images)
         if array.ndim not in (2, 3, 4) or 0 in array.shape:
             raise ShapeError(f"images must be {_SHAPES}, got {array.shape}")
         return array
-    if not isinstance(images, Iterable):
-        raise ShapeError(f"images must be {_SHAPES}, got {type(images).__name__}")
+    if not isinstance(images, Iterable) or isinstance(images, _NO_LISTS):
+        raise ShapeError(f"images must be {_SHAPES}, as arrays, got {type(images).__name__}")
     return list(images)
 
 

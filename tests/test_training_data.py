@@ -14,7 +14,7 @@ from stnwarp.conventions import ParameterFamily
 from stnwarp.errors import NothingMatchedError, ParameterError, ParameterFileError
 from stnwarp.localisation.frames import in_own_frames
 from stnwarp.training.choices import Colour, LocalisationKind, Settings, TrainingRecipe
-from stnwarp.training.copies import copy_size, scene_size
+from stnwarp.training.copies import Copies, copy_size, scene_size
 from stnwarp.training.data import Data, default_input_size, load_data
 from stnwarp.training.lattice import lattice
 from stnwarp.training.ranges import Ranges
@@ -69,7 +69,7 @@ def test_a_folder_without_images_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_text("")
     with pytest.raises(NothingMatchedError, match=r"a.png: not a directory; name a folder of images, or an \.npz file"):
         _load(tmp_path / "a.png", quick())
-    for read in (default_input_size, lambda source: _load(source, quick())):
+    for read in (lambda source: default_input_size(source, None, RESTORE), lambda source: _load(source, quick())):
         with pytest.raises(NothingMatchedError, match="missing: no such file or directory"):
             read(tmp_path / "missing")
 
@@ -193,38 +193,49 @@ def test_images_of_any_mode_and_size_are_kept_without_bars(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("sizes", "scene", "copies"),
+    ("size", "scene", "copy"),
     [
-        ([(SIDE, SIDE)], (SIDE, SIDE), [(SIDE, SIDE)]),
-        ([(50, 50)], (50, 50), [(50, 50)]),
-        ([(400, 300)], (2 * SIDE, 2 * SIDE), [(2 * SIDE, 42)]),
-        ([(20, 30)], (30, 30), [(20, 30)]),  # padded
-        ([(20, 60)], (2 * SIDE, 2 * SIDE), [(19, 2 * SIDE)]),
-        ([(8, 8), (50, 50), (40, 20)], (50, 50), [(8, 8), (50, 50), (40, 20)]),  # the first decides nothing
-        ([(8, 8), (96, 96)], (2 * SIDE, 2 * SIDE), [(8, 8), (2 * SIDE, 2 * SIDE)]),
-        ([(2, 400)], (2 * SIDE, 2 * SIDE), [(2, 2 * SIDE)]),  # a pixel of the input at the least
+        ((SIDE, SIDE), (SIDE, SIDE), (SIDE, SIDE)),
+        ((8, 8), (8, 8), (8, 8)),
+        ((50, 50), (50, 50), (50, 50)),
+        ((400, 300), (2 * SIDE, 2 * SIDE), (2 * SIDE, 42)),
+        ((20, 30), (30, 30), (20, 30)),  # padded
+        ((20, 60), (2 * SIDE, 2 * SIDE), (19, 2 * SIDE)),
+        ((2, 400), (2 * SIDE, 2 * SIDE), (2, 2 * SIDE)),  # a pixel of the input at the least
     ],
 )
 def test_small_images_are_kept_as_they_are_and_large_ones_finer_than_the_input(
-    sizes: list[tuple[int, int]], scene: tuple[int, int], copies: list[tuple[int, int]]
+    size: tuple[int, int], scene: tuple[int, int], copy: tuple[int, int]
 ) -> None:
-    assert scene_size(quick(), sizes) == scene_size(quick(), reversed(sizes)) == scene
-    assert [copy_size(quick(), size) for size in sizes] == copies
+    assert scene_size(quick(), size) == scene
+    assert copy_size(quick(), size) == copy
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_what_is_kept_of_an_image_does_not_depend_on_the_first(order: int) -> None:
+    images = [np.full(size, 200, np.uint8) for size in ((8, 8), (50, 50), (40, 20))][::order]
+    copies = Copies(quick(), 3)
+    for image in images:
+        copies.add(image)
+    samples = copies.samples(("a", "b", "c"))
+    assert samples.extents is not None
+    assert samples.pictures.shape == (3, 1, 50, 50)
+    assert samples.extents.tolist() == samples.sizes.tolist() == [list(image.shape) for image in images]
+    assert samples.pictures.sum((1, 2, 3)).tolist() == [200 * image.size for image in images]
 
 
 def test_stretched_images_are_kept_side_by_side_as_fine_as_they_are() -> None:
     settings = quick(fit="stretch")
-    assert scene_size(settings, [(20, 400), (40, 10)]) == (40, 2 * SIDE)
-    assert copy_size(settings, (20, 400)) == (20, 2 * SIDE)
+    assert scene_size(settings, (20, 400)) == copy_size(settings, (20, 400)) == (20, 2 * SIDE)
 
 
 def test_what_is_not_warped_is_kept_as_it_is_seen() -> None:
     settings = quick(CLASSIFY, ranges=None)
-    assert scene_size(settings, [(400, 300)]) == copy_size(settings, (400, 300)) == (SIDE, SIDE)
+    assert scene_size(settings, (400, 300)) == copy_size(settings, (400, 300)) == (SIDE, SIDE)
 
 
 def test_no_copy_is_finer_than_the_very_largest_input() -> None:
-    assert scene_size(quick(input_size=(4096, 3000)), [(9000, 9000)]) == (4096, 3000)
+    assert scene_size(quick(input_size=(4096, 3000)), (9000, 9000)) == (4096, 3000)
 
 
 @pytest.mark.parametrize(
@@ -245,12 +256,31 @@ def test_the_input_is_as_large_as_small_images(
 ) -> None:
     for index, (height, width) in enumerate(sizes):
         Image.new("L", (width, height)).save(tmp_path / f"{index}.png")
-    assert default_input_size(tmp_path) == wanted
+    assert default_input_size(tmp_path, None, RESTORE) == wanted
+
+
+def test_only_images_to_learn_from_decide_about_the_input(tmp_path: Path) -> None:
+    save_folder(tmp_path / "letters")
+    classes = tmp_path / "classes"
+    classes.mkdir()
+    (classes / "linked").symlink_to(tmp_path / "letters")
+    Image.new("L", (300, 200)).save(classes / "sheet.png")
+    assert default_input_size(classes, None, CLASSIFY) == (SIDE, SIDE)
+    assert default_input_size(classes, None, RESTORE) == (64, 64)
+    rows = (f'{{"image": "letters/00{index}.png", "theta": [1, 0, 0, 0, 1, 0]}}' for index in range(4))
+    (tmp_path / "known.jsonl").write_text("\n".join(rows))
+    assert default_input_size(tmp_path, tmp_path / "known.jsonl", THETA) == (SIDE, SIDE)
+    assert default_input_size(tmp_path, None, RESTORE) == (64, 64)
+
+
+def test_where_no_size_is_known_the_input_is_large(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    assert default_input_size(tmp_path, None, RESTORE) == (64, 64)
 
 
 def test_the_input_is_as_large_as_small_images_of_an_archive(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=letters("F", 4))
-    assert default_input_size(tmp_path / "a.npz") == (SIDE, SIDE)
+    assert default_input_size(tmp_path / "a.npz", None, RESTORE) == (SIDE, SIDE)
 
 
 def test_an_archive_has_images_labels_and_a_test_set(tmp_path: Path) -> None:
@@ -319,7 +349,7 @@ def test_damaged_compressed_data_is_told_with_its_array(tmp_path: Path) -> None:
 def test_a_named_pipe_is_no_archive_and_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.npz")
     with pytest.raises(ParameterFileError, match=r"a.npz: not a file but a named pipe; DATA is a folder"):
-        default_input_size(tmp_path / "a.npz")
+        default_input_size(tmp_path / "a.npz", None, RESTORE)
 
 
 def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:

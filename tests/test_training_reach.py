@@ -1,15 +1,30 @@
-"""Which ranges a family cannot undo: judged by the bounds of its parameters, and by where these end."""
+"""Which ranges a family cannot undo: judged by the bounds of its parameters, by where these end, and by frames."""
 
 import pytest
 import torch
 
 from stnwarp.conventions import ParameterFamily
-from stnwarp.training.choices import TrainingRecipe
+from stnwarp.training.choices import Settings, TrainingRecipe
 from stnwarp.training.geometry import sampling_grid
 from stnwarp.training.networks.bounds import BoundedParameters
 from stnwarp.training.ranges import Ranges
-from stnwarp.training.reach import out_of_reach
+from stnwarp.training.reach import out_of_reach, remedy
+from stnwarp.training.samples import Samples
 from tests.training_data import quick
+
+
+def _settings(family: str, text: str, **changes: object) -> Settings:
+    points = (4, 4) if family == "tps" else None
+    return quick(
+        **{"family": ParameterFamily(family), "control_points": points, "ranges": Ranges.parse(text)} | changes
+    )
+
+
+def _samples(*sizes: tuple[int, int]) -> Samples:
+    return Samples(torch.zeros(len(sizes), 1, 1, 1), torch.tensor(sizes), ("",) * len(sizes))
+
+
+SQUARE = _samples((50, 50), (60, 60))
 
 
 @pytest.mark.parametrize(
@@ -18,20 +33,20 @@ from tests.training_data import quick
         ("translation", "shift=1", "shift=1.1", {"shift"}),
         ("attention", "scale=4.4", "scale=5", {"scale"}),
         ("similarity", "angle=180,scale=4.4,shift=1", "angle=180,scale=5", {"scale"}),
-        ("similarity", "shift=2,margin=0.5", "scale=0.4..1,shift=2,margin=0.5", {"shift"}),
+        ("similarity", "shift=2,margin=0.5", "scale=0.4..0.5,shift=2,margin=0.5", {"shift"}),
         ("affine", "angle=119", "angle=125", {"angle"}),
         ("affine", "scale=2.5", "angle=10,scale=2.6", {"scale"}),
-        ("affine", "angle=90,scale=1.4", "angle=90,scale=1.7", {"angle", "scale"}),
+        ("affine", "angle=90,scale=1.4", "angle=90,scale=1.7,shift=0.1,shear=5", {"angle", "scale"}),
+        ("affine", "angle=180,scale=0.3..0.45", "angle=180,scale=0.6..0.8", {"angle"}),
         ("projective", "angle=60,scale=0.7..1.3,perspective=1.5", "angle=180,shift=2", {"angle", "shift"}),
+        ("tps", "angle=45,perspective=2,bend=0.5", "angle=180,bend=0.5", {"angle"}),
         ("tps", "angle=89", "angle=95", {"angle"}),
         ("tps", "scale=2.99", "scale=3.1", {"scale"}),
     ],
 )
 def test_what_lies_beyond_the_bounds_is_named(family: str, within: str, beyond: str, terms: set[str]) -> None:
-    points = (4, 4) if family == "tps" else None
-    for text, wanted in ((within, set()), (beyond, terms)):
-        settings = quick(family=ParameterFamily(family), control_points=points, ranges=Ranges.parse(text))
-        assert set(out_of_reach(settings)) == wanted
+    assert out_of_reach(_settings(family, within), SQUARE) == ()
+    assert set(out_of_reach(_settings(family, beyond), SQUARE)) == terms
 
 
 @pytest.mark.parametrize("family", [family for family in ParameterFamily if family != "tps"])
@@ -40,19 +55,44 @@ def test_a_shift_ends_where_the_farthest_network_throws_the_middle(family: Param
     raw = 1e3 * torch.randn(4096, len(bounded.bounds), generator=torch.Generator().manual_seed(0))
     grids = sampling_grid(bounded(raw), family, (3, 3), align_corners=True)
     farthest = float(grids[:, 1, 1].abs().amax())
-    for share, terms in ((0.99, ()), (1.01, ("shift",))):
-        settings = quick(family=family, ranges=Ranges.parse(f"shift={share * farthest}"))
-        assert out_of_reach(settings) == terms
+    assert out_of_reach(_settings(family, f"shift={0.99 * farthest}"), SQUARE) == ()
+    assert out_of_reach(_settings(family, f"shift={1.1 * farthest}"), SQUARE) == ("shift",)
+
+
+@pytest.mark.parametrize("family", ["similarity", "affine"])
+def test_a_turn_in_a_frame_that_is_not_square_is_none_of_theta(family: str) -> None:
+    turned = _settings(family, "angle=60")
+    for settings, samples in (
+        (_settings(family, "angle=60", input_size=(32, 64)), SQUARE),
+        (_settings(family, "angle=60", fit="stretch"), _samples((20, 40))),
+    ):
+        assert out_of_reach(settings, samples) == ("angle",)
+        assert remedy(settings, samples) == "a square --input-size with --fit pad"
+    assert out_of_reach(turned, _samples((20, 40), (40, 20))) == ()  # padded
+
+
+@pytest.mark.parametrize(
+    ("family", "text", "wanted"),
+    [
+        ("affine", "angle=180", "a smaller range, or --family similarity"),
+        ("tps", "scale=4", "a smaller range, or --family similarity"),
+        ("affine", "angle=180,bend=0.1", "a smaller range"),
+        ("affine", "scale=5", "a smaller range"),
+        ("similarity", "scale=5", "a smaller range"),
+    ],
+)
+def test_what_helps_is_said_where_it_does(family: str, text: str, wanted: str) -> None:
+    assert remedy(_settings(family, text), SQUARE) == wanted
 
 
 def test_terms_that_a_family_has_no_numbers_for_are_not_told_twice() -> None:
-    settings = quick(family=ParameterFamily.ATTENTION, ranges=Ranges.parse("angle=180,bend=0.5"))
-    assert out_of_reach(settings) == ()
+    settings = _settings("attention", "angle=180,bend=0.5")
+    assert out_of_reach(settings, SQUARE) == ()
     assert settings.not_undone() == ("angle", "bend")
 
 
 def test_a_classifier_undoes_what_helps_it() -> None:
     far = Ranges.parse("scale=20")
-    assert out_of_reach(quick(TrainingRecipe.CLASSIFY, ranges=far)) == ()
-    assert out_of_reach(quick(TrainingRecipe.CLASSIFY, ranges=None)) == ()
-    assert out_of_reach(quick(TrainingRecipe.THETA, ranges=far)) == ("scale",)
+    assert out_of_reach(quick(TrainingRecipe.CLASSIFY, ranges=far), SQUARE) == ()
+    assert out_of_reach(quick(TrainingRecipe.CLASSIFY, ranges=None), SQUARE) == ()
+    assert out_of_reach(quick(TrainingRecipe.THETA, ranges=far), SQUARE) == ("scale",)

@@ -29,7 +29,7 @@ each_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
 
 
 def _samples(settings: Settings, *images: np.ndarray) -> Samples:
-    copies = Copies(settings, len(images), [image.shape[:2] for image in images])
+    copies = Copies(settings, len(images))
     for image in images:
         copies.add(image)
     return copies.samples(tuple(str(number) for number in range(len(images))))
@@ -118,6 +118,15 @@ def test_parts_are_padded_at_their_own_edges(padding_mode: PaddingMode) -> None:
     found = sampled(array, points, parts, padding_mode)
     wanted = grid_sample(image, points, padding_mode=padding_mode.value, align_corners=False)
     assert torch.allclose(found, wanted, atol=2e-5)
+
+
+@pytest.mark.parametrize("padding_mode", PADDINGS)
+def test_a_part_that_is_all_of_its_array_is_read_as_such(padding_mode: PaddingMode) -> None:
+    image = torch.rand(2, 3, 5, 4, generator=torch.Generator().manual_seed(0))
+    points = 6 * torch.rand(2, 40, 30, 2, generator=torch.Generator().manual_seed(1)) - 3
+    for parts in (Parts.at_top_left(torch.tensor([[5, 4]] * 2), (5, 4)), Parts.in_middle(torch.ones(2, 2), (5, 4))):
+        found, wanted = (sampled(image, points, each, padding_mode, 0.3) for each in (parts, None))
+        assert torch.allclose(found, wanted, atol=2e-5)
 
 
 @pytest.mark.parametrize("padding_mode", [PaddingMode.BORDER, PaddingMode.REFLECTION])

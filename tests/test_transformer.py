@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
@@ -129,17 +130,19 @@ def test_what_is_no_image(tmp_path: Path, shape: tuple[int, ...]) -> None:
         _load(tmp_path)(np.zeros(shape))
 
 
-def test_what_numpy_takes_for_an_image_is_one(tmp_path: Path) -> None:
+def test_arrays_of_other_libraries_are_arrays(tmp_path: Path) -> None:
     transformer = _load(tmp_path, gain=0.1)
-    assert_array_equal(transformer(Image.fromarray(PHOTO)), transformer(PHOTO))
-    (alone,) = transformer([Image.fromarray(PHOTO)])
-    assert_array_equal(alone, transformer(PHOTO))
-    assert_array_equal(transformer.localise(Image.fromarray(PHOTO)).theta, transformer.localise(PHOTO).theta)
+    tensor: Any = torch.from_numpy(PHOTO)
+    assert_array_equal(transformer(tensor), transformer(PHOTO))
+    assert_array_equal(transformer(tensor[None]), transformer(PHOTO[None]))
+    assert_array_equal(transformer.localise(tensor).theta, transformer.localise(PHOTO).theta)
 
 
-@pytest.mark.parametrize("images", [None, 3, 2.5])
-def test_what_is_no_image_to_anyone(tmp_path: Path, images: Any) -> None:
-    with pytest.raises(ShapeError, match=f"or a list of images, got {type(images).__name__}"):
+@pytest.mark.parametrize(
+    "images", [None, 3, "photo.png", b"photo", {"a": PHOTO}, memoryview(PHOTO), Image.new("P", (5, 5))]
+)
+def test_what_is_no_array_nor_a_list_of_them(tmp_path: Path, images: Any) -> None:
+    with pytest.raises(ShapeError, match=f"or a list of images, as arrays, got {type(images).__name__}"):
         _load(tmp_path)(images)
 
 

@@ -1,6 +1,6 @@
 """`stnwarp train`: make a checkpoint."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -82,11 +82,12 @@ def train(
     if sheets_in is not None:
         done = 0 if saved is None else saved.progress.epoch
         files.append(check_sheets(sheets_in, source, done, overwrite=overwrite))
-    chosen = _settings(source, settings) if saved is None else _resumed(saved.settings, settings)
+    listed = None if params is None else Path(params)
+    chosen = _settings(source, listed, settings) if saved is None else _resumed(saved.settings, settings)
     place = _place(chosen, device)
     _check_directories(files)
     with _threads(threads):
-        loaded, left_out = _load(console, source, None if params is None else Path(params), chosen)
+        loaded, left_out = _load(console, source, listed, chosen)
         _make_directories(files)
         run = Run(loaded, chosen, target, place, sheets_in, saved)
         if run.lost:
@@ -102,7 +103,7 @@ def train(
     return ExitCode.SOME_FAILED if left_out else ExitCode.OK
 
 
-def _settings(source: Path, given: Mapping[str, Any]) -> Settings:
+def _settings(source: Path, params: Path | None, given: Mapping[str, Any]) -> Settings:
     """The settings of a run that begins, with the defaults that depend on others."""
     from stnwarp.training.data import default_input_size
 
@@ -114,7 +115,7 @@ def _settings(source: Path, given: Mapping[str, Any]) -> Settings:
         values["control_points"] = _CONTROL_POINTS
     if values["localisation_rate"] is None:
         values["localisation_rate"] = 0.1 if values["recipe"] is TrainingRecipe.CLASSIFY else 1.0
-    values["input_size"] = values["input_size"] or default_input_size(source)
+    values["input_size"] = values["input_size"] or default_input_size(source, params, values["recipe"])
     return Settings(**values)
 
 
@@ -155,7 +156,8 @@ def _load(console: Console, source: Path, params: Path | None, settings: Setting
     """The images, and how many of them had to be left out."""
     from stnwarp.training.data import load_data
 
-    _warn_of_range(console, settings)
+    if missing := settings.not_undone():
+        console.warn(f"family {settings.family} cannot undo {_listed(missing)}; it learns to come near")
     left_out: list[str] = []
 
     def reject(name: str, reason: str) -> None:
@@ -164,24 +166,28 @@ def _load(console: Console, source: Path, params: Path | None, settings: Setting
 
     console.say(f"reading {source}", 1)
     data = load_data(source, params, settings, reject, console.warn)
+    _warn_of_reach(console, settings, data)
     counts = f"{counted(len(data.training), 'image')} to learn from, {len(data.validation)} kept back"
     console.say(f"{counts}, {len(left_out)} left out" if left_out else counts)
     return data, len(left_out)
 
 
-def _warn_of_range(console: Console, settings: Settings) -> None:
-    """Say what of the range the family cannot undo, at all or as far as it goes."""
-    from stnwarp.training.reach import out_of_reach
+def _warn_of_reach(console: Console, settings: Settings, data: "Data") -> None:
+    """Say what of the range the family cannot undo as far as it goes."""
+    from stnwarp.training.reach import out_of_reach, remedy
 
-    family = settings.family
-    if missing := settings.not_undone():
-        console.warn(f"family {family} cannot undo {' and '.join(missing)}; it learns to come near")
-    if beyond := out_of_reach(settings):
-        goes_farther = {"angle", "scale"}.issuperset(beyond) and family is not ParameterFamily.SIMILARITY
-        hint = "a smaller range, or --family similarity" if goes_farther else "a smaller range"
+    if beyond := out_of_reach(settings, data.training):
+        helps = remedy(settings, data.training)
         console.warn(
-            f"family {family} is bounded, and cannot undo {' and '.join(beyond)} as far as --range goes; give {hint}"
+            f"family {settings.family} cannot undo {_listed(beyond)} as far as --range goes; give {helps}, or let it "
+            "come near"
         )
+
+
+def _listed(terms: Sequence[str]) -> str:
+    """Words as people list them: 'angle, scale and shift'."""
+    *most, last = terms
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _place(settings: Settings, device: Device) -> "torch.device":

@@ -82,7 +82,7 @@ class Archive:
                 f"floats from 0 to 1, got {array.dtype} of shape {array.shape}"
             )
         names = tuple(f"{key}[{index}]" for index in range(len(array)))
-        copies = Copies(settings, len(array), [(array.shape[1], array.shape[2])])
+        copies = Copies(settings, len(array))
         for image, name in zip(array, names, strict=True):
             copies.add(self._shades(image, name))
         return copies.samples(names)

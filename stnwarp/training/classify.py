@@ -11,6 +11,7 @@ from torch.nn import functional
 from stnwarp.localisation.metadata import Metadata
 from stnwarp.training.choices import Settings
 from stnwarp.training.describing import metadata_for
+from stnwarp.training.lattice import edge, places
 from stnwarp.training.networks.classifier import Classifier, SpatialTransformerClassifier
 from stnwarp.training.recipe import SHOWN, Measured, Recipe, Shown, Step, batches, new_localisation
 from stnwarp.training.samples import Samples
@@ -72,7 +73,7 @@ class Classify(Recipe):
         parameters = self._transformer.localise(inputs)
         outputs = self._transformer.sample(inputs, parameters)
         background = self.settings.background
-        return Shown(inputs + background, outputs + background, self.outlines(parameters))
+        return Shown(inputs + background, outputs + background, places(parameters, self.settings)[:, edge()])
 
     def _inputs(self, scenes: Scenes, indices: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         return scenes.inputs(indices, scenes.draw(indices, generator)) - self.settings.background

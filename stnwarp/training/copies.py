@@ -1,7 +1,8 @@
 """Small copies of images, from which what a network sees can be made, whatever the warp."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache, partial
 
 import numpy as np
 import torch
@@ -26,55 +27,47 @@ class Copies:
 
     Args:
         settings: of the run.
-        count: the most there will be.
-        sizes: (height, width) of the images, of each kind once at the least.
-
-    Raises:
-        ParameterError: more than memory holds.
+        count: how many images there will be at the most.
     """
 
-    def __init__(self, settings: Settings, count: int, sizes: Iterable[Size]) -> None:
-        self._settings = settings
-        height, width = scene_size(settings, sizes)
-        channels = MODES[settings.colour].channels
-        check_memory(count, channels, (height, width))
-        self._pictures = np.full((count, channels, height, width), round(settings.background * SHADES), np.uint8)
+    def __init__(self, settings: Settings, count: int) -> None:
+        self._settings, self._count = settings, count
+        self._frame = (0, 0)
+        self._copies: list[NDArray[np.uint8]] = []
         self._sizes: list[Size] = []
-        self._extents: list[Size] = []
+        self._metadata = lru_cache(maxsize=64)(partial(_metadata, settings))  # images often have a size in common
 
     def add(self, image: NDArray[np.generic]) -> None:
-        """Keep a copy of *image*: (H, W) or (H, W, C)."""
+        """Keep a copy of *image*: (H, W) or (H, W, C); ParameterError where memory does not hold as many as it."""
         size = image.shape[0], image.shape[1]
-        rows, columns = extent = copy_size(self._settings, size)
-        self._pictures[len(self), :, :rows, :columns] = _small_copy(image, self._metadata(extent))
+        frame = scene_size(self._settings, size)
+        larger = max(self._frame[0], frame[0]), max(self._frame[1], frame[1])
+        if larger != self._frame:
+            check_memory(self._count, MODES[self._settings.colour].channels, larger)
+            self._frame = larger
+        self._copies.append(_small_copy(image, self._metadata(copy_size(self._settings, size))))
         self._sizes.append(size)
-        self._extents.append(extent)
-
-    def __len__(self) -> int:
-        return len(self._sizes)
 
     def samples(self, names: tuple[str, ...]) -> Samples:
-        """All that were added, with their *names*."""
-        pictures, sizes = torch.from_numpy(self._pictures[: len(self)]), torch.tensor(self._sizes)
-        return Samples(pictures, sizes, names, None if self._settings.ranges is None else torch.tensor(self._extents))
+        """All that were added, with their *names*, in arrays that have room for the largest; once."""
+        shape = len(self._copies), MODES[self._settings.colour].channels, *self._frame
+        pictures = np.full(shape, round(self._settings.background * SHADES), np.uint8)
+        extents = torch.tensor([copy.shape[1:] for copy in self._copies])
+        for picture, copy in zip(pictures, _taken(self._copies), strict=True):
+            picture[:, : copy.shape[1], : copy.shape[2]] = copy
+        is_warped = self._settings.ranges is not None
+        return Samples(torch.from_numpy(pictures), torch.tensor(self._sizes), names, extents if is_warped else None)
 
-    def _metadata(self, extent: Size) -> Metadata:
-        """How an image is laid on its copy."""
-        metadata = frame_metadata(self._settings, extent)
-        return metadata if self._settings.ranges is None else replace(metadata, fit=Fit.STRETCH)
 
+def scene_size(settings: Settings, size: Size) -> Size:
+    """(height, width) of the frame that an image of *size* is warped on: as fine as its copy.
 
-def scene_size(settings: Settings, sizes: Iterable[Size]) -> Size:
-    """(height, width) of the frame that images of *sizes* are warped on: no coarser than any of their copies."""
+    One frame has room for all images of a run: the largest, on which what lies on smaller ones gets a little softer.
+    """
     if settings.ranges is None:
         return settings.input_size
-    finest, largest = _finest(settings), (1, 1)
-    for size in sizes:
-        frame = _own_frame(settings, size)
-        largest = min(max(largest[0], frame[0]), finest[0]), min(max(largest[1], frame[1]), finest[1])
-        if largest == finest:  # nothing that follows changes it
-            break
-    return largest
+    finest, frame = _finest(settings), _own_frame(settings, size)
+    return min(frame[0], finest[0]), min(frame[1], finest[1])
 
 
 def copy_size(settings: Settings, size: Size) -> Size:
@@ -103,6 +96,19 @@ def _own_frame(settings: Settings, size: Size) -> Size:
     if height * columns >= width * rows:
         return height, -(-height * columns // rows)
     return -(-width * rows // columns), width
+
+
+def _metadata(settings: Settings, extent: Size) -> Metadata:
+    """How an image is laid on its copy, of *extent*."""
+    metadata = frame_metadata(settings, extent)
+    return metadata if settings.ranges is None else replace(metadata, fit=Fit.STRETCH)
+
+
+def _taken(copies: list[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
+    """*copies*, each of which is let go before the next, for the sake of memory."""
+    copies.reverse()
+    while copies:
+        yield copies.pop()
 
 
 def _small_copy(image: NDArray[np.generic], metadata: Metadata) -> NDArray[np.uint8]:

@@ -5,9 +5,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stnwarp.errors import ParameterError
+from stnwarp.params import read_parameters
 from stnwarp.training.archives import SUFFIX, Archive
 from stnwarp.training.choices import Settings, Size, TrainingRecipe
-from stnwarp.training.reading import Note, Reject, image_sizes, images_below, read_classes, read_folder, read_listed
+from stnwarp.training.reading import (
+    Note,
+    Reject,
+    image_sizes,
+    images_below,
+    images_listed,
+    images_of_classes,
+    read_classes,
+    read_folder,
+    read_listed,
+)
 from stnwarp.training.samples import Samples, split
 
 _LEAST, _SMALL = 28, 64  # sides from which the default network can be made, and up to which images are seen as they are
@@ -21,26 +32,37 @@ class Data:
     validation: Samples
 
 
-def default_input_size(source: Path) -> Size:
-    """The size of the images of *source* where all have one and it is small; 28x28 for smaller ones, else 64x64."""
+def default_input_size(source: Path, params: Path | None, recipe: TrainingRecipe) -> Size:
+    """The size of the images to learn from where all have one and it is small; 28x28 for smaller ones, else 64x64.
+
+    Args and errors as `load_data`; images whose headers cannot be read do not count.
+    """
     kinds: set[Size] = set()
     largest = 0
-    for size in _sizes(source):
+    for size in _sizes(source, params, recipe):
         kinds.add(size)
         largest = max(largest, *size)
         if largest > _SMALL or (largest > _LEAST and len(kinds) > 1):
             return _SMALL, _SMALL
-    if largest <= _LEAST:
+    if 0 < largest <= _LEAST:
         return _LEAST, _LEAST
-    (size,) = kinds
+    (size,) = kinds or {(_SMALL, _SMALL)}
     return size if min(size) >= _LEAST else (_SMALL, _SMALL)
 
 
-def _sizes(source: Path) -> Iterator[Size]:
+def _sizes(source: Path, params: Path | None, recipe: TrainingRecipe) -> Iterator[Size]:
     """(height, width) of the images of *source*, one after the other."""
     if _is_archive(source):
         return iter([Archive(source).image_size()])
-    return image_sizes(images_below(source, lambda *_: None))  # what cannot be searched is told when they are read
+    if recipe is TrainingRecipe.CLASSIFY:
+        return image_sizes(images_of_classes(source, _later))
+    if recipe is TrainingRecipe.THETA and params is not None:
+        return image_sizes(images_listed(source, read_parameters(params), _later))
+    return image_sizes(images_below(source, _later))
+
+
+def _later(name: str, reason: str) -> None:
+    """What cannot be searched is told when the images are read."""
 
 
 def load_data(

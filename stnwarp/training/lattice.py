@@ -1,6 +1,7 @@
 """A lattice of points over the canonical frame: where predicted parameters read it says all about them that matters."""
 
 import torch
+from torch.nn import functional
 
 from stnwarp.training.choices import Settings
 from stnwarp.training.geometry import sampling_grid
@@ -25,6 +26,13 @@ def edge() -> list[int]:
     right = [_LAST + SIDE * row for row in range(_LAST)]
     last = SIDE * SIDE - 1
     return [*top, *right, *(last - place for place in top), *(last - place for place in right), 0]
+
+
+def outline(points: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
+    """Along the edge of images that take *shares* (N, 2) of the frame, what a lattice (N, M, 2) is there: closed."""
+    along = (lattice()[edge()].to(points.device) * shares[:, None])[:, None]
+    field = points.reshape(-1, SIDE, SIDE, 2).movedim(3, 1)
+    return functional.grid_sample(field, along, align_corners=True)[:, :, 0].movedim(1, 2)
 
 
 def places(parameters: torch.Tensor, settings: Settings) -> torch.Tensor:

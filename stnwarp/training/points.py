@@ -13,7 +13,7 @@ from stnwarp.localisation.metadata import Metadata
 from stnwarp.training.choices import Settings
 from stnwarp.training.describing import metadata_for, statistics
 from stnwarp.training.geometry import identity_parameters, sampling_grid
-from stnwarp.training.lattice import CORNERS, MIDDLE, edge, lattice, places
+from stnwarp.training.lattice import CORNERS, MIDDLE, lattice, outline, places
 from stnwarp.training.recipe import SHOWN, Measured, Recipe, Shown, Step, batches, new_localisation
 from stnwarp.training.samples import Samples
 from stnwarp.training.sampling import Frames, Parts, frame_points, sampled, shares_of
@@ -92,7 +92,10 @@ class PointRecipe(Recipe):
         scene = self._scene(self._validation, indices, generator)
         parameters = self.localisation(self._normalised(scene.inputs))
         outputs = self._read(scene, self._grid(parameters, self.settings.input_size, align_corners=False))
-        return Shown(scene.inputs, outputs, self.outlines(parameters), scene.targets[:, edge()])
+        outlines = (
+            outline(points, scene.output_shares) for points in (places(parameters, self.settings), scene.targets)
+        )
+        return Shown(scene.inputs, outputs, *outlines)
 
     def _all(self) -> tuple[Scenes, Scenes]:
         return self._training, self._validation
@@ -124,7 +127,8 @@ class PointRecipe(Recipe):
     def _read(self, scene: "_Scene", grid: torch.Tensor) -> torch.Tensor:
         """What is read of the images of *scene* at a *grid* of the frame: canonicalised, and laid on frames again."""
         settings = self.settings
-        points, parts = grid / scene.shares[:, None, None], Parts.in_middle(scene.shares, settings.input_size)
+        parts = Parts.in_middle(scene.shares, settings.input_size) if bool((scene.shares < 1).any()) else None
+        points = grid / scene.shares[:, None, None]
         read = sampled(scene.inputs, points, parts, settings.padding_mode, settings.background)
         return Frames.of(scene.output_shares, settings.input_size).laid(read, settings.background)
 

@@ -1,4 +1,4 @@
-"""Which of the random warps a family's parameters, bounded as they are, cannot undo."""
+"""Which of the random warps a family cannot undo, bounded as its parameters are."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,59 +8,100 @@ import torch
 from stnwarp.conventions import ParameterFamily
 from stnwarp.training.choices import Settings, TrainingRecipe
 from stnwarp.training.geometry import identity_parameters
+from stnwarp.training.lattice import lattice, places
 from stnwarp.training.networks.bounds import BoundedParameters
 from stnwarp.training.ranges import Ranges
+from stnwarp.training.samples import Samples
+from stnwarp.training.scenes import aspects
 from stnwarp.training.warps import Warps, draw
 
-_DRAWN = 2048  # warps; a term is beyond reach if one of them is
-_MATRICES = {
-    ParameterFamily.TRANSLATION: ((0, 2), (1, 2)),
-    ParameterFamily.AFFINE: tuple((row, column) for row in (0, 1) for column in (0, 1, 2)),
-    ParameterFamily.PROJECTIVE: tuple((row, column) for row in (0, 1, 2) for column in (0, 1, 2))[:8],
+_DRAWN = 256  # warps, of which
+_BEYOND = 0.01  # of them may be beyond reach, by
+_NEAR = 0.02  # half frames
+_ENTRIES = {
+    ParameterFamily.AFFINE: ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)),
+    ParameterFamily.PROJECTIVE: ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (2, 0), (2, 1)),
 }
 
 
-def out_of_reach(settings: Settings) -> tuple[str, ...]:
-    """The terms of the range that the family of *settings* cannot undo as far as they go.
+def out_of_reach(settings: Settings, samples: Samples) -> tuple[str, ...]:
+    """The terms of the range without any of which the family of *settings* could undo the warps of *samples*.
 
-    Those that it cannot undo by themselves, or, if there are none, all that take part in what it cannot. Terms that it
-    has no numbers for are not among them; see `Settings.not_undone`.
+    Where there is more than one reason, the terms that it cannot undo by themselves. Those that it has no numbers for
+    are not among them; see `Settings.not_undone`.
     """
+    return _out_of_reach(settings, _some(aspects(samples, settings)))
+
+
+def remedy(settings: Settings, samples: Samples) -> str:
+    """What would help where something is out of reach."""
+    similar = replace(settings, family=ParameterFamily.SIMILARITY, control_points=None)
+    if not (similar.not_undone() or out_of_reach(similar, samples)):
+        return "a smaller range, or --family similarity"
+    frames = _some(aspects(samples, settings))
+    is_helped_by_squares = len(_out_of_reach(settings, torch.ones(_DRAWN))) < len(_out_of_reach(settings, frames))
+    return "a square --input-size with --fit pad" if is_helped_by_squares else "a smaller range"
+
+
+def _some(frames: torch.Tensor) -> torch.Tensor:
+    return frames[torch.arange(_DRAWN) * len(frames) // _DRAWN]
+
+
+def _out_of_reach(settings: Settings, frames: torch.Tensor) -> tuple[str, ...]:
+    """As `out_of_reach`, of warps in frames with these aspects (N,)."""
     ranges = settings.ranges
     if ranges is None or settings.recipe is TrainingRecipe.CLASSIFY:
         return ()
-    terms = tuple(term for term in ranges.terms() if term not in settings.not_undone())
-    alone = tuple(term for term in terms if _is_beyond(settings, _only(ranges, (term,))))
-    if alone or not _is_beyond(settings, _only(ranges, terms)):
-        return alone
-    return tuple(term for term in terms if term != "margin")
+
+    def is_beyond(*terms: str) -> bool:
+        return _is_beyond(_only(ranges, terms), frames, settings)
+
+    terms = tuple(term for term in ranges.terms() if term not in {*settings.not_undone(), "margin"})
+    if not is_beyond(*terms):
+        return ()
+    needed = tuple(term for term in terms if not is_beyond(*(other for other in terms if other != term)))
+    return needed or tuple(term for term in terms if is_beyond(term)) or terms
 
 
 def _only(ranges: Ranges, terms: Sequence[str]) -> Ranges:
     """Those *terms* of *ranges*; a shift goes as far as it does where a picture gets as small as it may."""
+    room = 0.0 if "scale" in terms else max(0.0, 1 - ranges.scale[0])
     kept = {term: getattr(ranges, term) for term in terms}
-    if "scale" not in terms:
-        kept["margin"] = min(Ranges.margin, ranges.margin + max(0.0, 1 - ranges.scale[0]))
-    return replace(Ranges(), **kept)
+    return replace(Ranges(), **kept, margin=min(Ranges.margin, ranges.margin + room))
 
 
-def _is_beyond(settings: Settings, ranges: Ranges) -> bool:
-    """Whether some of the warps of *ranges* need parameters that lie beyond their bounds."""
-    height, width = settings.input_size
-    warps = draw(ranges, torch.full((_DRAWN,), width / height), torch.ones(_DRAWN, 2), torch.Generator().manual_seed(0))
+def _is_beyond(ranges: Ranges, frames: torch.Tensor, settings: Settings) -> bool:
+    """Whether some of the warps of *ranges*, in frames of these aspects (N,), cannot be undone."""
+    warps = draw(ranges, frames, torch.ones(len(frames), 2), torch.Generator().manual_seed(0))
+    wanted = _wanted(warps, settings)
+    is_spline = settings.control_points is not None  # comes near by itself, the nearer the more points it has
+    points = lattice().expand(len(frames), -1, -1)
+    targets = places(wanted, settings) if is_spline else warps.to_scene(points)
+    off = (places(_bounded(wanted, settings), settings) - targets).abs().amax((1, 2))
+    return float((off > _NEAR).double().mean()) > _BEYOND
+
+
+def _bounded(wanted: torch.Tensor, settings: Settings) -> torch.Tensor:
+    """Parameters (N, P), of `_wanted`, kept within their bounds."""
     bounded = BoundedParameters(settings.family, settings.control_points)
-    return bool(((_raw(warps, settings) - bounded.identity).abs() > bounded.bounds).any())
+    low, high = bounded.identity - bounded.bounds, bounded.identity + bounded.bounds
+    kept = torch.minimum(torch.maximum(wanted, low), high)
+    return torch.cat((kept[:, :1].exp(), kept[:, 1:]), dim=1) if bounded.has_scale else kept
 
 
-def _raw(warps: Warps, settings: Settings) -> torch.Tensor:
-    """The parameters (N, P) that undo *warps*, with the logarithm of a scale."""
+def _wanted(warps: Warps, settings: Settings) -> torch.Tensor:
+    """The parameters (N, P) that undo *warps* best, without bounds; of a scale, the logarithm."""
     family, matrices = settings.family, warps.matrices
     if settings.control_points is not None:
         points = identity_parameters(family, settings.control_points).reshape(1, -1, 2)
         return warps.to_scene(points.expand(len(matrices), -1, -1)).flatten(1)
-    if family in _MATRICES:
-        return torch.stack([matrices[:, row, column] for row, column in _MATRICES[family]], dim=1)
-    log_scale, shift = torch.linalg.det(matrices[:, :2, :2]).log() / 2, matrices[:, :2, 2].unbind(1)
+    if family in _ENTRIES:
+        return torch.stack([matrices[:, row, column] for row, column in _ENTRIES[family]], dim=1)
+    shift = matrices[:, :2, 2]
+    if family is ParameterFamily.TRANSLATION:
+        return shift
+    cosine, sine = matrices[:, 0, 0] + matrices[:, 1, 1], matrices[:, 1, 0] - matrices[:, 0, 1]
     if family is ParameterFamily.ATTENTION:
-        return torch.stack((log_scale, *shift), dim=1)
-    return torch.stack((log_scale, torch.zeros_like(log_scale), *shift), dim=1)  # no angle is beyond its bound
+        return torch.cat(((cosine / 2).clamp_min(1e-6).log()[:, None], shift), dim=1)
+    turned = torch.stack(((torch.hypot(cosine, sine) / 2).log(), torch.atan2(sine, cosine)), dim=1)
+    return torch.cat((turned, shift), dim=1)

@@ -72,8 +72,8 @@ def read_classes(folder: Path, settings: Settings, reject: Reject, note: Note) -
     Raises:
         NothingMatchedError: as `read_folder`.  ParameterError: fewer than two classes, or more than memory holds.
     """
-    folders = [entry for entry in _entries(folder) if _is_folder(entry)]
-    found = [image for entry in folders for image in _below(entry, folder, reject)]  # a walk does not follow links
+    folders = _class_folders(folder)
+    found = images_of_classes(folder, reject)
     classes = _classes([image.name for image in found], folder)
     for entry in folders:
         if entry.name not in classes and os.access(entry, os.R_OK | os.X_OK):
@@ -82,6 +82,16 @@ def read_classes(folder: Path, settings: Settings, reject: Reject, note: Note) -
     classes = _classes(samples.names, folder)
     labels = torch.tensor([classes[_class_of(name)] for name in samples.names])
     return replace(samples, labels=labels, classes=tuple(classes))
+
+
+def images_of_classes(folder: Path, reject: Reject) -> list[Found]:
+    """The image files below the folders, or links to folders, in *folder*; as `images_below`."""
+    return [image for entry in _class_folders(folder) for image in _below(entry, folder, reject)]
+
+
+def _class_folders(folder: Path) -> list[Path]:
+    # A walk does not follow links, so each folder has a walk of its own.
+    return [entry for entry in _entries(folder) if _is_folder(entry)]
 
 
 def _classes(names: Sequence[str], folder: Path) -> dict[str, int]:
@@ -106,13 +116,18 @@ def read_listed(folder: Path, file: Path, settings: Settings, reject: Reject, no
         ParameterFileError: *file* cannot be used.  NothingMatchedError: it lists no image that can be read.
     """
     parameters = read_parameters(file)
-    listed = [image for image in images_below(folder, reject) if image.name in parameters.lines]
+    listed = images_listed(folder, parameters, reject)
     if not listed:
         raise NothingMatchedError(f"{file} has no row for an image in {folder}; its rows name files below that folder")
     if unused := len(parameters.lines) - len(listed):
         note(f"{file}: {unused} of {len(parameters.lines)} rows are for no image in {folder}")
     samples = _read(listed, folder, settings, reject)
     return _with_transforms(samples, parameters, reject)
+
+
+def images_listed(folder: Path, parameters: Parameters, reject: Reject) -> list[Found]:
+    """The image files below *folder* that *parameters* have a row for; as `images_below`."""
+    return [image for image in images_below(folder, reject) if image.name in parameters.lines]
 
 
 def _with_transforms(samples: Samples, parameters: Parameters, reject: Reject) -> Samples:
@@ -189,7 +204,7 @@ def _name(path: Path, folder: Path) -> str:
 def _read(found: Sequence[Found], folder: Path, settings: Settings, reject: Reject) -> Samples:
     if not found:
         raise NothingMatchedError(f"no image found in {folder}; name a folder of images, or an .npz")
-    copies = Copies(settings, len(found), image_sizes(found))
+    copies = Copies(settings, len(found))
     kept: list[str] = []
     for image in found:
         try:

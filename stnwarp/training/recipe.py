@@ -9,7 +9,6 @@ from torch import nn
 
 from stnwarp.localisation.metadata import Metadata
 from stnwarp.training.choices import Settings
-from stnwarp.training.lattice import edge, places
 from stnwarp.training.networks.localisation import LocalisationNetwork
 
 SHOWN = 16  # images on a contact sheet
@@ -38,7 +37,7 @@ class Measured:
 class Shown:
     """What a contact sheet shows: inputs and outputs (N, C, h, w) from 0 to 1.
 
-    *outlines* (N, M, 2), normalised, closed: where the frame of each output lies on its input. *targets*: where it
+    *outlines* (N, M, 2), normalised, closed: where the edges of each output lie on its input. *targets*: where it
     should lie, if that is known.
     """
 
@@ -78,10 +77,6 @@ class Recipe(ABC):
     @abstractmethod
     def shown(self, generator: torch.Generator) -> Shown:
         """The first images that were kept back, and what becomes of them."""
-
-    def outlines(self, parameters: torch.Tensor) -> torch.Tensor:
-        """Where *parameters* (N, P) lay the edge of the output on the input: (N, M, 2), closed."""
-        return places(parameters, self.settings)[:, edge()]
 
     @abstractmethod
     def metadata(self) -> Metadata:

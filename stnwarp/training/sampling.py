@@ -31,6 +31,10 @@ class Parts:
     offset: torch.Tensor
     last: torch.Tensor
 
+    def in_array(self, points: torch.Tensor) -> torch.Tensor:
+        """Own *points* (N, H, W, 2) in the coordinates of the arrays."""
+        return torch.addcmul(self.offset[:, None, None], points, self.scale[:, None, None])
+
     @classmethod
     def at_top_left(cls, extents: torch.Tensor, size: Size) -> "Parts":
         """Images of whole pixels, *extents* (N, 2) rows and columns, at the top left of arrays of *size*."""
@@ -49,19 +53,26 @@ class Parts:
 
 
 def sampled(
-    pictures: torch.Tensor, points: torch.Tensor, parts: Parts, padding_mode: PaddingMode, background: float = 0.0
+    pictures: torch.Tensor,
+    points: torch.Tensor,
+    parts: Parts | None,
+    padding_mode: PaddingMode,
+    background: float = 0.0,
 ) -> torch.Tensor:
     """The images that are *parts* of *pictures* (N, C, H, W), read bilinearly at their own *points* (N, H', W', 2).
 
-    *padding_mode* holds at the images' edges; *background* is what zeros means, and what lies around them.
+    *parts*: None where the images are all of their arrays, which is faster. *padding_mode* holds at the images' edges;
+    *background* is what zeros means, and what lies around them.
     """
-    scale, offset, last = (each[:, None, None] for each in (parts.scale, parts.offset, parts.last))
     if padding_mode is PaddingMode.ZEROS:
-        grid = points * scale + offset
-        return functional.grid_sample(pictures - background, grid, align_corners=False) + background
+        points = points if parts is None else parts.in_array(points)
+        return functional.grid_sample(pictures - background, points, align_corners=False) + background
+    if parts is None:
+        return functional.grid_sample(pictures, points, padding_mode=padding_mode.value, align_corners=False)
     if padding_mode is PaddingMode.REFLECTION:
         points = 1 - (torch.remainder(points + 1, 4) - 2).abs()
-    grid = torch.minimum(torch.maximum(points, -last), last) * scale + offset
+    last = parts.last[:, None, None]
+    grid = parts.in_array(torch.clamp(points, -last, last))
     return functional.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
 
 

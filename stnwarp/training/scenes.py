@@ -30,10 +30,13 @@ class Scenes:
     def __init__(self, samples: Samples, settings: Settings, device: torch.device) -> None:
         self.samples, self.settings, self.device = samples, settings, device
         self._pictures = samples.pictures.to(device)
-        self._aspects = _aspects(samples, settings)
+        self._aspects = aspects(samples, settings)
         self.shares = shares_of(samples.sizes, settings)
         height, width = samples.pictures.shape[2:]
         self._finer = _finer(settings, (height, width))
+        self._has_parts = samples.extents is not None and bool((samples.extents != torch.tensor((height, width))).any())
+        is_one_shape = bool((self.shares == self.shares[:1]).all())
+        self._frames = self._frames_of(self.shares[:1]) if is_one_shape else None
         self._down = self._reduction(height, 0).to(device)
         self._across = self._reduction(width, 1).T.to(device)
 
@@ -56,13 +59,19 @@ class Scenes:
         extents = self.samples.extents
         if self.settings.ranges is None or extents is None:
             return pictures
-        height, width = pictures.shape[2:]
         taken = self.shares[indices].to(self.device)
-        frames = Frames.of(taken, (height * self._finer, width * self._finer))
-        points = warps.to_canonical(frames.points.flatten(1, 2)).reshape(frames.points.shape) / taken[:, None, None]
-        parts = Parts.at_top_left(extents[indices].to(self.device), (height, width))
+        frames = self._frames or self._frames_of(taken)
+        seen = frames.points.flatten(1, 2).expand(len(indices), -1, -1)
+        points = (warps.to_canonical(seen) / taken[:, None]).reshape(-1, *frames.points.shape[1:])
+        size = (pictures.shape[2], pictures.shape[3])
+        parts = Parts.at_top_left(extents[indices].to(self.device), size) if self._has_parts else None
         read = sampled(pictures, points, parts, self.settings.padding_mode, self.settings.background)
         return self._down @ frames.laid(read, self.settings.background) @ self._across
+
+    def _frames_of(self, taken: torch.Tensor) -> Frames:
+        """The frames that scenes of pictures are drawn on that take shares (N, 2) of them."""
+        height, width = self.samples.pictures.shape[2:]
+        return Frames.of(taken.to(self.device), (height * self._finer, width * self._finer))
 
     def _reduction(self, side: int, axis: int) -> torch.Tensor:
         """The matrix that makes a finer scene's *side* that of the input: what prediction does to rows of pixels."""
@@ -78,8 +87,8 @@ def _plain(metadata: Metadata) -> Metadata:
     return replace(metadata, mode=ColourMode.L, fit=Fit.STRETCH)
 
 
-def _aspects(samples: Samples, settings: Settings) -> torch.Tensor:
-    """Width over height of what the frame of each picture stands for."""
+def aspects(samples: Samples, settings: Settings) -> torch.Tensor:
+    """Width over height of what the frame of each picture stands for: (N,)."""
     height, width = settings.input_size
     if settings.fit == Fit.PAD:
         return torch.full((len(samples),), width / height)
