@@ -7,6 +7,7 @@ from stnwarp.training.choices import Settings
 from stnwarp.training.samples import MODES, Samples, as_floats
 
 _ENOUGH = 2000  # pictures, for a mean of all their pixels
+_FEW = 64  # of them at a time
 _LEAST_STD = 0.01
 
 
@@ -18,21 +19,25 @@ def statistics(
     They take *shares* (N, 2) of the frames; the rest is *background*.
     """
     some = torch.arange(0, len(samples), max(1, len(samples) // _ENOUGH))
-    pictures = as_floats(samples.pictures[some]).double()
-    if samples.extents is None:  # as they lie on the frames
-        means, squares = pictures.mean((2, 3)), pictures.square().mean((2, 3))
-    else:
-        height, width = pictures.shape[2:]
-        rows, columns = samples.extents[some].T[:, :, None, None, None]
-        inside = (torch.arange(height)[:, None] < rows) & (torch.arange(width) < columns)
-        pixels, cover = inside.sum((2, 3)), shares[some].double().prod(1)[:, None]
-        means, squares = (
-            cover * (power * inside).sum((2, 3)) / pixels + (1 - cover) * outside
-            for power, outside in ((pictures, background), (pictures.square(), background**2))
-        )
-    mean = means.mean(0)
-    std = (squares.mean(0) - mean.square()).clamp_min(0).sqrt().clamp_min(_LEAST_STD)
+    moments = torch.cat([_moments(samples.chosen(few), shares[few], background) for few in torch.split(some, _FEW)])
+    mean, square = moments.mean(0)
+    std = (square - mean.square()).clamp_min(0).sqrt().clamp_min(_LEAST_STD)
     return tuple(round(value, 4) for value in mean.tolist()), tuple(round(value, 4) for value in std.tolist())
+
+
+def _moments(samples: Samples, shares: torch.Tensor, background: float) -> torch.Tensor:
+    """The means of each channel of *samples* on their frames, and those of its squares: (N, 2, C)."""
+    pictures = as_floats(samples.pictures).double()
+    powers = torch.stack((pictures, pictures.square()), dim=1)
+    if samples.extents is None:  # as they lie on the frames
+        return powers.mean((3, 4))
+    height, width = pictures.shape[2:]
+    rows, columns = samples.extents.T[:, :, None, None]
+    inside = ((torch.arange(height)[:, None] < rows) & (torch.arange(width) < columns))[:, None, None]
+    cover = shares.double().prod(1)[:, None, None]
+    around = torch.tensor((background, background**2), dtype=torch.float64)[:, None]
+    own = (powers * inside).sum((3, 4)) / inside.sum((3, 4))
+    return torch.lerp(around, own, cover)
 
 
 def description_of(settings: Settings) -> str:

@@ -78,7 +78,7 @@ def sampled(
 
 @dataclass(frozen=True, eq=False)
 class Frames:
-    """Frames of which an image takes a part each, in the middle.
+    """Frames of which an image takes a part each, in the middle; N is 1 where one frame is that of all images.
 
     Args:
         points: (N, H, W, 2), in the middle of what each pixel shows of its image; in the frame's coordinates.
