@@ -6,7 +6,7 @@ checkpoint tells align_corners.
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, overload
+from typing import Any, TypeGuard, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -175,8 +175,8 @@ def _given(images: object) -> NDArray[Any] | list[ArrayLike]:
 
 def _separate(images: NDArray[Any] | list[ArrayLike]) -> Sequence[ArrayLike]:
     """*images* one by one."""
-    return [images] if isinstance(images, np.ndarray) and images.ndim < 4 else list(images)
+    return [images] if _is_one(images) else list(images)
 
 
-def _is_one(images: NDArray[Any] | list[ArrayLike]) -> bool:
+def _is_one(images: NDArray[Any] | list[ArrayLike]) -> TypeGuard[NDArray[Any]]:
     return isinstance(images, np.ndarray) and images.ndim < 4

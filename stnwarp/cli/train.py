@@ -1,6 +1,6 @@
 """`stnwarp train`: make a checkpoint."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from stnwarp.conventions import ParameterFamily
 from stnwarp.errors import ExitCode, ParameterError
 from stnwarp.training import check_extra
 from stnwarp.training.choices import Device, Schedule, Settings, TrainingRecipe, state_path
-from stnwarp.training.wording import counted
+from stnwarp.training.wording import counted, listed
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -82,12 +82,12 @@ def train(
     if sheets_in is not None:
         done = 0 if saved is None else saved.progress.epoch
         files.append(check_sheets(sheets_in, source, done, overwrite=overwrite))
-    listed = None if params is None else Path(params)
-    chosen = _settings(source, listed, settings) if saved is None else _resumed(saved.settings, settings)
+    known = None if params is None else Path(params)
+    chosen = _settings(source, known, settings) if saved is None else _resumed(saved.settings, settings)
     place = _place(chosen, device)
     _check_directories(files)
     with _threads(threads):
-        loaded, left_out = _load(console, source, listed, chosen)
+        loaded, left_out = _load(console, source, known, chosen)
         _make_directories(files)
         run = Run(loaded, chosen, target, place, sheets_in, saved)
         if run.lost:
@@ -157,7 +157,7 @@ def _load(console: Console, source: Path, params: Path | None, settings: Setting
     from stnwarp.training.data import load_data
 
     if missing := settings.not_undone():
-        console.warn(f"family {settings.family} cannot undo {_listed(missing)}; it learns to come near")
+        console.warn(f"family {settings.family} cannot undo {listed(missing)}; it learns to come near")
     left_out: list[str] = []
 
     def reject(name: str, reason: str) -> None:
@@ -179,15 +179,9 @@ def _warn_of_reach(console: Console, settings: Settings, data: "Data") -> None:
     if beyond := out_of_reach(settings, data.training):
         helps = remedy(settings, data.training)
         console.warn(
-            f"family {settings.family} cannot undo {_listed(beyond)} as far as --range goes; give {helps}, or let it "
+            f"family {settings.family} cannot undo {listed(beyond)} as far as --range goes; give {helps}, or let it "
             "come near"
         )
-
-
-def _listed(terms: Sequence[str]) -> str:
-    """Words as people list them: 'angle, scale and shift'."""
-    *most, last = terms
-    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _place(settings: Settings, device: Device) -> "torch.device":

@@ -21,11 +21,11 @@ from stnwarp.transforms import (
     Transform,
     TransformRecipe,
     corner_displacement,
+    slack,
 )
 
 Size = tuple[int, int]
 
-_SLACK = 1e-9  # relative to a threshold above 1: what rounding may add to a move of just as many pixels
 _SAME = SizeRequest()
 _IDENTITY = TransformRecipe(MatrixTransform(np.eye(3)))
 
@@ -94,4 +94,4 @@ def _is_small(placed: Placed, input_size: Size, settings: Settings) -> bool:
     if threshold is None or placed.size != input_size:
         return False
     moved = corner_displacement(placed.transform, input_size, settings.align_corners)
-    return moved <= threshold + _SLACK * max(1.0, threshold)
+    return moved <= threshold + slack(threshold)

@@ -8,6 +8,7 @@ from stnwarp.images.probe import machine_memory
 from stnwarp.localisation.values import LONGEST_INPUT, LONGEST_OUTPUT, written
 from stnwarp.training.choices import Settings, Size, TrainingRecipe
 from stnwarp.training.networks.classifier import FILTERS
+from stnwarp.training.wording import listed
 
 _FLOAT = 4  # bytes
 _LEAST_BATCH = 2
@@ -67,5 +68,5 @@ def memory_in_words(settings: Settings) -> Iterator[None]:
             sizes, flags = f"{sizes} and outputs of {written(settings.output_size)}", [*flags, "--output-size"]
         raise TrainingError(
             f"not enough memory to learn from up to {settings.batch} images of {sizes} at a time; give a smaller "
-            f"{', '.join(flags[:-1])} or {flags[-1]}"
+            f"{listed(flags, 'or')}"
         ) from error

@@ -16,7 +16,7 @@ from stnwarp.training.geometry import identity_parameters, sampling_grid
 from stnwarp.training.lattice import CORNERS, MIDDLE, lattice, outline, places
 from stnwarp.training.recipe import SHOWN, Measured, Recipe, Shown, Step, batches, new_localisation
 from stnwarp.training.samples import Samples
-from stnwarp.training.sampling import Frames, Parts, frame_points, sampled, shares_of
+from stnwarp.training.sampling import Frames, Parts, sampled, shares_of
 from stnwarp.training.scenes import Scenes
 from stnwarp.training.variation import varied
 from stnwarp.training.warps import Warps
@@ -109,8 +109,9 @@ class PointRecipe(Recipe):
             each[indices].to(scenes.device) for each in (scenes.shares, self._output_shares[scenes])
         )
         inputs = scenes.inputs(indices, warps)
-        frames = Frames.of(shares, self.settings.input_size)
-        inputs = frames.laid(varied(inputs, self.settings.vary, generator), inputs)  # bars are always the same
+        if self.settings.vary:
+            frames = Frames.of(shares, self.settings.input_size)
+            inputs = frames.laid(varied(inputs, self.settings.vary, generator), inputs)  # bars are always the same
         return _Scene(inputs, warps, targets, shares, output_shares)
 
     def _normalised(self, inputs: torch.Tensor) -> torch.Tensor:
@@ -135,8 +136,8 @@ class PointRecipe(Recipe):
     def _picture_loss(self, scene: "_Scene", parameters: torch.Tensor) -> torch.Tensor:
         """The mean square of the difference between the canonicalised picture and the one that it should be."""
         size = self.settings.input_size
-        points = frame_points(size, scene.inputs.device).expand(len(scene.inputs), -1, -1)
-        wanted = self._read(scene, scene.warps.to_scene(points).reshape(-1, *size, 2))
+        pixels = Frames.of(torch.ones_like(scene.shares), size).points.flatten(1, 2)
+        wanted = self._read(scene, scene.warps.to_scene(pixels).reshape(-1, *size, 2))
         found = self._read(scene, self._grid(parameters, size, align_corners=False))
         return (found - wanted).square().mean()
 

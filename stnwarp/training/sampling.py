@@ -66,6 +66,8 @@ def sampled(
     """
     if padding_mode is PaddingMode.ZEROS:
         points = points if parts is None else parts.in_array(points)
+        if not background:
+            return functional.grid_sample(pictures, points, align_corners=False)
         return functional.grid_sample(pictures - background, points, align_corners=False) + background
     if parts is None:
         return functional.grid_sample(pictures, points, padding_mode=padding_mode.value, align_corners=False)
@@ -107,15 +109,6 @@ def shares_of(sizes: torch.Tensor, settings: Settings) -> torch.Tensor:
     kinds, which = torch.unique(sizes, dim=0, return_inverse=True)
     found = [shares((height, width), metadata)[::-1] for height, width in kinds.tolist()]
     return torch.tensor(found)[which]
-
-
-def frame_points(size: Size, device: torch.device) -> torch.Tensor:
-    """The centres of the pixels of a frame of *size*, row by row: (H * W, 2)."""
-    height, width = size
-    x = (torch.arange(width, device=device) * 2 + 1) / width - 1
-    y = (torch.arange(height, device=device) * 2 + 1) / height - 1
-    rows, columns = torch.meshgrid(y, x, indexing="ij")
-    return torch.stack((columns, rows), dim=-1).reshape(-1, 2)
 
 
 def _covered(taken: torch.Tensor, side: int) -> tuple[torch.Tensor, torch.Tensor]:

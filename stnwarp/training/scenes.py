@@ -57,7 +57,7 @@ class Scenes:
         """
         pictures = as_floats(self._pictures[indices.to(self.device)])
         extents = self.samples.extents
-        if self.settings.ranges is None or extents is None:
+        if extents is None:  # they are not warped
             return pictures
         taken = self.shares[indices].to(self.device)
         frames = self._frames or self._frames_of(taken)

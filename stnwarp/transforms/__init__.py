@@ -24,7 +24,7 @@ from stnwarp.transforms.interchange import (
     to_skimage,
 )
 from stnwarp.transforms.limits import Limited, Limits
-from stnwarp.transforms.measuring import corner_displacement
+from stnwarp.transforms.measuring import corner_displacement, slack
 from stnwarp.transforms.motion import Move, MoveKind, forward_matrix, quad_matrix
 from stnwarp.transforms.pixels import (
     normalised_from_pixel,
@@ -86,6 +86,7 @@ __all__ = [
     "pixel_matrices",
     "pixel_matrix",
     "quad_matrix",
+    "slack",
     "theta_from_numbers",
     "theta_from_pixel_matrix",
     "to_opencv",

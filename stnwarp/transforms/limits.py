@@ -16,10 +16,9 @@ from stnwarp.transforms import matrices
 from stnwarp.transforms.composition import compose
 from stnwarp.transforms.families import MatrixTransform, Transform
 from stnwarp.transforms.matrices import Array
-from stnwarp.transforms.measuring import Motion, Size, affine_part, depth_slopes, motion, perspective, spans
+from stnwarp.transforms.measuring import Motion, Size, affine_part, depth_slopes, motion, perspective, slack, spans
 from stnwarp.transforms.splines import ThinPlateSpline
 
-_SLACK = 1e-9  # relative to a limit above 1: what rounding may add to a transform that was kept to it
 _LEAST = {"stretch": 1.0, "shift": 0.0, "perspective": 1.0}  # of no motion at all; these have no lower limit
 _TERMS = ("angle", "scale", "stretch", "shift", "perspective")
 _LINEAR = {"angle", "scale", "stretch"}
@@ -134,7 +133,7 @@ class Limits:
         if given is None:
             return True
         low, high = given
-        return low - _SLACK * max(1.0, abs(low)) <= value <= high + _SLACK * max(1.0, abs(high))
+        return low - slack(low) <= value <= high + slack(high)
 
     def _nearest(self, term: str, value: float) -> float:
         """*value*, or the end of the range of *term* that is nearest to it."""

@@ -17,6 +17,7 @@ from stnwarp.transforms.splines import ThinPlateSpline
 
 Size = tuple[int, int]
 
+_ROUNDING = 1e-9  # relative above 1
 _SAMPLES = 17  # of each side of the frame, for a transform that is known by its points alone
 
 
@@ -32,6 +33,11 @@ class Motion(NamedTuple):
     def is_regular(self) -> bool:
         """Whether the picture keeps an extent."""
         return self.stretch <= MAX_CONDITION
+
+
+def slack(end: float) -> float:
+    """What rounding may add to a measure that was kept to *end*."""
+    return _ROUNDING * max(1.0, abs(end))
 
 
 def spans(size: Size, align_corners: bool) -> Array:
