@@ -1,20 +1,22 @@
-"""The array boundary: arrays of any layout and dtype -> what kernels take, and back.
+"""The array boundary: what users hand over -> arrays of the dtypes and shapes that are taken, or an error that says so.
 
-Kernels read one flat array through strides, so that NHWC pictures, NCHW feature maps and permutations of them are read
-where they lie. Only arrays with gaps (crops, steps) and foreign byte order are copied.
+Interpolation takes uint8, uint16 and floats. Nearest copies values, and so takes every integer, bool and float of up to
+eight bytes. float16 is computed in float32 and rounded once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from stnwarp.conventions import PaddingMode
-from stnwarp.errors import ParameterError, ShapeError
+from stnwarp.conventions import Interpolation, PaddingMode
+from stnwarp.errors import DtypeError, ParameterError, ShapeError
 from stnwarp.kernels import blocks
+from stnwarp.views import as_array, view_of, writeable
 
-DTYPES = (np.uint8, np.uint16, np.float32, np.float64)
+DTYPES = (np.uint8, np.uint16, np.float32, np.float64)  # that kernels interpolate
+FLOATS = (np.float16, np.float32, np.float64)
 PADDING_CODES = {
     PaddingMode.ZEROS: blocks.ZEROS,
     PaddingMode.BORDER: blocks.BORDER,
@@ -23,49 +25,107 @@ PADDING_CODES = {
 }
 # Outputs of no more pixels than this are worked off without regard to rows, an image by one thread.
 FEW_PIXELS = 1 << 16
-_NATIVE = frozenset(np.dtype(dtype) for dtype in DTYPES)
 
+_INTEGERS = (np.int8, np.int16, np.int32, np.int64, np.uint32, np.uint64)
+_INTERPOLATED = frozenset(map(np.dtype, (*DTYPES, np.float16)))
+_COPIED = _INTERPOLATED | frozenset(map(np.dtype, (*_INTEGERS, np.bool_)))
+_LOADED = _COPIED - {np.dtype(np.float16)}
+_FLOATS = frozenset(map(np.dtype, FLOATS))
 
 Sides = tuple[int, int, int, int]  # by image, row, column and channel
 
 
 class Batch(NamedTuple):
-    """A batch of images or feature maps as a flat array; shape and strides (in elements) are (N, H, W, C)."""
+    """A batch of images or feature maps as flat memory; shape and strides (in elements) are (N, H, W, C).
+
+    pixels is the batch as an array of that shape where it does not fill its memory in C order; flat is empty where
+    kernels cannot follow it.
+    """
 
     flat: NDArray[np.generic]
     shape: Sides
     strides: Sides
+    origin: int = 0  # the element of pixel (0, 0) of the first image in its first channel
+    pixels: NDArray[np.generic] | None = None
 
 
-def checked(array: ArrayLike, what: str) -> NDArray[np.generic]:
-    """*array* as an array of a dtype that kernels take, in native byte order; ShapeError otherwise."""
-    given = np.asarray(array)
-    native = given if given.dtype in _NATIVE else given.astype(given.dtype.newbyteorder("="), copy=False)
-    if native.dtype not in _NATIVE:
-        names = ", ".join(np.dtype(dtype).name for dtype in DTYPES)
-        raise ShapeError(f"{what} must be {names}, got {given.dtype}")
-    if native.size == 0:
-        raise ShapeError(f"{what} must not be empty, got shape {given.shape}")
-    return native
+def image_of(values: ArrayLike, what: str, interpolation: Interpolation) -> NDArray[np.generic]:
+    """*values* as an array of a dtype that *interpolation* takes; DtypeError otherwise."""
+    array = as_array(values, what)
+    nearest = interpolation == Interpolation.NEAREST
+    dtypes = _COPIED if nearest else _INTERPOLATED
+    if array.dtype in dtypes or array.dtype.newbyteorder("=") in dtypes:
+        return array
+    also = "" if nearest else "; nearest takes every integer type and bool too"
+    raise DtypeError(f"{what} must be {_names(dtypes)} for {interpolation}, got {array.dtype}{also}")
 
 
-def checked_maps(maps: ArrayLike) -> NDArray[np.generic]:
-    """*maps* as `checked`, and (N, C, H, W); ShapeError otherwise."""
-    given = checked(maps, "input")
-    if given.ndim != 4:
-        raise ShapeError(f"input must be (N, C, H, W), got {given.shape}")
-    return given
+def floats_of(values: ArrayLike, what: str) -> NDArray[np.floating]:
+    """*values* as an array of float16, float32 or float64, in native byte order; DtypeError otherwise."""
+    array = as_array(values, what)
+    if array.dtype in _FLOATS and array.dtype.isnative:
+        return array
+    if array.dtype.newbyteorder("=") not in _FLOATS:
+        raise DtypeError(f"{what} must be {_names(_FLOATS)}, got {array.dtype}")
+    return array.astype(array.dtype.newbyteorder("="))
 
 
-def checked_grid(grid: ArrayLike, maps: NDArray[np.generic]) -> NDArray[np.generic]:
-    """*grid* as `checked`, and of floats, a point of every output pixel for each of *maps*; ShapeError otherwise."""
-    given = checked(grid, "grid")
-    axes = maps.ndim - 2
-    if given.ndim != axes + 2 or given.shape[-1] != axes or len(given) != len(maps) or given.dtype.kind != "f":
+def _names(dtypes: Iterable[np.dtype[Any]]) -> str:
+    """As in 'bool, int8, uint8 or float32'."""
+    names = [dtype.name for dtype in sorted(dtypes, key=lambda dtype: ("buif".index(dtype.kind), dtype.itemsize))]
+    return f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def compute_type(dtype: np.dtype[np.generic]) -> np.dtype[np.generic]:
+    """The dtype of the memory that kernels read and write for images of *dtype*, in native byte order."""
+    return np.dtype(np.float32) if dtype.kind == "f" and dtype.itemsize == 2 else dtype.newbyteorder("=")
+
+
+def weight_type(dtype: np.dtype[np.generic]) -> type[np.floating]:
+    """The type in which weights for *dtype* are kept: float32 where its 24 bits decide every rounding."""
+    return np.float32 if dtype in (np.uint8, np.float16, np.float32) else np.float64
+
+
+def rounded_to(output: NDArray[np.generic], dtype: np.dtype[np.generic]) -> NDArray[Any]:
+    """*output* in *dtype*, which is its own unless that is float16."""
+    with np.errstate(over="ignore"):
+        return output.astype(dtype, copy=False)
+
+
+def maps_of(values: ArrayLike, interpolation: Interpolation, axes: int = 2) -> NDArray[Any]:
+    """*values* as `image_of`, (N, C, H, W), or with a depth for three *axes*; no side is 0. ShapeError otherwise."""
+    maps = image_of(values, "input", interpolation)
+    if maps.ndim != axes + 2:
+        raise ShapeError(f"input must be {'(N, C, H, W)' if axes == 2 else '(N, C, D, H, W)'}, got {maps.shape}")
+    if 0 in maps.shape[2:]:
+        raise ShapeError(f"input must not be empty along a side, got {maps.shape}")
+    return maps
+
+
+def grid_of(values: ArrayLike, maps: NDArray[np.generic]) -> NDArray[np.floating]:
+    """*values* as `floats_of`, a point of every output pixel for each of *maps*; ShapeError otherwise."""
+    grid, axes = floats_of(values, "grid"), maps.ndim - 2
+    if grid.ndim != axes + 2 or grid.shape[-1] != axes or len(grid) != len(maps):
         shape = "(N, H', W', 2)" if axes == 2 else "(N, D', H', W', 3)"
-        found = f"shape {given.shape} of {given.dtype}"
-        raise ShapeError(f"grid must be floats of shape {shape} with N = {len(maps)}, got {found}")
-    return given
+        raise ShapeError(f"grid must have shape {shape} with N = {len(maps)}, got {grid.shape}")
+    return grid
+
+
+def grid_kind(maps: NDArray[np.generic], grid: NDArray[np.floating]) -> int:
+    """Whether coordinates are computed in float32, as torch does for float32 images at float32 grids, or in float64."""
+    single = compute_type(maps.dtype) == np.float32 and grid.dtype != np.float64
+    return blocks.GRID_FLOAT32 if single else blocks.GRID
+
+
+def gradient_of(values: ArrayLike, shape: tuple[int | str, ...], dtype: np.dtype[np.generic]) -> NDArray[np.floating]:
+    """*values* as `floats_of`, in *dtype*; ShapeError unless of the output's *shape*, where a name is any number."""
+    gradient = floats_of(values, "grad_output")
+    fits = len(gradient.shape) == len(shape) and all(
+        isinstance(wanted, str) or side == wanted for side, wanted in zip(gradient.shape, shape, strict=True)
+    )
+    if not fits:
+        raise ShapeError(f"grad_output must have shape ({', '.join(map(str, shape))}), got shape {gradient.shape}")
+    return gradient.astype(dtype, copy=False)
 
 
 def checked_threads(threads: int) -> int:
@@ -75,110 +135,96 @@ def checked_threads(threads: int) -> int:
     return int(threads)
 
 
-def flat_copy(array: ArrayLike, dtype: type[np.floating] | None = None) -> NDArray[Any]:
-    """*array* flat, writeable for kernels, of *dtype* if one is given; in truth a copy only where it has to be."""
-    return writeable(np.ascontiguousarray(array, dtype).reshape(-1))
-
-
 def batch_of_maps(maps: NDArray[np.generic]) -> Batch:
-    """(N, C, H, W) feature maps as a batch."""
+    """(N, C, H, W) feature maps, not empty, as a batch."""
     images, channels, height, width = maps.shape
-    flat, (by_image, by_channel, by_row, by_column) = flat_as_it_lies(maps)
-    return Batch(flat, (images, height, width, channels), (by_image, by_row, by_column, by_channel))
+    shape = (images, height, width, channels)
+    if _lies_plain(maps):
+        plane = height * width
+        return Batch(writeable(maps.reshape(-1)), shape, (channels * plane, width, 1, plane))
+    return _batch_of_view(maps.transpose(0, 2, 3, 1))
 
 
 def batch_of_image(image: NDArray[np.generic]) -> Batch:
-    """An (H, W) or (H, W, C) image as a batch of one."""
+    """An (H, W) or (H, W, C) image, not empty, as a batch of one."""
     height, width, channels = image.shape if image.ndim == 3 else (*image.shape, 1)
-    shape = (1, height, width, channels)
-    if image.flags.c_contiguous:  # the common case, for which small images need not wait
+    if _lies_plain(image):  # the common case, for which small images need not wait
         row = width * channels
-        return Batch(writeable(image.reshape(-1)), shape, (height * row, row, channels, 1))
-    flat, (by_image, by_row, by_column, by_channel) = flat_as_it_lies(image.reshape(shape))
-    return Batch(flat, shape, (by_image, by_row, by_column, by_channel))
+        return Batch(writeable(image.reshape(-1)), (1, height, width, channels), (height * row, row, channels, 1))
+    return _batch_of_view((image if image.ndim == 3 else image[:, :, None])[None])
 
 
-def flat_as_it_lies(array: NDArray[np.generic]) -> tuple[NDArray[np.generic], tuple[int, ...]]:
-    """*array* as one flat array, writeable for kernels, and its strides in elements; a copy only if it has gaps."""
-    if not array.flags.c_contiguous:
-        axes = range(array.ndim)
-        order = sorted(axes, key=lambda axis: (-abs(array.strides[axis]), -array.shape[axis]))
-        if array.transpose(order).flags.c_contiguous:
-            flat = writeable(array.transpose(order).reshape(-1))
-            return flat, tuple(stride // array.itemsize for stride in array.strides)
-        array = np.ascontiguousarray(array)
-    step, strides = 1, []
-    for length in reversed(array.shape):
-        strides.append(step)
-        step *= length
-    return writeable(array.reshape(-1)), tuple(reversed(strides))
+def _lies_plain(array: NDArray[np.generic]) -> bool:
+    """Whether kernels read *array* as it lies, in C order; float16 they read under nearest only."""
+    return array.flags.c_contiguous and array.flags.aligned and array.dtype in _LOADED
 
 
-class _Interface:
-    """An array's memory under another name; keeps the array alive."""
-
-    def __init__(self, array: NDArray[np.generic]) -> None:
-        self.array = array
-        address, _ = array.__array_interface__["data"]
-        self.__array_interface__ = {**array.__array_interface__, "data": (address, False)}
+def _batch_of_view(pixels: NDArray[np.generic]) -> Batch:
+    view = view_of(pixels)
+    if view is None:
+        return Batch(np.empty(0, pixels.dtype.newbyteorder("=")), pixels.shape, (0, 0, 0, 0), 0, pixels)
+    return Batch(view.flat, pixels.shape, view.strides, view.origin, pixels)  # type: ignore[arg-type]
 
 
-def writeable(array: NDArray[np.generic]) -> NDArray[np.generic]:
-    """The same memory without the read-only flag, for kernels that only read it.
+def fill_values(
+    fill: ArrayLike, channels: int, dtype: np.dtype[np.generic], interpolation: Interpolation
+) -> NDArray[np.generic]:
+    """*fill*, a number or one for each channel, as one for each channel, as kernels take it.
 
-    Numba compiles once more for read-only arrays, which is what Pillow's pictures are.
-    """
-    return array if array.flags.writeable else np.asarray(_Interface(array))
-
-
-def weight_type(dtype: np.dtype[np.generic]) -> type[np.floating]:
-    """The type in which weights for *dtype* are kept: float32 where its 24 bits decide every rounding."""
-    return np.float32 if dtype in (np.uint8, np.float32) else np.float64
-
-
-def fill_values(fill: ArrayLike, channels: int, dtype: np.dtype[np.generic]) -> NDArray[np.floating]:
-    """*fill*, a number or one for each channel, as one for each channel in the weights' type.
+    Under nearest, which copies, that is in *dtype*, the image's; else in the weights' type.
 
     Raises:
         ShapeError: neither one number nor one for each channel.
-        ParameterError: a number that an integer *dtype* cannot hold.
+        ParameterError: a number that *dtype* cannot hold.
     """
     try:
-        values = np.asarray(fill, np.float64)
-    except (TypeError, ValueError):
-        raise ParameterError(f"fill must be one number or one for each channel, got {fill!r}") from None
+        values = np.asarray(fill)
+    except (TypeError, ValueError, RuntimeError):
+        values = np.asarray(None)
+    if values.dtype.kind not in "biuf":
+        raise ParameterError(f"fill must be one number or one for each channel, got {fill!r}")
     if values.shape not in ((), (1,), (channels,)):
         raise ShapeError(f"fill must be one number or {channels}, one for each channel, got shape {values.shape}")
-    if dtype.kind == "u":
-        top = 2 ** (8 * dtype.itemsize) - 1
-        for value in values.ravel():
-            if not 0 <= value <= top:
-                raise ParameterError(f"fill must lie in 0..{top} for {dtype} images, got {value:g}")
+    low, high = _range(dtype)
+    for value in values.ravel().tolist():
+        if not (low <= value <= high or (dtype.kind == "f" and not abs(value) < np.inf)):
+            ends = f"{low:g}..{high:g}" if dtype.kind == "f" else f"{low}..{high}"
+            raise ParameterError(f"fill must lie in {ends} for {dtype} images, got {value:g}")
+    if interpolation == Interpolation.NEAREST:
+        whole = np.rint(values) if dtype.kind in "iub" and values.dtype.kind == "f" else values
+        return np.ascontiguousarray(np.broadcast_to(whole, (channels,)).astype(dtype.newbyteorder("=")))
     return np.ascontiguousarray(np.broadcast_to(values, (channels,)).astype(weight_type(dtype)))
+
+
+def _range(dtype: np.dtype[Any]) -> tuple[float, float]:
+    """The least and the greatest number of *dtype*; infinities do not count."""
+    if dtype.kind == "b":
+        return 0, 1
+    if dtype.kind == "f":
+        top = float(np.finfo(dtype).max)
+        return -top, top
+    info = np.iinfo(dtype)
+    return info.min, info.max
 
 
 def checked_size(size: Sequence[int]) -> tuple[int, int]:
     """*size* as (height, width) of at least one pixel each way; ShapeError otherwise."""
     if type(size) is tuple and len(size) == 2 and type(size[0]) is type(size[1]) is int and min(size) > 0:
         return size  # nearly always, and a small image waits for the answer
-    height, width = _checked_sides(size, 2, "(height, width)")
+    height, width = checked_sides(size, 2, 1)
     return height, width
 
 
-def checked_volume_size(size: Sequence[int]) -> tuple[int, int, int]:
-    """*size* as (depth, height, width) of at least one voxel each way; ShapeError otherwise."""
-    depth, height, width = _checked_sides(size, 3, "(depth, height, width)")
-    return depth, height, width
-
-
-def _checked_sides(size: Sequence[int], count: int, names: str) -> list[int]:
+def checked_sides(size: Sequence[int], axes: int, least: int) -> tuple[int, ...]:
+    """*size* as (height, width), or (depth, height, width), of at least *least* each way; ShapeError otherwise."""
+    names = "(height, width)" if axes == 2 else "(depth, height, width)"
     try:
-        sides = [int(side) for side in size]
-        whole = sides == list(size)
+        sides = tuple(int(side) for side in size)
+        whole = sides == tuple(size)
     except (TypeError, ValueError, OverflowError):
-        sides, whole = [], False
-    if len(sides) != count:
+        sides, whole = (), False
+    if len(sides) != axes:
         raise ShapeError(f"size must be {names}, got {size!r}")
-    if not whole or min(sides) < 1:
-        raise ShapeError(f"size must be {names}, whole numbers of at least 1, got {size!r}")
+    if not whole or min(sides) < least:
+        raise ShapeError(f"size must be {names}, whole numbers of at least {least}, got {size!r}")
     return sides

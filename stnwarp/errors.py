@@ -31,7 +31,11 @@ class ParameterError(StnwarpError, ValueError):
 
 
 class ShapeError(ParameterError):
-    """An array of the wrong shape or dtype."""
+    """An array of the wrong shape."""
+
+
+class DtypeError(ParameterError, TypeError):
+    """An array of a dtype that the argument does not take."""
 
 
 class ThetaError(ParameterError):

@@ -10,10 +10,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from stnwarp.arrays import checked_size, checked_volume_size
+from stnwarp.arrays import checked_sides, checked_size
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS
 from stnwarp.errors import ShapeError, ThetaError
 from stnwarp.transforms import MatrixTransform, SamplingGrid, Transform
+from stnwarp.transforms.matrices import as_floats
+from stnwarp.views import as_array
 
 _BAND_POINTS = 2**18  # of a grid are mapped at a time, so that what a transform needs besides does not add up
 
@@ -34,22 +36,22 @@ def affine_grid(
     Computed in float64 and rounded once to theta's own float type.
 
     Args:
-        theta: (N, 2, 3) with size (N, C, H, W), or (2, 3) with size (H, W). For volumes (N, 3, 4) with size
-            (N, C, D, H, W), or (3, 4) with size (D, H, W).
-        size: of the output, in pixels; C is not used.
+        theta: (N, 2, 3) with size (N, C, H, W), or (2, 3) or (1, 2, 3) with size (H, W). For volumes (N, 3, 4) with
+            size (N, C, D, H, W), or (3, 4) or (1, 3, 4) with size (D, H, W). A (3, 3) whose last row is that of an
+            affine map counts as (2, 3); for homographies there is `projective_grid`.
+        size: of the output, in pixels, which may be 0; C is not used.
         align_corners: see the convention above.
 
     Returns:
-        (N, H, W, 2) or (H, W, 2), last axis (x, y), float32 for a float32 theta, else float64. For volumes
-        (N, D, H, W, 3) or (D, H, W, 3), last axis (x, y, z), z from the first slice to the last.
+        (N, H, W, 2) or (H, W, 2), last axis (x, y), of theta's dtype if that is float16 or float32, else float64. For
+        volumes (N, D, H, W, 3) or (D, H, W, 3), last axis (x, y, z), z from the first slice to the last.
 
     Raises:
         ShapeError: theta and size do not fit together.  ThetaError: theta is not finite.
 
     Source: Jaderberg et al. 2015, equation (1); torch.nn.functional.affine_grid; ONNX AffineGrid-20.
     """
-    matrices = _checked_theta(theta, (2, 3), (3, 4))
-    sides = _output_size(matrices, size)
+    matrices, sides = _for_size(_affine_thetas(theta), size)
     grid = np.empty((*matrices.shape[:-2], *sides, len(sides)), _grid_type(theta))
     with np.errstate(over="ignore", invalid="ignore"):
         for axis in range(len(sides)):
@@ -71,7 +73,7 @@ def _affine_axis(row: NDArray[np.float64], sides: tuple[int, ...], align_corners
 def projective_grid(
     theta: ArrayLike, size: Sequence[int], align_corners: bool = DEFAULT_ALIGN_CORNERS
 ) -> NDArray[np.floating]:
-    """The sampling grid of a homography: `affine_grid` for (N, 3, 3) with (N, C, H, W), or (3, 3) with (H, W).
+    """The sampling grid of a homography: `affine_grid` for (N, 3, 3) with (N, C, H, W), or one (3, 3) with (H, W).
 
     Points on the horizon, where the third coordinate is zero, come out infinite or NaN: the sampler counts them as
     outside the image.
@@ -79,8 +81,7 @@ def projective_grid(
     Raises:
         ShapeError: theta and size do not fit together.  ThetaError: theta is not finite.
     """
-    matrices = _checked_theta(theta, (3, 3))
-    height, width = _output_size(matrices, size)
+    matrices, (height, width) = _for_size(_checked_theta(theta, (3, 3)), size)
     x, y = regular_axis(width, align_corners), regular_axis(height, align_corners)[:, None]
     parts = []
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -92,13 +93,21 @@ def projective_grid(
 
 
 def sampling_grid(
-    transform: Transform, size: tuple[int, int], align_corners: bool = DEFAULT_ALIGN_CORNERS
+    transform: ArrayLike | Transform, size: tuple[int, int], align_corners: bool = DEFAULT_ALIGN_CORNERS
 ) -> NDArray[np.floating]:
     """The sampling grid (H, W, 2) of any *transform* for an output of *size* (height, width).
 
+    Args:
+        transform: a `Transform`, or one theta, (2, 3), (1, 2, 3) or (3, 3).
+        size: of the output, in pixels.
+        align_corners: see the convention above.
+
     Raises:
-        ShapeError: a transform given point by point is for another size.
+        ShapeError: a transform given point by point is for another size, or theta has the wrong shape.
+        ThetaError: theta is not finite.
     """
+    if not isinstance(transform, Transform):
+        transform = MatrixTransform(as_array(transform, "transform"))
     if isinstance(transform, SamplingGrid):
         if transform.size != checked_size(size):
             raise ShapeError(f"the sampling grid is for an output of {transform.size}, not of {tuple(size)}")
@@ -132,28 +141,43 @@ def _mapped_rows(
     return given.grid
 
 
+def _affine_thetas(theta: ArrayLike) -> NDArray[np.float64]:
+    """*theta* as (..., 2, 3) or (..., 3, 4)."""
+    matrices = _checked_theta(theta, (2, 3), (3, 4), (3, 3))
+    if matrices.shape[-2:] != (3, 3):
+        return matrices
+    last = matrices[..., 2, :]
+    if (last[..., :2] != 0).any() or (last[..., 2] == 0).any():
+        raise ShapeError("theta is a homography, its last row is not 0 0 1; use projective_grid")
+    return matrices[..., :2, :] / last[..., 2, None, None]
+
+
 def _checked_theta(theta: ArrayLike, *shapes: tuple[int, int]) -> NDArray[np.float64]:
-    matrices = np.asarray(theta)
-    if matrices.ndim not in (2, 3) or matrices.shape[-2:] not in shapes or matrices.dtype.kind not in "iuf":
+    matrices = as_floats(theta, "theta")
+    if matrices.ndim not in (2, 3) or matrices.shape[-2:] not in shapes:
         known = ", ".join(f"({rows}, {columns}) or (N, {rows}, {columns})" for rows, columns in shapes)
-        found = f"shape {matrices.shape} of {matrices.dtype}"
-        raise ShapeError(f"theta must be numbers of shape {known}, got {found}")
+        raise ShapeError(f"theta must have shape {known}, got {matrices.shape}")
     if not np.isfinite(matrices).all():
         raise ThetaError(f"theta must be finite, got {matrices[~np.isfinite(matrices)][0]}")
-    return matrices.astype(np.float64)
+    return matrices
 
 
-def _output_size(matrices: NDArray[np.float64], size: Sequence[int]) -> tuple[int, ...]:
-    sides, rank = tuple(size), matrices.shape[-1] - 1
+def _for_size(matrices: NDArray[np.float64], size: Sequence[int]) -> tuple[NDArray[np.float64], tuple[int, ...]]:
+    """*matrices* and the sides of the output; with a size of one output, without a batch axis."""
+    sides, rank = tuple(size), 2 if matrices.shape[-1] == 3 else 3
     names = "H, W" if rank == 2 else "D, H, W"
+    if len(sides) == rank and len(matrices) == 1:
+        matrices = matrices[0]
     if matrices.ndim == 3:
         if len(sides) != 2 + rank or sides[0] != len(matrices):
             raise ShapeError(f"size must be (N, C, {names}) with N = {len(matrices)} as in theta, got {sides}")
         sides = sides[2:]
     elif len(sides) != rank:
         raise ShapeError(f"size must be ({names}) for one theta of shape {matrices.shape}, got {sides}")
-    return checked_size(sides) if rank == 2 else checked_volume_size(sides)
+    return matrices, checked_sides(sides, rank, 0)
 
 
-def _grid_type(theta: ArrayLike) -> type[np.floating]:
-    return np.float32 if np.asarray(theta).dtype.newbyteorder("=") == np.float32 else np.float64
+def _grid_type(theta: ArrayLike) -> np.dtype[np.generic]:
+    """That of *theta* if it is a float of no more than 32 bits, else float64."""
+    dtype = as_array(theta, "theta").dtype.newbyteorder("=")
+    return dtype if dtype in (np.float16, np.float32) else np.dtype(np.float64)

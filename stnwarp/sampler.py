@@ -5,9 +5,10 @@ and 1 are the outer edges of the corner pixels (False) or their centres (True). 
 count as outside the image.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,20 +16,23 @@ from numpy.typing import ArrayLike, NDArray
 from stnwarp import conventions
 from stnwarp.arrays import (
     FEW_PIXELS,
-    PADDING_CODES,
     Batch,
     Sides,
+    batch_of_image,
     batch_of_maps,
-    checked_grid,
-    checked_maps,
     checked_threads,
+    compute_type,
     fill_values,
-    flat_copy,
+    grid_kind,
+    grid_of,
+    maps_of,
+    rounded_to,
     weight_type,
 )
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, Interpolation
 from stnwarp.kernels import blocks
 from stnwarp.kernels.native import Held, Native, own_space
+from stnwarp.mapping import Mapping, grid_mapping, readable
 from stnwarp.sharing import share_out
 from stnwarp.volumes import sample_volumes
 
@@ -52,8 +56,6 @@ _NARROW = 128
 # Along an axis; float32 does not tell the pixels of longer ones apart.
 _FLOAT32_PIXELS = 2**24
 
-_NOTHING = np.empty(0, np.float64)
-
 
 def grid_sample(
     input: ArrayLike,
@@ -64,15 +66,18 @@ def grid_sample(
 ) -> NDArray[Any]:
     """Read *input* at every point of *grid*; a drop-in for torch.nn.functional.grid_sample and ONNX GridSample.
 
-    Integer inputs are computed in floating point and rounded once, half to even. A float32 input read at a float32
-    grid uses torch's float32 arithmetic for the coordinates, all other combinations float64. Under border and
-    reflection padding a NaN coordinate reads pixel 0 of its axis, as in torch; under zeros it reads 0. That holds for
-    every mode, where torch's bicubic returns NaN. Bicubic and lanczos overshoot; integers are clamped to their range.
+    Integer inputs are computed in floating point and rounded once, half to even; float16 in float32. A float32 or
+    float16 input read at a float32 or float16 grid uses torch's float32 arithmetic for the coordinates, all other
+    combinations float64. Under border and reflection padding a NaN coordinate reads pixel 0 of its axis, as in torch;
+    under zeros it reads 0. That holds for every mode, where torch's bicubic returns NaN. Bicubic and lanczos overshoot;
+    integers are clamped to their range. Views of any strides are read where they lie, or only the part that can be read
+    is copied; a batch that is broadcast from one image, or a grid from one, is not multiplied.
 
     Args:
-        input: (N, C, H, W), uint8, uint16, float32 or float64, of any strides; or volumes (N, C, D, H, W).
-        grid: (N, H', W', 2), float32 or float64, last axis (x, y), normalised; for volumes (N, D', H', W', 3) with
-            (x, y, z), see `stnwarp.volumes.sample_volumes`.
+        input: (N, C, H, W), uint8, uint16, float16, float32 or float64, and for nearest every integer type and bool; or
+            volumes (N, C, D, H, W). N and C may be 0.
+        grid: (N, H', W', 2), float16, float32 or float64, last axis (x, y), normalised; for volumes
+            (N, D', H', W', 3) with (x, y, z), see `stnwarp.volumes.sample_volumes`.
         mode: nearest (halves to even), bilinear, bicubic (a = -0.75) or lanczos (a = 3), the last two not for volumes;
             ONNX's names linear and cubic are taken too.
         padding_mode: zeros, border, reflection or wrap.
@@ -82,64 +87,63 @@ def grid_sample(
         (N, C, H', W') of the input's dtype; for volumes (N, C, D', H', W').
 
     Raises:
-        ShapeError: input or grid has the wrong shape or dtype.  ParameterError: an unknown mode.
+        ShapeError: input or grid has the wrong shape.  DtypeError: one has a dtype that it cannot have.
+        ParameterError: an unknown mode, a masked array, or a tensor that needs a gradient.
 
     Source: Jaderberg et al. 2015, equations (3) to (5); ONNX GridSample-22.
     """
     if np.ndim(input) == 5:
         return sample_volumes(input, grid, mode, padding_mode, align_corners)
-    maps = checked_maps(input)
-    points = checked_grid(grid, maps)
-    output = np.empty((*maps.shape[:2], *points.shape[1:3]), maps.dtype)
-    kind = blocks.GRID_FLOAT32 if maps.dtype == points.dtype == np.float32 else blocks.GRID
-    mapping = grid_mapping(points, padding_mode, align_corners, kind)
-    sample(batch_of_maps(maps), batch_of_maps(output), mapping, mode, 0)
-    return output
+    maps = maps_of(input, conventions.interpolation(mode))
+    points = grid_of(grid, maps)
+    mapping = grid_mapping(points, padding_mode, align_corners, grid_kind(maps, points))
+    return sample_maps(maps, points.shape[1:3], mapping, mode)
 
 
-class Mapping(NamedTuple):
-    """Where each output pixel is read, in the form the kernels take: see `stnwarp.kernels.coordinates`."""
-
-    kind: int
-    matrices: NDArray[np.float64]
-    grid: NDArray[np.generic]
-    padding: int
-    align_corners: bool
-
-
-def grid_mapping(grid: NDArray[np.generic], padding_mode: str, align_corners: bool, kind: int = blocks.GRID) -> Mapping:
-    """A mapping that reads its places from *grid*, (..., 2), float32 or float64."""
-    return Mapping(kind, _NOTHING, flat_copy(grid), _padding_code(padding_mode), align_corners)
+def sample_maps(maps: NDArray[np.generic], size: Sequence[int], mapping: Mapping, mode: str) -> NDArray[Any]:
+    """An output (N, C, *size) of the dtype of *maps*, (N, C, H, W); 0 is read outside."""
+    dtype = maps.dtype.newbyteorder("=")
+    output = np.empty((*maps.shape[:2], *size), _memory_type(maps.dtype, conventions.interpolation(mode)))
+    if output.size:
+        sample(batch_of_maps(maps), batch_of_maps(output), mapping, mode, 0)
+    return rounded_to(output, dtype)
 
 
-def matrix_mapping(matrices: NDArray[np.float64], padding_mode: str, align_corners: bool) -> Mapping:
-    """A mapping by *matrices*, (N, 3, 3), output pixel to input pixel; affine if all of them are."""
-    affine = all(row == [0.0, 0.0, 1.0] for row in matrices[:, 2].tolist())
-    kind = blocks.AFFINE if affine else blocks.PROJECTIVE
-    flat = np.ascontiguousarray(matrices).reshape(-1)
-    return Mapping(kind, flat, _NOTHING, _padding_code(padding_mode), align_corners)
+def _memory_type(dtype: np.dtype[np.generic], interpolation: Interpolation) -> np.dtype[np.generic]:
+    """The dtype of the output of kernels for images of *dtype*: nearest copies float16 as it is."""
+    return dtype.newbyteorder("=") if interpolation == Interpolation.NEAREST else compute_type(dtype)
 
 
-def entries_mapping(entries: list[float], padding_mode: str, align_corners: bool) -> Mapping:
-    """`matrix_mapping` of one matrix, given by its nine entries."""
-    kind = blocks.AFFINE if entries[6:] == [0.0, 0.0, 1.0] else blocks.PROJECTIVE
-    return Mapping(kind, np.array(entries), _NOTHING, _padding_code(padding_mode), align_corners)
-
-
-def _padding_code(padding_mode: str) -> int:
-    return PADDING_CODES[conventions.padding_mode(padding_mode)]
+def sample_image(
+    picture: NDArray[np.generic],
+    size: tuple[int, int],
+    mapping: Mapping,
+    interpolation: str,
+    fill: ArrayLike,
+    threads: int,
+) -> NDArray[Any]:
+    """An output (*size[, C]) of the dtype of *picture*, (H, W[, C])."""
+    dtype = picture.dtype.newbyteorder("=")
+    output = np.empty((*size, *picture.shape[2:]), _memory_type(dtype, conventions.interpolation(interpolation)))
+    if output.size:
+        sample(batch_of_image(picture), batch_of_image(output), mapping, interpolation, fill, threads)
+    return rounded_to(output, dtype)
 
 
 def sample(
     source: Batch, output: Batch, mapping: Mapping, interpolation: str, fill: ArrayLike, threads: int = 1
 ) -> None:
     """Fill *output* (writeable, not overlapping *source*) by bands of rows, one band for each of *threads*."""
-    dtype, kind = source.flat.dtype, conventions.interpolation(interpolation)
-    fills, threads = _fills(fill, source.shape[3], dtype), checked_threads(threads)
+    kind, threads = conventions.interpolation(interpolation), checked_threads(threads)
+    dtype = source.flat.dtype
+    fills = _fills(fill, source.shape[3], dtype, kind)
+    if source.pixels is not None:
+        source = readable(source, source.pixels, output, mapping, kind)
     if kind == Interpolation.NEAREST:
         source, output, fills = _whole_pixels(source, output, fills)
-    modes = (kind, mapping.kind, mapping.padding, bool(mapping.align_corners))
-    rows, call, places = _plan(modes, source.flat.dtype, source.flat.nbytes, *source[1:], *output[1:])
+    modes = (kind, mapping.kind, mapping.padding, bool(mapping.align_corners), mapping.grid_stride)
+    places_in = (source.flat.nbytes, *source[1:4], *output[1:3])
+    rows, call, places = _plan(modes, source.flat.dtype, *places_in)
     total = output.shape[0] * call.output_height
 
     def sample_rows(band: tuple[int, int]) -> None:
@@ -156,20 +160,21 @@ def sample(
 
 @lru_cache(maxsize=512)
 def _plan(
-    modes: tuple[Interpolation, int, int, bool],
+    modes: tuple[Interpolation, int, int, bool, int],
     dtype: np.dtype[np.generic],
     nbytes: int,
     shape: Sides,
     strides: Sides,
+    origin: int,
     output_shape: Sides,
     output_strides: Sides,
 ) -> tuple[Native, blocks.Call, type[np.floating]]:
     """The kernel for such arrays, the numbers it is called with, and the type it keeps places in.
 
-    *modes* are interpolation, mapping, padding and align_corners.
+    *modes* are interpolation, mapping, padding, align_corners, and the points of a grid that each image has.
     """
-    interpolation, kind, padding, align_corners = modes
-    rows = _kernel(modes, dtype, (shape, strides), output_strides)
+    interpolation, kind, padding, align_corners, grid_stride = modes
+    rows = _kernel(interpolation, padding, dtype, (shape, strides), output_strides)
     width = output_shape[2]
     if kind in (blocks.GRID, blocks.GRID_FLOAT32):
         output_shape, output_strides = _rows_joined(output_shape, output_strides)
@@ -177,32 +182,34 @@ def _plan(
         output_shape, output_strides = _rows_joined(output_shape, output_strides)
         kind = blocks.AFFINE_JOINED if output_shape[2] > width else kind
     codes = (kind, padding, int(align_corners))
-    sizes = (*shape[1:], *strides, *output_shape[1:3], *output_strides)
+    sizes = (*shape[1:], *strides, origin, *output_shape[1:3], *output_strides)
     exact = kind == blocks.GRID_FLOAT32 and rows is _PLANAR_BILINEAR and max(shape[1:3]) <= _FLOAT32_PIXELS
-    return rows, blocks.Call(*codes, *sizes, max(nbytes - 8, 0), width), np.float32 if exact else np.float64
+    call = blocks.Call(*codes, *sizes, max(nbytes - 8, 0), width, grid_stride)
+    return rows, call, np.float32 if exact else np.float64
 
 
-def _fills(fill: ArrayLike, channels: int, dtype: np.dtype[np.generic]) -> Held:
+def _fills(fill: ArrayLike, channels: int, dtype: np.dtype[np.generic], interpolation: Interpolation) -> Held:
     if isinstance(fill, int | float):
-        return _uniform_fills(fill, channels, dtype)
-    return Held(fill_values(fill, channels, dtype))
+        return _uniform_fills(fill, channels, dtype, interpolation)
+    return Held(fill_values(fill, channels, dtype, interpolation))
 
 
 @lru_cache(maxsize=64)
-def _uniform_fills(fill: float, channels: int, dtype: np.dtype[np.generic]) -> Held:
-    return Held(fill_values(fill, channels, dtype))
+def _uniform_fills(fill: float, channels: int, dtype: np.dtype[np.generic], interpolation: Interpolation) -> Held:
+    return Held(fill_values(fill, channels, dtype, interpolation))
 
 
 def _whole_pixels(source: Batch, output: Batch, fills: Held) -> tuple[Batch, Batch, Held]:
-    """For copying: each pixel as one unsigned integer where its bytes lie side by side, and the fill in its type."""
-    dtype, channels = source.flat.dtype, source.shape[3]
-    values = fills.arrays[0]
-    fill = (np.rint(values) if dtype.kind == "u" else values).astype(dtype)
-    together = channels if _lie_side_by_side(channels, source.strides, output.strides) else 1
-    whole = _UNSIGNED.get(together * dtype.itemsize)
-    if whole is None or any(batch.flat.ctypes.data % whole.itemsize for batch in (source, output)):
-        return source, output, Held(fill)
-    return _viewed(source, whole, together), _viewed(output, whole, together), Held(fill.view(whole))
+    """For copying: each pixel as one unsigned integer where its bytes lie side by side, else each of its channels."""
+    size, channels = source.flat.itemsize, source.shape[3]
+    if _lie_side_by_side(channels, source.strides, output.strides) and size * channels in _UNSIGNED:
+        whole = _UNSIGNED[size * channels]
+        steps = (*source.strides[:3], source.origin, source.flat.size)
+        aligned = not any(batch.flat.ctypes.data % whole.itemsize for batch in (source, output))
+        if aligned and not any(step % channels for step in steps):
+            return _viewed(source, whole, channels), _viewed(output, whole, channels), Held(fills.arrays[0].view(whole))
+    whole = _UNSIGNED[size]
+    return _viewed(source, whole, 1), _viewed(output, whole, 1), Held(fills.arrays[0].view(whole))
 
 
 def _viewed(batch: Batch, whole: np.dtype[np.generic], together: int) -> Batch:
@@ -210,7 +217,8 @@ def _viewed(batch: Batch, whole: np.dtype[np.generic], together: int) -> Batch:
     if together > 1:
         by_image, by_row, by_column, by_channel = (by_image // together, by_row // together, by_column // together, 1)
     shape = (*batch.shape[:3], batch.shape[3] // together)
-    return Batch(batch.flat.view(whole), shape, (by_image, by_row, by_column, by_channel))
+    origin = batch.origin // together
+    return Batch(batch.flat.view(whole), shape, (by_image, by_row, by_column, by_channel), origin)
 
 
 def _rows_joined(shape: Sides, strides: Sides) -> tuple[Sides, Sides]:
@@ -223,13 +231,13 @@ def _rows_joined(shape: Sides, strides: Sides) -> tuple[Sides, Sides]:
 
 
 def _kernel(
-    modes: tuple[Interpolation, int, int, bool],
+    interpolation: Interpolation,
+    padding: int,
     dtype: np.dtype[np.generic],
     source: tuple[Sides, Sides],
     output_strides: Sides,
 ) -> Native:
     """The kernel: one that reads neighbours by pairs where they lie side by side, else the one for everything."""
-    interpolation, _, padding, _ = modes
     shape, strides = source
     channels = shape[3]
     pairs = min(shape[1:3]) > 1 and padding != blocks.WRAP

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS
 from stnwarp.errors import MissingExtraError, ParameterError, ShapeError
-from stnwarp.gradients import affine_grid_backward, grid_gradients, grid_sample_backward, theta_gradients
+from stnwarp.gradients import affine_grid_backward, grid_sample_backward, spatial_transform_backward
 from stnwarp.grid import affine_grid as generate
 from stnwarp.sampler import grid_sample as sample
 from stnwarp.warp import spatial_transform as transform
@@ -126,10 +126,7 @@ class _GridSample(torch.autograd.Function):
     def backward(ctx: Any, grad_output: torch.Tensor) -> tuple[Any, ...]:
         incoming, input, grid = (_array(tensor, "grad_output") for tensor in (grad_output, *ctx.saved_tensors))
         wanted = (ctx.needs_input_grad[0], ctx.needs_input_grad[1])
-        if input.ndim == 5:
-            found = grid_sample_backward(incoming, input, grid, *ctx.options)
-        else:
-            found = grid_gradients(incoming, input, grid, *ctx.options, wanted=wanted)
+        found = grid_sample_backward(incoming, input, grid, *ctx.options, output_mask=wanted)
         return *_tensors(found, ctx.needs_input_grad), None, None, None
 
 
@@ -147,7 +144,7 @@ class _SpatialTransform(torch.autograd.Function):
     def backward(ctx: Any, grad_output: torch.Tensor) -> tuple[Any, ...]:
         incoming, input, theta = (_array(tensor, "grad_output") for tensor in (grad_output, *ctx.saved_tensors))
         wanted = (ctx.needs_input_grad[0], ctx.needs_input_grad[1])
-        found = theta_gradients(incoming, input, theta, *ctx.options, wanted=wanted)
+        found = spatial_transform_backward(incoming, input, theta, *ctx.options, output_mask=wanted)
         return *_tensors(found, ctx.needs_input_grad), None, None, None, None
 
 
@@ -161,5 +158,5 @@ def _array(tensor: torch.Tensor, what: str) -> NDArray[Any]:
     return array
 
 
-def _tensors(gradients: tuple[NDArray[Any], ...], needed: Sequence[bool]) -> list[torch.Tensor | None]:
+def _tensors(gradients: tuple[NDArray[Any] | None, ...], needed: Sequence[bool]) -> list[torch.Tensor | None]:
     return [torch.from_numpy(np.asarray(each)) if need else None for each, need in zip(gradients, needed, strict=False)]

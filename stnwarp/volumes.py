@@ -4,18 +4,30 @@ Convention: as in two dimensions, with a third axis: a grid holds normalised inp
 right, y down, z from the first slice to the last. `grid_sample` comes here for what has five dimensions.
 """
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stnwarp import conventions
-from stnwarp.arrays import PADDING_CODES, checked, checked_grid, flat_as_it_lies, flat_copy, weight_type
+from stnwarp.arrays import (
+    compute_type,
+    floats_of,
+    gradient_of,
+    grid_kind,
+    grid_of,
+    maps_of,
+    rounded_to,
+    weight_type,
+)
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, Interpolation
-from stnwarp.errors import ParameterError, ShapeError
-from stnwarp.kernels.blocks import BLOCK
+from stnwarp.errors import ParameterError
+from stnwarp.kernels.blocks import BLOCK, GRID, GRID_FLOAT32, WRAP
 from stnwarp.kernels.native import Native
 from stnwarp.kernels.volume_blocks import VolumeCall, VolumeSpace, volume_space
+from stnwarp.mapping import Mapping, grid_mapping, region_read
+from stnwarp.views import View, flat_copy, region_copy, view_of, view_or_copy
 
 _SAMPLERS = {
     Interpolation.NEAREST: Native("volumes", "nearest_voxel_blocks"),
@@ -38,13 +50,14 @@ def sample_volumes(
 ) -> NDArray[Any]:
     """Read *input* at every point of *grid*; the 5-D half of `stnwarp.grid_sample`.
 
-    Integer inputs are computed in floating point and rounded once, half to even. A float32 input read at a float32
-    grid uses torch's float32 arithmetic for the coordinates, all other combinations float64. What is not a number
-    reads 0 under zeros, and under border and reflection, as in torch, the last voxel of its axis.
+    Integer inputs are computed in floating point and rounded once, half to even; float16 in float32. A float32 or
+    float16 input read at a float32 or float16 grid uses torch's float32 arithmetic for the coordinates, all other
+    combinations float64. What is not a number reads 0 under zeros, voxel 0 of its axis under wrap, and the last voxel
+    under border and reflection, as in torch.
 
     Args:
-        input: (N, C, D, H, W), uint8, uint16, float32 or float64, of any strides.
-        grid: (N, D', H', W', 3), float32 or float64, last axis (x, y, z), normalised.
+        input: (N, C, D, H, W), of the dtypes of `stnwarp.grid_sample`. N and C may be 0.
+        grid: (N, D', H', W', 3), float16, float32 or float64, last axis (x, y, z), normalised.
         mode: nearest (halves to even) or bilinear, which in three dimensions is trilinear; ONNX calls it linear.
         padding_mode: zeros, border, reflection, or wrap (a period of as many voxels as the axis has).
         align_corners: whether -1 and 1 are the centres of the corner voxels (True) or their outer edges (False).
@@ -53,19 +66,25 @@ def sample_volumes(
         (N, C, D', H', W') of the input's dtype.
 
     Raises:
-        ShapeError: input or grid has the wrong shape or dtype.
+        ShapeError: input or grid has the wrong shape.  DtypeError: one has a dtype that it cannot have.
         ParameterError: an unknown mode, or one that is for images only.
 
     Source: Jaderberg et al. 2015, equations (3) to (5), with a third axis; torch's grid_sample; ONNX GridSample-22.
     """
-    volumes, points = _checked(input, grid)
     interpolation = _interpolation(mode)
-    flat, strides = flat_as_it_lies(volumes)
-    call = _call(volumes, points, padding_mode, align_corners, strides)
-    output = np.empty((*volumes.shape[:2], *points.shape[1:4]), volumes.dtype)
-    space = _space(volumes, points)
-    _SAMPLERS[interpolation](flat, output.reshape(-1), call, flat_copy(points), *space, 0, _blocks(volumes, call))
-    return output
+    volumes = maps_of(input, interpolation, 3)
+    mapping, size = _mapping(volumes, grid, padding_mode, align_corners)
+    dtype = volumes.dtype.newbyteorder("=")
+    copies = interpolation == Interpolation.NEAREST
+    output = np.empty((*volumes.shape[:2], *size), dtype if copies else compute_type(dtype))
+    if output.size:
+        view = _readable(volumes, mapping, size, output.dtype)
+        element = np.dtype(f"u{output.itemsize}") if copies else output.dtype
+        source, target = view.flat.view(element), output.reshape(-1).view(element)
+        call = _call(volumes.shape, mapping, size, view)
+        space = _space(mapping, volumes.shape, dtype, element)
+        _SAMPLERS[interpolation](source, target, call, mapping.grid, *space, 0, _blocks(volumes.shape, call))
+    return rounded_to(output, dtype)
 
 
 def sample_volumes_backward(
@@ -75,7 +94,8 @@ def sample_volumes_backward(
     mode: str = "bilinear",
     padding_mode: str = "zeros",
     align_corners: bool = DEFAULT_ALIGN_CORNERS,
-) -> tuple[NDArray[Any], NDArray[Any]]:
+    output_mask: tuple[bool, bool] = (True, True),
+) -> tuple[NDArray[Any] | None, NDArray[Any] | None]:
     """The gradients of a loss to what `sample_volumes` was given; the 5-D half of `stnwarp.grid_sample_backward`.
 
     Where the slope jumps (at the centres of voxels, at the rim, where a reflection turns) it is the one torch takes.
@@ -83,52 +103,43 @@ def sample_volumes_backward(
 
     Args:
         grad_output: (N, C, D', H', W'), of the loss to the output.
-        input: (N, C, D, H, W), float32 or float64.
-        grid: (N, D', H', W', 3), float32 or float64.
+        input: (N, C, D, H, W), float16, float32 or float64.
+        grid: (N, D', H', W', 3), float16, float32 or float64.
         mode: as in `sample_volumes`, and so are padding_mode and align_corners.
         padding_mode: as given forward.
         align_corners: as given forward.
+        output_mask: which of the two gradients are wanted; the other is neither computed nor allocated.
 
     Returns:
-        The gradients to input and to grid, of their shapes and dtypes.
+        The gradients to input and to grid, of their shapes and dtypes; None for one that is not wanted.
 
     Raises:
-        ShapeError: an array has the wrong shape or dtype.
+        ShapeError: an array has the wrong shape.  DtypeError: one is not of floats.
         ParameterError: an unknown mode, or one that is for images only.
     """
-    volumes, points = _checked(input, grid)
-    if volumes.dtype.kind != "f":
-        raise ShapeError(f"input must be float32 or float64 to have gradients, got {volumes.dtype}")
     interpolation = _interpolation(mode)
-    incoming = _checked_gradient(grad_output, (*volumes.shape[:2], *points.shape[1:4]), volumes.dtype)
-    flat, strides = flat_as_it_lies(volumes)
-    call = _call(volumes, points, padding_mode, align_corners, strides)
-    space = _space(volumes, points)
-    to_grid = np.zeros(points.shape, points.dtype)
-    if interpolation == Interpolation.BILINEAR:
-        blocks = _blocks(volumes, call)
-        _GRID_GRADIENT(flat, incoming, to_grid.reshape(-1), call, flat_copy(points), *space, 0, blocks)
-    to_input = np.zeros(volumes.shape, volumes.dtype)
-    to_flat, to_strides = flat_as_it_lies(to_input)
-    call = _call(volumes, points, padding_mode, align_corners, to_strides)
-    planes = volumes.shape[0] * volumes.shape[1]
-    _INPUT_GRADIENTS[interpolation](to_flat, incoming, call, flat_copy(points), *space, 0, planes)
-    return to_input, to_grid
-
-
-def _checked(input: ArrayLike, grid: ArrayLike) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
-    volumes = checked(input, "input")
-    if volumes.ndim != 5:
-        raise ShapeError(f"input must be (N, C, D, H, W), got {volumes.shape}")
-    return volumes, checked_grid(grid, volumes)
-
-
-def _checked_gradient(gradient: ArrayLike, shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> NDArray[np.generic]:
-    """*gradient* flat and of *dtype*; ShapeError unless it has the output's *shape*."""
-    given = checked(gradient, "grad_output")
-    if given.shape != shape or given.dtype.kind != "f":
-        raise ShapeError(f"grad_output must be floats of shape {shape}, got shape {given.shape} of {given.dtype}")
-    return flat_copy(given.astype(dtype, copy=False))
+    volumes = maps_of(floats_of(input, "input"), interpolation, 3)
+    mapping, size = _mapping(volumes, grid, padding_mode, align_corners)
+    memory = compute_type(volumes.dtype)
+    incoming = flat_copy(gradient_of(grad_output, (*volumes.shape[:2], *size), memory))
+    to_input = np.zeros(volumes.shape, memory) if output_mask[0] else None
+    points = (len(volumes), *size, 3)
+    to_grid = np.zeros(points, mapping.grid.dtype) if output_mask[1] else None
+    if incoming.size:
+        space = _space(mapping, volumes.shape, memory, memory)
+        if to_grid is not None and interpolation == Interpolation.BILINEAR:
+            view = _readable(volumes, mapping, size, memory)
+            call = _call(volumes.shape, mapping, size, view)
+            arrays = (view.flat, incoming, to_grid.reshape(-1), call, mapping.grid, *space)
+            _GRID_GRADIENT(*arrays, 0, _blocks(volumes.shape, call))
+        if to_input is not None:
+            call = _call(volumes.shape, mapping, size, view_or_copy(to_input))
+            planes = volumes.shape[0] * volumes.shape[1]
+            _INPUT_GRADIENTS[interpolation](to_input.reshape(-1), incoming, call, mapping.grid, *space, 0, planes)
+    return (
+        None if to_input is None else rounded_to(to_input, volumes.dtype),
+        None if to_grid is None else rounded_to(to_grid, floats_of(grid, "grid").dtype),
+    )
 
 
 def _interpolation(mode: str) -> Interpolation:
@@ -138,22 +149,40 @@ def _interpolation(mode: str) -> Interpolation:
     return interpolation
 
 
-def _call(
-    volumes: NDArray[np.generic],
-    points: NDArray[np.generic],
-    padding_mode: str,
-    align_corners: bool,
-    strides: tuple[int, ...],
-) -> VolumeCall:
-    padding = PADDING_CODES[conventions.padding_mode(padding_mode)]
-    numbers = (padding, int(bool(align_corners)), *volumes.shape[1:], points[0].size // 3, *strides)
-    return VolumeCall._make(numbers)
+def _mapping(
+    volumes: NDArray[np.generic], grid: ArrayLike, padding_mode: str, align_corners: bool
+) -> tuple[Mapping, tuple[int, ...]]:
+    """The mapping by *grid*, and the size of its output."""
+    points = grid_of(grid, volumes)
+    kind = GRID if max(volumes.shape[2:]) > _FLOAT32_VOXELS else grid_kind(volumes, points)
+    return grid_mapping(points, padding_mode, align_corners, kind), points.shape[1:4]
 
 
-def _blocks(volumes: NDArray[np.generic], call: VolumeCall) -> int:
-    return len(volumes) * -(-call.points // BLOCK)
+def _readable(
+    volumes: NDArray[np.generic], mapping: Mapping, size: tuple[int, ...], dtype: np.dtype[np.generic]
+) -> View:
+    """*volumes* where they lie if kernels can follow them, else a copy of the part that can be read, as *dtype*."""
+    view = view_of(volumes) if volumes.dtype == dtype else None
+    if view is None:
+        region = region_read(mapping, volumes.shape[2:], size)
+        copy = region_copy(np.moveaxis(volumes, 1, -1), region, dtype, planar=True)
+        by_volume, *strides, by_channel = copy.strides
+        view = View(copy.flat, (by_volume, by_channel, *strides), 0)
+    return view
 
 
-def _space(volumes: NDArray[np.generic], points: NDArray[np.generic]) -> VolumeSpace:
-    single = volumes.dtype == points.dtype == np.float32 and max(volumes.shape[2:]) <= _FLOAT32_VOXELS
-    return volume_space(np.float32 if single else np.float64, weight_type(volumes.dtype), volumes.dtype)
+def _call(shape: tuple[int, ...], mapping: Mapping, size: tuple[int, ...], view: View) -> VolumeCall:
+    numbers = (mapping.kind, mapping.padding, int(bool(mapping.align_corners)), *shape[1:], math.prod(size))
+    return VolumeCall._make((*numbers, *view.strides, view.origin, mapping.grid_stride))
+
+
+def _blocks(shape: tuple[int, ...], call: VolumeCall) -> int:
+    return shape[0] * -(-call.points // BLOCK)
+
+
+def _space(
+    mapping: Mapping, shape: tuple[int, ...], dtype: np.dtype[np.generic], voxels: np.dtype[np.generic]
+) -> VolumeSpace:
+    # What is wrapped around is a float32 coordinate plus the size, which float32 need not hold.
+    single = mapping.kind == GRID_FLOAT32 and mapping.padding != WRAP
+    return volume_space(np.float32 if single else np.float64, weight_type(dtype), voxels)

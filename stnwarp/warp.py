@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from stnwarp.arrays import batch_of_image, batch_of_maps, checked, checked_maps, checked_size
+from stnwarp import conventions
+from stnwarp.arrays import checked_sides, checked_size, image_of, maps_of
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS
 from stnwarp.errors import ParameterError, ShapeError
 from stnwarp.grid import sampling_grid
-from stnwarp.sampler import Mapping, entries_mapping, grid_mapping, matrix_mapping, sample
+from stnwarp.mapping import Mapping, entries_mapping, grid_mapping, matrix_mapping
+from stnwarp.sampler import sample_image, sample_maps
 from stnwarp.transforms import MatrixTransform, SamplingGrid, Transform, pixel_entries, pixel_matrices
+from stnwarp.views import as_array
 
 _FEW = 16  # thetas that are sooner done one by one than all at once
 
@@ -36,8 +39,10 @@ def warp(
     Near the rim the image is blended with the fill, so that a fill of the background's colour leaves no dark line.
 
     Args:
-        image: (H, W) or (H, W, C), any number of channels, uint8, uint16, float32 or float64.
-        transform: theta (2, 3) or (3, 3), a sampling grid (H', W', 2), or a `Transform`.
+        image: (H, W) or (H, W, C), any number of channels, uint8, uint16, float16, float32 or float64, and for nearest
+            every integer type and bool: label maps keep their type. A view is read where it lies, or only the part that
+            can be read is copied.
+        transform: theta (2, 3), (1, 2, 3) or (3, 3), a sampling grid (H', W', 2), or a `Transform`.
         size: (height, width) of the output; by default the image's, or a grid's own.
         interpolation: nearest (halves to even), bilinear, bicubic (a = -0.75) or lanczos (a = 3). The last two
             overshoot beside edges; integers are clamped to their range.
@@ -50,18 +55,19 @@ def warp(
         (height, width) or (height, width, C) of the image's dtype.
 
     Raises:
-        ShapeError: image, transform or size has the wrong shape.  ThetaError: theta is not finite.
-        ParameterError: an unknown mode, a fill the dtype cannot hold, or two values of align_corners.
+        ShapeError: image, transform or size has the wrong shape.  DtypeError: image has a dtype it cannot have.
+        ThetaError: theta is not finite.  ParameterError: an unknown mode, a fill the dtype cannot hold, a masked array,
+        a tensor that needs a gradient, or two values of align_corners.
 
     Source: Jaderberg et al. 2015, equations (1) and (5).
     """
-    picture = checked(image, "image")
+    picture = image_of(image, "image", conventions.interpolation(interpolation))
     if picture.ndim not in (2, 3):
         raise ShapeError(f"image must be (H, W) or (H, W, C), got {picture.shape}")
-    mapping, (height, width) = _mapping(transform, picture.shape[:2], size, padding_mode, align_corners)
-    output = np.empty((height, width, *picture.shape[2:]), picture.dtype)
-    sample(batch_of_image(picture), batch_of_image(output), mapping, interpolation, fill, threads)
-    return output
+    if 0 in picture.shape[:2]:
+        raise ShapeError(f"image must not be empty along a side, got {picture.shape}")
+    mapping, output_size = _mapping(transform, picture.shape[:2], size, padding_mode, align_corners)
+    return sample_image(picture, output_size, mapping, interpolation, fill, threads)
 
 
 def spatial_transform(
@@ -77,31 +83,31 @@ def spatial_transform(
     Coordinates are computed in float64, so that long rows are as exact as short ones.
 
     Args:
-        input: (N, C, H, W), uint8, uint16, float32 or float64, of any strides.
+        input: (N, C, H, W), of the dtypes of `grid_sample`. N and C may be 0.
         theta: (N, 2, 3), or (N, 3, 3) for homographies.
-        size: (height, width) of the output; by default the input's.
+        size: (height, width) of the output, which may be 0; by default the input's.
         mode, padding_mode, align_corners: as in `grid_sample`.
 
     Returns:
         (N, C, height, width) of the input's dtype.
 
     Raises:
-        ShapeError: input, theta or size has the wrong shape.  ThetaError: theta is not finite.
+        ShapeError: input, theta or size has the wrong shape.  DtypeError: input has a dtype it cannot have.
+        ThetaError: theta is not finite.
     """
-    maps, thetas = checked_maps(input), np.asarray(theta)
+    maps, thetas = maps_of(input, conventions.interpolation(mode)), as_array(theta, "theta")
     if thetas.ndim != 3 or len(thetas) != len(maps):
         raise ShapeError(f"theta must be (N, 2, 3) or (N, 3, 3) with N = {len(maps)}, got {thetas.shape}")
     input_size = (maps.shape[2], maps.shape[3])
-    height, width = checked_size(input_size if size is None else size)
+    height, width = checked_sides(input_size if size is None else size, 2, 0)
+    if min(height, width, len(thetas)) == 0:
+        return np.empty((*maps.shape[:2], height, width), maps.dtype.newbyteorder("="))
     if len(thetas) <= _FEW:
         entries = [pixel_entries(theta, input_size, (height, width), align_corners) for theta in thetas]
         matrices = np.array(entries).reshape(-1, 3, 3)
     else:
         matrices = pixel_matrices(thetas, input_size, (height, width), align_corners)
-    output = np.empty((*maps.shape[:2], height, width), maps.dtype)
-    mapping = matrix_mapping(matrices, padding_mode, align_corners)
-    sample(batch_of_maps(maps), batch_of_maps(output), mapping, mode, 0)
-    return output
+    return sample_maps(maps, (height, width), matrix_mapping(matrices, padding_mode, align_corners), mode)
 
 
 def _mapping(
@@ -131,9 +137,9 @@ def _mapping(
 
 
 def _recognised(given: ArrayLike, align_corners: bool) -> NDArray[Any] | SamplingGrid:
-    """A plain array as what its shape says: theta if it is (2, 3) or (3, 3), else a sampling grid."""
-    array = np.asarray(given)
-    if array.shape in ((2, 3), (3, 3)):
+    """A plain array as what its shape says: theta if it is one, else a sampling grid."""
+    array = as_array(given, "transform")
+    if array.shape in ((2, 3), (3, 3), (1, 2, 3), (1, 3, 3)):
         return array
     if array.ndim != 3 or array.shape[2] != 2:
         raise ShapeError(f"transform must be theta (2, 3) or (3, 3), or a grid (H, W, 2), got {array.shape}")

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from stnwarp import affine_grid, affine_grid_backward, grid_sample, grid_sample_backward, spatial_transform_backward
-from stnwarp.errors import ParameterError, ShapeError, ThetaError
-from stnwarp.gradients import grid_gradients, theta_gradients
+from stnwarp.errors import DtypeError, ParameterError, ShapeError, ThetaError
 
 pytestmark = [
     pytest.mark.kernels,
@@ -87,7 +86,7 @@ def test_equals_torch_on_images_that_no_cache_holds(mode: str) -> None:
     grid = rng.uniform(-1.1, 1.1, (2, 3, 5, 2)).astype(np.float32)
     ours = grid_sample_backward(gradient, images, grid, mode)
     _assert_close(ours, _torch_gradients(gradient, images, grid, mode, "zeros", False), (200, 190), 64)
-    alone = grid_gradients(gradient, images, grid, mode, "zeros", False, wanted=(False, True))[1]
+    alone = grid_sample_backward(gradient, images, grid, mode, output_mask=(False, True))[1]
     np.testing.assert_array_equal(alone, ours[1])
 
 
@@ -264,12 +263,13 @@ def test_either_gradient_can_be_had_alone(mode: str, threads: int) -> None:
     maps, gradient = _case(rng, (5, 6), (7, 8))
     theta = np.eye(2, 3) + rng.normal(0, 0.3, (2, 2, 3))
     grid = affine_grid(theta, gradient.shape)
-    for function, where in ((grid_gradients, grid), (theta_gradients, theta)):
-        both = function(gradient, maps, where, mode, "zeros", False)
+    for function, where in ((grid_sample_backward, grid), (spatial_transform_backward, theta)):
+        both = function(gradient, maps, where, mode)
         for wanted in ((True, False), (False, True), (False, False)):
-            found = function(gradient, maps, where, mode, "zeros", False, wanted=wanted, threads=threads)
+            found = function(gradient, maps, where, mode, threads=threads, output_mask=wanted)
             for one, here, whole in zip(found, wanted, both, strict=True):
-                np.testing.assert_array_equal(one, whole if here else np.zeros_like(whole))
+                assert (one is not None) == here
+                np.testing.assert_array_equal(whole if one is None else one, whole)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -422,13 +422,10 @@ IMAGES, GRADIENT, GRID = np.zeros((1, 2, 3, 4)), np.zeros((1, 2, 5, 6)), np.zero
 @pytest.mark.parametrize(
     ("gradient", "images", "grid", "words"),
     [
-        (GRADIENT, IMAGES.astype(np.uint8), GRID, "float32 or float64 to have a gradient, got uint8"),
         (GRADIENT, IMAGES[0], GRID, r"\(N, C, H, W\)"),
         (GRADIENT, IMAGES, GRID[..., :1], r"\(N, H', W', 2\) with N = 1"),
         (GRADIENT[:, :1], IMAGES, GRID, r"shape \(1, 2, 5, 6\), got shape \(1, 1, 5, 6\)"),
         (GRADIENT[0], IMAGES, GRID, r"shape \(1, 2, 5, 6\), got shape \(2, 5, 6\)"),
-        (GRADIENT.astype(np.uint8), IMAGES, GRID, "must be floats"),
-        (GRADIENT.astype(np.float16), IMAGES, GRID, "grad_output must be .* got float16"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused_in_words(
@@ -436,6 +433,14 @@ def test_arrays_that_do_not_fit_are_refused_in_words(
 ) -> None:
     with pytest.raises(ShapeError, match=words):
         grid_sample_backward(gradient, images, grid)
+
+
+@pytest.mark.parametrize("name", ["input", "grid", "grad_output"])
+def test_arrays_that_are_not_of_floats_are_refused_in_words(name: str) -> None:
+    arrays = {"grad_output": GRADIENT, "input": IMAGES, "grid": GRID}
+    arrays[name] = arrays[name].astype(np.uint8)
+    with pytest.raises(DtypeError, match=f"{name} must be float16, float32 or float64, got uint8"):
+        grid_sample_backward(**arrays)
 
 
 @pytest.mark.parametrize(

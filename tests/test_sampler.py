@@ -188,11 +188,9 @@ def test_uint8_channels_are_the_same_however_many_lie_side_by_side() -> None:
     ("images", "grid", "words"),
     [
         (np.zeros((3, 4), np.float32), np.zeros((1, 2, 2, 2)), r"\(N, C, H, W\)"),
-        (np.zeros((1, 1, 3, 4), np.int32), np.zeros((1, 2, 2, 2)), "int32"),
         (np.zeros((1, 1, 3, 4)), np.zeros((2, 2, 2, 2)), "N = 1"),
         (np.zeros((1, 1, 3, 4)), np.zeros((1, 2, 2, 3)), "N, H', W', 2"),
-        (np.zeros((1, 1, 3, 4)), np.zeros((1, 2, 2, 2), np.uint8), "floats"),
-        (np.zeros((1, 0, 3, 4)), np.zeros((1, 2, 2, 2)), "empty"),
+        (np.zeros((1, 1, 0, 4)), np.zeros((1, 2, 2, 2)), "empty"),
     ],
 )
 def test_unusable_arrays_are_refused_in_words(images: NDArray, grid: NDArray, words: str) -> None:

@@ -17,8 +17,9 @@ from stnwarp import (
     warp,
 )
 from stnwarp.arrays import Batch, batch_of_image
-from stnwarp.errors import ParameterError, ShapeError, ThetaError
-from stnwarp.sampler import grid_mapping, matrix_mapping, sample
+from stnwarp.errors import DtypeError, ParameterError, ShapeError, ThetaError
+from stnwarp.mapping import grid_mapping, matrix_mapping
+from stnwarp.sampler import sample
 from stnwarp.transforms import pixel_matrix, theta_from_pixel_matrix
 from tests import oracle
 
@@ -383,7 +384,7 @@ def test_a_grid_carries_its_convention() -> None:
     ("arguments", "error", "words"),
     [
         ({"image": np.zeros((2, 2, 2, 2))}, ShapeError, r"\(H, W\) or \(H, W, C\)"),
-        ({"image": np.zeros((2, 2), complex)}, ShapeError, "complex128"),
+        ({"image": np.zeros((2, 2), complex)}, DtypeError, "complex128"),
         ({"image": np.zeros((0, 2))}, ShapeError, "empty"),
         ({"transform": np.zeros((2, 2))}, ShapeError, r"\(2, 3\) or \(3, 3\)"),
         ({"transform": [[1, 0, np.nan], [0, 1, 0]]}, ThetaError, "nan"),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from stnwarp.arrays import checked
+from stnwarp.arrays import floats_of
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS
 from stnwarp.errors import ShapeError
 from stnwarp.grid import regular_axis
@@ -32,7 +32,7 @@ def affine_grid_backward(
     Raises:
         ShapeError: grad_grid and size do not fit together.
     """
-    given = checked(grad_grid, "grad_grid")
+    given = floats_of(grad_grid, "grad_grid")
     sides, rank = _grid_sides(given, size), given.shape[-1]
     axes = [regular_axis(side, align_corners) for side in reversed(sides)]  # x first
     totals = _sum_rows(given, axes[0])  # (..., H, rank, 2): of the gradient times x, and of the gradient

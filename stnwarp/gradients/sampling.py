@@ -5,16 +5,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from stnwarp.arrays import checked, checked_grid, checked_maps, flat_copy
+from stnwarp import conventions
+from stnwarp.arrays import compute_type, floats_of, gradient_of, grid_kind, grid_of, maps_of, rounded_to
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS
 from stnwarp.errors import ShapeError
-from stnwarp.gradients.work import GradientMapping, differentiate
+from stnwarp.gradients.work import differentiate
 from stnwarp.kernels import blocks
 from stnwarp.kernels.gradient_tiles import tiling
+from stnwarp.mapping import grid_mapping, matrix_mapping
 from stnwarp.transforms import normalised_from_pixel, pixel_from_normalised, pixel_matrices
+from stnwarp.views import as_array
 from stnwarp.volumes import sample_volumes_backward
 
-_NOTHING = np.empty(0, np.float64)
+Gradients = tuple[NDArray[Any] | None, NDArray[Any] | None]
 
 
 def grid_sample_backward(
@@ -25,53 +28,48 @@ def grid_sample_backward(
     padding_mode: str = "zeros",
     align_corners: bool = DEFAULT_ALIGN_CORNERS,
     threads: int = 1,
-) -> tuple[NDArray[Any], NDArray[Any]]:
+    output_mask: tuple[bool, bool] = (True, True),
+) -> Gradients:
     """The gradients to input and grid of `grid_sample`; torch's numbers, up to the rounding of sums.
 
-    Coordinates are computed as in `grid_sample`. Under nearest the gradient to the grid is 0.
+    Coordinates are computed as in `grid_sample`, float16 in float32. Under nearest the gradient to the grid is 0. A
+    pixel that has weight 0 in an output, or in the slope at a point, is not read there, be it NaN or infinite, and has
+    no part of the gradient.
 
     Args:
-        grad_output: (N, C, H', W'), of the loss to the output; float32 or float64, of any strides.
-        input: (N, C, H, W), float32 or float64, of any strides; or volumes (N, C, D, H, W), as in `grid_sample`.
-        grid: (N, H', W', 2), float32 or float64; for volumes (N, D', H', W', 3).
+        grad_output: (N, C, H', W'), of the loss to the output; float16, float32 or float64, of any strides.
+        input: (N, C, H, W), float16, float32 or float64, of any strides; or volumes (N, C, D, H, W), as in
+            `grid_sample`.
+        grid: (N, H', W', 2), float16, float32 or float64; for volumes (N, D', H', W', 3).
         mode: nearest, bilinear or bicubic, by ONNX's names too; no bicubic for volumes.
         padding_mode: zeros, border, reflection or wrap.
         align_corners: as it was given to `grid_sample`.
         threads: how many share the work; the result does not depend on it. Volumes take one.
+        output_mask: which of the two gradients are wanted; the other is neither computed nor allocated.
 
     Returns:
-        The gradients to input and grid, each of its shape and dtype.
+        The gradients to input and grid, each of its shape and dtype; None for one that is not wanted.
 
     Raises:
-        ShapeError: an array has the wrong shape or dtype.  ParameterError: an unknown mode, or one without gradients.
+        ShapeError: an array has the wrong shape.  DtypeError: one is not of floats.
+        ParameterError: an unknown mode, or one without gradients.
 
     Source: Jaderberg et al. 2015, equations (6) and (7).
     """
     if np.ndim(input) == 5:
-        return sample_volumes_backward(grad_output, input, grid, mode, padding_mode, align_corners)
-    return grid_gradients(grad_output, input, grid, mode, padding_mode, align_corners, threads=threads)
-
-
-def grid_gradients(
-    grad_output: ArrayLike,
-    input: ArrayLike,
-    grid: ArrayLike,
-    mode: str,
-    padding_mode: str,
-    align_corners: bool,
-    *,
-    wanted: tuple[bool, bool] = (True, True),
-    threads: int = 1,
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """`grid_sample_backward` of maps (N, C, H, W) for those of the two gradients that are *wanted*; the other is 0."""
-    maps = _checked_input(input)
-    points = checked_grid(grid, maps)
-    incoming = _checked_gradient(grad_output, maps, points.shape[1:3])
-    # The kernels compute coordinates in the type of the grid: float32 only where torch does so too.
-    places = np.float32 if maps.dtype == points.dtype == np.float32 else np.float64
-    mapping = GradientMapping(blocks.GRID, _NOTHING, flat_copy(points, places), np.empty(points.size, places))
-    to_input = differentiate(maps, incoming, mapping, (mode, padding_mode, align_corners), wanted, threads)
-    return to_input, mapping.gradient.reshape(points.shape).astype(points.dtype, copy=False)
+        return sample_volumes_backward(grad_output, input, grid, mode, padding_mode, align_corners, output_mask)
+    maps = maps_of(floats_of(input, "input"), conventions.interpolation(mode))
+    points = grid_of(grid, maps)
+    kind = grid_kind(maps, points)
+    incoming = gradient_of(grad_output, (*maps.shape[:2], *points.shape[1:3]), compute_type(maps.dtype))
+    mapping = grid_mapping(points, padding_mode, align_corners, kind)
+    computed = np.float32 if kind == blocks.GRID_FLOAT32 else np.float64
+    to_grid = np.empty(points.shape, computed) if output_mask[1] else None
+    to_input = differentiate(maps, incoming, mapping, mode, to_grid, output_mask[0], threads)
+    return (
+        None if to_input is None else rounded_to(to_input, maps.dtype),
+        None if to_grid is None else rounded_to(to_grid, points.dtype),
+    )
 
 
 def spatial_transform_backward(
@@ -82,79 +80,65 @@ def spatial_transform_backward(
     padding_mode: str = "zeros",
     align_corners: bool = DEFAULT_ALIGN_CORNERS,
     threads: int = 1,
-) -> tuple[NDArray[Any], NDArray[Any]]:
+    output_mask: tuple[bool, bool] = (True, True),
+) -> Gradients:
     """The gradients to input and theta of `spatial_transform`, without ever storing a grid or the gradient to it.
 
     Coordinates are computed in float64, and the gradient to theta is summed in float64 and rounded once.
 
     Args:
         grad_output: (N, C, height, width), of the loss to the output; its size is the output's.
-        input: (N, C, H, W), float32 or float64, of any strides.
+        input: (N, C, H, W), float16, float32 or float64, of any strides.
         theta: (N, 2, 3), or (N, 3, 3) for homographies, whose last row has a gradient too.
-        mode: as in `grid_sample_backward`, and so are padding_mode, align_corners and threads.
+        mode: as in `grid_sample_backward`, and so are padding_mode, align_corners, threads and output_mask.
         padding_mode: as it was given to `spatial_transform`.
         align_corners: as it was given to `spatial_transform`.
         threads: how many share the work; the result does not depend on it.
+        output_mask: which of the two gradients are wanted; the other is neither computed nor allocated.
 
     Returns:
-        The gradients to input, of its shape and dtype, and to theta, of its shape, float32 for a float32 theta, else
-        float64.
+        The gradients to input, of its shape and dtype, and to theta, of its shape, of its dtype if that is float16 or
+        float32, else float64; None for one that is not wanted.
 
     Raises:
-        ShapeError: an array has the wrong shape or dtype.  ThetaError: theta is not finite.
+        ShapeError: an array has the wrong shape.  DtypeError: one is not of floats.  ThetaError: theta is not finite.
         ParameterError: an unknown mode, or one without gradients.
     """
-    return theta_gradients(grad_output, input, theta, mode, padding_mode, align_corners, threads=threads)
-
-
-def theta_gradients(
-    grad_output: ArrayLike,
-    input: ArrayLike,
-    theta: ArrayLike,
-    mode: str,
-    padding_mode: str,
-    align_corners: bool,
-    *,
-    wanted: tuple[bool, bool] = (True, True),
-    threads: int = 1,
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """`spatial_transform_backward` for those of the two gradients that are *wanted*; the other is 0."""
-    maps, given = _checked_input(input), np.asarray(theta)
-    if given.ndim != 3 or given.shape[1:] not in ((2, 3), (3, 3)) or len(given) != len(maps):
-        raise ShapeError(f"theta must be (N, 2, 3) or (N, 3, 3) with N = {len(maps)}, got {given.shape}")
-    incoming = _checked_gradient(grad_output, maps, None)
+    maps, thetas = maps_of(floats_of(input, "input"), conventions.interpolation(mode)), as_array(theta, "theta")
+    if thetas.ndim != 3 or thetas.shape[1:] not in ((2, 3), (3, 3)) or len(thetas) != len(maps):
+        raise ShapeError(f"theta must be (N, 2, 3) or (N, 3, 3) with N = {len(maps)}, got {thetas.shape}")
+    incoming = gradient_of(grad_output, (*maps.shape[:2], "H'", "W'"), compute_type(maps.dtype))
     input_size, output_size = (maps.shape[2], maps.shape[3]), (incoming.shape[2], incoming.shape[3])
-    matrices = pixel_matrices(given, input_size, output_size, align_corners)
-    kind = blocks.AFFINE if given.shape[1] == 2 else blocks.PROJECTIVE
-    bands = tiling(*output_size)[2]
-    mapping = GradientMapping(kind, matrices.reshape(-1), _NOTHING, np.zeros(len(maps) * bands * 9))
-    to_input = differentiate(maps, incoming, mapping, (mode, padding_mode, align_corners), wanted, threads)
-    to_matrices = mapping.gradient.reshape(len(maps), bands, 3, 3).sum(axis=1)
-    to_pixel = pixel_from_normalised(input_size, align_corners)
-    to_normalised = normalised_from_pixel(output_size, align_corners)
-    to_theta = to_pixel.T @ to_matrices @ to_normalised.T / _scales(given)
-    kept = np.float32 if given.dtype.newbyteorder("=") == np.float32 else np.float64
-    return to_input, to_theta[:, : given.shape[1]].astype(kept)
+    bands = tiling(*output_size)[2] if incoming.size else 0
+    to_bands = np.zeros((len(maps), bands, 3, 3)) if output_mask[1] else None
+    to_input: NDArray[Any] | None = np.zeros(maps.shape, maps.dtype) if output_mask[0] and not incoming.size else None
+    if incoming.size:
+        matrices = pixel_matrices(thetas, input_size, output_size, align_corners)
+        mapping = matrix_mapping(matrices, padding_mode, align_corners)
+        if thetas.shape[1] == 3:
+            mapping = mapping._replace(kind=blocks.PROJECTIVE)  # the last row has a gradient, whatever it is
+        to_input = differentiate(maps, incoming, mapping, mode, to_bands, output_mask[0], threads)
+    return (
+        None if to_input is None else rounded_to(to_input, maps.dtype),
+        None if to_bands is None else _to_thetas(to_bands.sum(axis=1), thetas, input_size, output_size, align_corners),
+    )
 
 
-def _checked_input(input: ArrayLike) -> NDArray[np.floating]:
-    maps = checked_maps(input)
-    if maps.dtype.kind != "f":
-        raise ShapeError(f"input must be float32 or float64 to have a gradient, got {maps.dtype}")
-    return maps  # type: ignore[return-value]
-
-
-def _checked_gradient(
-    grad_output: ArrayLike, maps: NDArray[np.floating], size: tuple[int, ...] | None
-) -> NDArray[np.floating]:
-    """*grad_output* in the type of *maps*; ShapeError unless it is for an output of *size*, None for any."""
-    given = checked(grad_output, "grad_output")
-    expected = (*maps.shape[:2], *(given.shape[2:] if size is None else size))
-    if given.ndim != 4 or given.shape != expected or given.dtype.kind != "f":
-        wanted = (*maps.shape[:2], *(("H'", "W'") if size is None else size))
-        found = f"shape {given.shape} of {given.dtype}"
-        raise ShapeError(f"grad_output must be floats of shape ({', '.join(map(str, wanted))}), got {found}")
-    return given.astype(maps.dtype, copy=False)
+def _to_thetas(
+    to_matrices: NDArray[np.float64],
+    thetas: NDArray[np.generic],
+    input_size: tuple[int, int],
+    output_size: tuple[int, int],
+    align_corners: bool,
+) -> NDArray[Any]:
+    """The gradients to *thetas* from those to the pixel matrices that they mean."""
+    kept = thetas.dtype.newbyteorder("=")
+    gradients = np.zeros(thetas.shape)
+    if 0 not in output_size:
+        to_pixel = pixel_from_normalised(input_size, align_corners)
+        to_normalised = normalised_from_pixel(output_size, align_corners)
+        gradients = (to_pixel.T @ to_matrices @ to_normalised.T / _scales(thetas))[:, : thetas.shape[1]]
+    return rounded_to(gradients, kept if kept in (np.float16, np.float32) else np.dtype(np.float64))
 
 
 def _scales(thetas: NDArray[Any]) -> NDArray[np.float64]:

@@ -4,20 +4,22 @@ The gradients to the input and to the grid are sums that do not meet, and neithe
 channels. Each is added up by one thread and in one order, so that the number of threads does not change a bit.
 """
 
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stnwarp import conventions
-from stnwarp.arrays import FEW_PIXELS, PADDING_CODES, checked_threads, flat_as_it_lies
+from stnwarp.arrays import FEW_PIXELS, checked_threads
 from stnwarp.conventions import Interpolation
 from stnwarp.errors import ParameterError
 from stnwarp.kernels import blocks
 from stnwarp.kernels.gradient_tiles import TILE_WIDTH, GradientCall, Share, gradient_space, tiling
 from stnwarp.kernels.native import Native, own_space
+from stnwarp.mapping import Mapping, region_read
 from stnwarp.sharing import share_out
+from stnwarp.views import View, region_copy, view_of, view_or_copy, without_gaps
 
 _KERNELS = {
     Interpolation.NEAREST: Native("nearest_gradients", "nearest_gradients"),
@@ -26,71 +28,120 @@ _KERNELS = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class GradientMapping:
-    """Where each output pixel is read, as `gradient_places` says, and the gradient to that, as `gradient_sums` says."""
+_NOTHING = np.empty(0, np.float32)
 
-    kind: int
-    matrices: NDArray[np.float64]
-    grid: NDArray[np.generic]
-    gradient: NDArray[np.floating]
+
+class _Work(NamedTuple):
+    """All that a kernel reads and writes, but for the strides and the work space."""
+
+    maps: NDArray[np.floating]
+    incoming: NDArray[np.floating]
+    mapping: Mapping
+    interpolation: Interpolation
+    to_places: NDArray[np.floating] | None
 
 
 def differentiate(
     maps: NDArray[np.floating],
     incoming: NDArray[np.floating],
-    mapping: GradientMapping,
-    modes: tuple[str, str, bool],
-    wanted: tuple[bool, bool],
+    mapping: Mapping,
+    mode: str,
+    to_places: NDArray[np.floating] | None,
+    wants_input: bool,
     threads: int,
-) -> NDArray[np.floating]:
-    """Fill the mapping's gradient and return that to *maps*, which lies in memory as they do if they have no gaps."""
-    interpolation = conventions.interpolation(modes[0])
+) -> NDArray[np.floating] | None:
+    """The gradient to *maps* if it is wanted, which lies in memory as they do unless they have gaps.
+
+    Args:
+        maps: (N, C, H, W), of floats.
+        incoming: (N, C, H', W'), the gradient to the output, of the type that kernels compute in.
+        mapping: where each output pixel is read.
+        mode: the interpolation.
+        to_places: set to the gradient to the mapping, see `stnwarp.kernels.gradient_sums`; None if it is not wanted.
+        wants_input: whether the gradient to *maps* is wanted.
+        threads: how many share the work.
+    """
+    interpolation, threads = conventions.interpolation(mode), checked_threads(threads)
     if interpolation not in _KERNELS:
         raise ParameterError(f"{interpolation} has no gradients; use one of {', '.join(_KERNELS)}")
-    source, strides = flat_as_it_lies(maps)
-    gradient, gradient_strides = flat_as_it_lies(incoming)
-    call = _call(mapping, modes, maps.shape, strides, incoming.shape, gradient_strides)
-    to_source = np.zeros(source.size if wanted[0] else 0, maps.dtype)
-    kernel = _KERNELS[interpolation]
+    if to_places is not None and (interpolation == Interpolation.NEAREST or incoming.size == 0):
+        to_places.fill(0)
+        to_places = None
+    work = _Work(maps, incoming, mapping, interpolation, to_places)
+    to_input = _zeros_like(maps, incoming.dtype) if wants_input else None
+    if incoming.size == 0:
+        return to_input
+    if to_input is None:
+        if to_places is not None:
+            _run(work, _readable(work), None, threads)
+        return None
+    written = view_or_copy(to_input)
+    if to_places is None or _strides_agree(maps, to_input):
+        _run(work, view_or_copy(maps) if to_places is not None else written, written.flat, threads)
+    else:  # one pass reads where the input lies, the other writes to where its gradient does
+        _run(work, _readable(work), None, threads)
+        _run(work._replace(to_places=None), written, written.flat, threads)
+    return to_input
 
-    def work(share: Share) -> None:
-        space = own_space(gradient_space, mapping.gradient.dtype.type, maps.dtype.type)
-        to_grid = mapping.gradient
-        kernel(source, gradient, to_source, to_grid, call, share, mapping.matrices, mapping.grid, space)
 
-    threads = checked_threads(threads)
-    wants_grid = wanted[1] and interpolation != Interpolation.NEAREST
-    if not wants_grid:
-        mapping.gradient.fill(0)
-    shares = _shares(call, len(maps), (wanted[0], wants_grid), threads)
-    share_out(work, shares, max(1, min(threads, len(shares))))
-    if not wanted[0]:
-        return np.zeros(maps.shape, maps.dtype)
-    return np.ndarray(maps.shape, maps.dtype, to_source, 0, [stride * maps.itemsize for stride in strides])
+def _zeros_like(maps: NDArray[np.floating], dtype: np.dtype[np.generic]) -> NDArray[np.floating]:
+    """Zeros of the shape of *maps*, which lie as these do if they have no gaps, else in C order."""
+    return np.zeros_like(maps, dtype, order="K") if without_gaps(maps) else np.zeros(maps.shape, dtype)
+
+
+def _strides_agree(maps: NDArray[np.floating], to_input: NDArray[np.floating]) -> bool:
+    return maps.dtype == to_input.dtype and maps.strides == to_input.strides and maps.flags.aligned
+
+
+def _readable(work: _Work) -> View:
+    """The input where it lies if kernels can follow it, else a copy of the part that can be read."""
+    maps, incoming = work.maps, work.incoming
+    view = view_of(maps) if maps.dtype == incoming.dtype else None
+    if view is None:
+        region = region_read(work.mapping, maps.shape[2:], incoming.shape[2:])
+        copy = region_copy(maps.transpose(0, 2, 3, 1), region, incoming.dtype, planar=True)
+        by_image, by_row, by_column, by_channel = copy.strides
+        view = View(copy.flat, (by_image, by_channel, by_row, by_column), 0)
+    return view
+
+
+def _run(work: _Work, source: View, to_source: NDArray[np.generic] | None, threads: int) -> None:
+    """Run the kernel for one set of strides: those of *source*, and of *to_source* if that is written to."""
+    mapping, incoming, to_places = work.mapping, work.incoming, work.to_places
+    gradient = view_or_copy(incoming)
+    if gradient.origin:  # kernels follow steps back in what they sample only
+        gradient = view_or_copy(np.ascontiguousarray(incoming))
+    call = _call(mapping, work.maps.shape, source, incoming.shape, gradient)
+    kernel = _KERNELS[work.interpolation]
+    nothing = _NOTHING.astype(incoming.dtype)
+    wide = mapping.padding == blocks.WRAP or work.interpolation == Interpolation.BICUBIC
+    places = np.float32 if mapping.kind == blocks.GRID_FLOAT32 and not wide else np.float64
+    to_grid = nothing if to_places is None else to_places.reshape(-1)
+    written = nothing if to_source is None else to_source
+
+    def work_on(share: Share) -> None:
+        space = own_space(gradient_space, places, incoming.dtype.type)
+        kernel(source.flat, gradient.flat, written, to_grid, call, share, mapping.matrices, mapping.grid, space)
+
+    shares = _shares(call, len(work.maps), (to_source is not None, to_places is not None), threads)
+    share_out(work_on, shares, max(1, min(threads, len(shares))))
 
 
 def _call(
-    mapping: GradientMapping,
-    modes: tuple[str, str, bool],
-    shape: tuple[int, ...],
-    strides: tuple[int, ...],
-    output_shape: tuple[int, ...],
-    output_strides: tuple[int, ...],
+    mapping: Mapping, shape: tuple[int, ...], source: View, output_shape: tuple[int, ...], gradient: View
 ) -> GradientCall:
-    _, padding_mode, align_corners = modes
-    padding = PADDING_CODES[conventions.padding_mode(padding_mode)]
-    image, channel, row, column = strides
-    output_image, output_channel, output_row, output_column = output_strides
+    image, channel, row, column = source.strides
+    output_image, output_channel, output_row, output_column = gradient.strides
     height, width = output_shape[2:]
-    joined = mapping.kind == blocks.GRID and output_row == width * output_column
+    joined = mapping.kind in (blocks.GRID, blocks.GRID_FLOAT32) and output_row == width * output_column
     if joined and width < TILE_WIDTH and height * width <= FEW_PIXELS:
         height, width = 1, height * width  # of narrow rows the loops are short, which costs more
     return GradientCall(
-        *(mapping.kind, padding, int(bool(align_corners))),
-        *(shape[2], shape[3], shape[1], image, row, column, channel),
+        *(mapping.kind, mapping.padding, int(bool(mapping.align_corners))),
+        *(shape[2], shape[3], shape[1], image, row, column, channel, source.origin),
         *(height, width, output_image, output_row, output_column, output_channel),
         *tiling(height, width),
+        mapping.grid_stride,
     )
 
 

@@ -6,7 +6,10 @@ What lies outside, under zeros, is neither read nor added to.
 
 The weights of the four columns and the four lines, and the slopes of these weights, are parts of the work space
 (COLUMN_WEIGHTS, ...), four each. A place that is not finite lies on a pixel, the one that `fold_tap` makes of it, and
-has slope 0.
+has slope 0. Places are float64: the sampler's own floor and fraction decide which pixels are read.
+
+A pixel that the padding mode puts under several taps counts once, with the sum of their weights: what has weight 0, or
+the slope 0, is not read, be it NaN or infinite.
 
 Source: Keys 1981, with a = -0.75.
 """
@@ -15,32 +18,32 @@ from typing import Any
 
 import numpy as np
 
-from stnwarp.kernels.arithmetic import as_weight, like
-from stnwarp.kernels.blocks import BLOCK, ZEROS, Memory
-from stnwarp.kernels.gradient_neighbours import NOWHERE, RAGGED, fold_ragged, list_ragged
-from stnwarp.kernels.gradient_places import place_tile
+from stnwarp.kernels.arithmetic import as_weight, like, weighted
+from stnwarp.kernels.blocks import BLOCK, SLOPES, WRAP, ZEROS, Memory, X, Y
+from stnwarp.kernels.folding import fold_places
+from stnwarp.kernels.gradient_neighbours import MISSING, NOWHERE, RAGGED, fold_ragged, list_ragged
 from stnwarp.kernels.gradient_sums import clear_sums, hand_on
 from stnwarp.kernels.gradient_tiles import (
     COLUMNS,
     FIRST,
     RAGGED_POINTS,
     ROWS,
-    SLOPE_X,
     SUM_X,
     SUM_Y,
     VALUES,
     GradientCall,
     Share,
     Tile,
-    X,
-    Y,
+    clear_unusual,
+    is_finite,
     load_values,
+    place_tile,
     points_of,
     tile_at,
     tiles_across,
 )
 from stnwarp.kernels.jit import inlined, kernel
-from stnwarp.kernels.memory import load_pixels, load_points, load_source, store_pixels, store_points
+from stnwarp.kernels.memory import as_step, load_pixels, load_points, load_source, store_pixels, store_points
 
 COLUMN_WEIGHTS, LINE_WEIGHTS = np.uintp(0), np.uintp(4 * BLOCK)
 COLUMN_SLOPES, LINE_SLOPES = np.uintp(8 * BLOCK), np.uintp(12 * BLOCK)
@@ -69,8 +72,10 @@ def bicubic_gradients(
                 tile = tile_at(call, image, band, part)
                 count = points_of(tile)
                 place_tile(call, tile, matrices, grid, places)
-                _weigh(count, X, places, weights, COLUMN_WEIGHTS)
-                _weigh(count, Y, places, weights, LINE_WEIGHTS)
+                if call.padding == WRAP:  # the other modes fold each tap by itself
+                    fold_places(call, count, places, 1)
+                _weigh(call, count, X, places, weights, COLUMN_WEIGHTS)
+                _weigh(call, count, Y, places, weights, LINE_WEIGHTS)
                 _locate(call, image, count, places, offsets)
                 ragged = list_ragged(count, offsets)
                 fold_ragged(call, image, ragged, 4, places, offsets)
@@ -81,14 +86,15 @@ def bicubic_gradients(
 
 
 @inlined
-def _weigh(count: Any, axis: Any, places: Memory, weights: Memory, part: Any) -> None:
-    """Weights and slopes of the four taps on one axis, and the slope of the places."""
+def _weigh(call: GradientCall, count: Any, axis: Any, places: Memory, weights: Memory, part: Any) -> None:
+    """Weights and slopes of the four taps on one axis, and the slope of the places unless they are folded already."""
     slopes = part + np.uintp(8 * BLOCK)
     for k in range(count):
         position = load_points(places, axis + k)
         distance = position - np.floor(position)
         finite = distance <= like(distance, 1)  # 1 is what a hair below a pixel is rounded to
-        store_points(places, SLOPE_X + axis + k, like(position, 1 if finite else 0))
+        if call.padding != WRAP:
+            store_points(places, SLOPES + axis + k, like(position, 1 if finite else 0))
         past = as_weight(weights, distance if finite else like(distance, 0))
         for tap in range(4):
             at = np.uintp(tap * BLOCK) + k
@@ -113,7 +119,7 @@ def _cubic(past: Any, tap: int) -> tuple[Any, Any]:
 
 @inlined
 def _locate(call: GradientCall, image: int, count: Any, places: Memory, offsets: Memory) -> None:
-    base = image * call.image_stride
+    base = call.origin + image * call.image_stride
     for k in range(count):
         x, y = np.floor(load_points(places, X + k)), np.floor(load_points(places, Y + k))
         one, zero = like(x, 1), like(x, 0)
@@ -142,10 +148,15 @@ def _work(
     count, sums = points_of(tile), share.wants_grid != 0
     first, last = (0, call.channels) if sums else (share.first_channel, share.last_channel)
     for channel in range(first, last):
-        load_values(gradient, call, tile, channel, values)
-        shift = np.uintp(channel * call.channel_stride)
+        unusual = load_values(gradient, call, tile, channel, values)
+        shift = as_step(channel * call.channel_stride)
         spreads = share.first_channel <= channel < share.last_channel
-        if spreads:
+        if spreads and unusual > 0:
+            clear_unusual(count, values)
+            _spread(to_source, call, shift, count, offsets, weights, values)
+            load_values(gradient, call, tile, channel, values)
+            _spread_unusual(to_source, call, shift, count, offsets, weights, values)
+        elif spreads:
             _spread(to_source, call, shift, count, offsets, weights, values)
         if sums:
             _sum(source, call, shift, count, offsets, weights, values)
@@ -167,7 +178,7 @@ def _spread(
     to_source: Memory, call: GradientCall, shift: Any, count: Any, offsets: Memory, weights: Memory, values: Memory
 ) -> None:
     """Add to the sixteen taps of each point that has all of them side by side."""
-    right, down = np.uintp(call.column_stride), np.uintp(call.row_stride)
+    right, down = as_step(call.column_stride), as_step(call.row_stride)
     parts = COLUMN_WEIGHTS, COLUMN_WEIGHTS + _part(1), COLUMN_WEIGHTS + _part(2), COLUMN_WEIGHTS + _part(3)
     for k in range(count):
         first = load_points(offsets, FIRST + k)
@@ -190,7 +201,7 @@ def _sum(
     source: Memory, call: GradientCall, shift: Any, count: Any, offsets: Memory, weights: Memory, values: Memory
 ) -> None:
     """Add the slopes at each point that has all taps side by side, times its incoming gradient, to the sums."""
-    right, down = np.uintp(call.column_stride), np.uintp(call.row_stride)
+    right, down = as_step(call.column_stride), as_step(call.row_stride)
     for k in range(count):
         first = load_points(offsets, FIRST + k)
         if first >= 0:
@@ -200,24 +211,42 @@ def _sum(
                 across, along = zero, zero
                 for column in range(4):
                     pixel = load_source(source, at + np.uintp(column) * right)
-                    across += pixel * load_points(weights, COLUMN_SLOPES + _part(column) + k)
-                    along += pixel * load_points(weights, COLUMN_WEIGHTS + _part(column) + k)
-                slope_x += across * load_points(weights, LINE_WEIGHTS + _part(line) + k)
-                slope_y += along * load_points(weights, LINE_SLOPES + _part(line) + k)
+                    across += weighted(pixel, load_points(weights, COLUMN_SLOPES + _part(column) + k))
+                    along += weighted(pixel, load_points(weights, COLUMN_WEIGHTS + _part(column) + k))
+                slope_x += weighted(across, load_points(weights, LINE_WEIGHTS + _part(line) + k))
+                slope_y += weighted(along, load_points(weights, LINE_SLOPES + _part(line) + k))
                 at += down
             _add_slopes(k, slope_x, slope_y, values)
 
 
 @inlined
+def _spread_unusual(
+    to_source: Memory, call: GradientCall, shift: Any, count: Any, offsets: Memory, weights: Memory, values: Memory
+) -> None:
+    """Add what is NaN or infinite, which `_spread` passed over, to the taps that have a weight."""
+    for k in range(count):
+        first, value = load_points(offsets, FIRST + k), load_pixels(values, VALUES + k)
+        if first >= 0 and not is_finite(value):
+            for line in range(4):
+                weight_y = load_points(weights, LINE_WEIGHTS + _part(line) + k)
+                for column in range(4):
+                    at = np.uintp(first + line * call.row_stride + column * call.column_stride) + shift
+                    to_source[at] += weighted(
+                        value, weight_y * load_points(weights, COLUMN_WEIGHTS + _part(column) + k)
+                    )
+
+
+@inlined
 def _spread_ragged(to_source: Memory, shift: Any, k: Any, offsets: Memory, weights: Memory, values: Memory) -> None:
+    value = load_pixels(values, VALUES + k)
     for line in range(4):
         row = load_points(offsets, ROWS + _part(line) + k)
-        share = load_pixels(values, VALUES + k) * load_points(weights, LINE_WEIGHTS + _part(line) + k)
+        weight_y = _gathered(offsets, ROWS, weights, LINE_WEIGHTS, line, k)
         for column in range(4):
-            start, weight = COLUMNS + _part(column) + k, COLUMN_WEIGHTS + _part(column) + k
-            if row >= 0 and load_points(offsets, start) >= 0:
-                at = np.uintp(row + load_points(offsets, start)) + shift
-                to_source[at] += share * load_points(weights, weight)
+            start = load_points(offsets, COLUMNS + _part(column) + k)
+            if row > MISSING and start > MISSING:
+                weight_x = _gathered(offsets, COLUMNS, weights, COLUMN_WEIGHTS, column, k)
+                to_source[np.uintp(row + start) + shift] += weighted(value, weight_y * weight_x)
 
 
 @inlined
@@ -228,18 +257,39 @@ def _sum_ragged(source: Memory, shift: Any, k: Any, offsets: Memory, weights: Me
         row = load_points(offsets, ROWS + _part(line) + k)
         across, along = zero, zero
         for column in range(4):
-            start, part = load_points(offsets, COLUMNS + _part(column) + k), _part(column) + k
-            if row >= 0 and start >= 0:
+            start = load_points(offsets, COLUMNS + _part(column) + k)
+            if row > MISSING and start > MISSING:
                 pixel = load_source(source, np.uintp(row + start) + shift)
-                across += pixel * load_points(weights, COLUMN_SLOPES + part)
-                along += pixel * load_points(weights, COLUMN_WEIGHTS + part)
-        slope_x += across * load_points(weights, LINE_WEIGHTS + _part(line) + k)
-        slope_y += along * load_points(weights, LINE_SLOPES + _part(line) + k)
+                across += weighted(pixel, _gathered_slope(offsets, COLUMNS, weights, COLUMN_SLOPES, column, k))
+                along += weighted(pixel, _gathered(offsets, COLUMNS, weights, COLUMN_WEIGHTS, column, k))
+        slope_x += weighted(across, _gathered(offsets, ROWS, weights, LINE_WEIGHTS, line, k))
+        slope_y += weighted(along, _gathered_slope(offsets, ROWS, weights, LINE_SLOPES, line, k))
     _add_slopes(k, slope_x, slope_y, values)
+
+
+@inlined
+def _gathered(offsets: Memory, indices: Any, weights: Memory, part: Any, tap: int, k: Any) -> Any:
+    """The weights of all taps that fall on the pixel of *tap*, on one axis; 0 if an earlier tap has them."""
+    index, total = load_points(offsets, indices + _part(tap) + k), as_weight(weights, 0)
+    for other in range(4):
+        if load_points(offsets, indices + _part(other) + k) == index:
+            if other < tap:
+                return as_weight(weights, 0)
+            total += load_points(weights, part + _part(other) + k)
+    return total
+
+
+@inlined
+def _gathered_slope(offsets: Memory, indices: Any, weights: Memory, part: Any, tap: int, k: Any) -> Any:
+    """The same for slopes, which cancel where all four taps fall on one pixel; their sum would only nearly be 0."""
+    first, same = load_points(offsets, indices + k), 0
+    for other in range(4):
+        same += load_points(offsets, indices + _part(other) + k) == first
+    return as_weight(weights, 0) if same == 4 else _gathered(offsets, indices, weights, part, tap, k)
 
 
 @inlined
 def _add_slopes(k: Any, slope_x: Any, slope_y: Any, values: Memory) -> None:
     value = load_pixels(values, VALUES + k)
-    store_pixels(values, SUM_X + k, load_pixels(values, SUM_X + k) + slope_x * value)
-    store_pixels(values, SUM_Y + k, load_pixels(values, SUM_Y + k) + slope_y * value)
+    store_pixels(values, SUM_X + k, load_pixels(values, SUM_X + k) + weighted(value, slope_x))
+    store_pixels(values, SUM_Y + k, load_pixels(values, SUM_Y + k) + weighted(value, slope_y))

@@ -21,7 +21,7 @@ from stnwarp.kernels.blocks import (
 )
 from stnwarp.kernels.jit import inlined, kernel
 from stnwarp.kernels.locating import locate_block
-from stnwarp.kernels.memory import load_points, load_source, store_rounded
+from stnwarp.kernels.memory import as_step, load_points, load_source, store_rounded
 from stnwarp.kernels.neighbours import fill_pixels, locate_anywhere, tabulate_steps
 from stnwarp.kernels.regions import SLACK, block_at, output_offset, pair_bounds, row_edges, touch_bounds
 
@@ -80,12 +80,12 @@ def _blend_inside(
     count: int,
 ) -> None:
     right, down, step = (
-        np.uintp(call.column_stride),
-        np.uintp(call.row_stride),
+        as_step(call.column_stride),
+        as_step(call.row_stride),
         np.uintp(call.output_column_stride),
     )
     for channel in range(call.channels):
-        shift = np.uintp(channel * call.channel_stride)
+        shift = as_step(channel * call.channel_stride)
         first = np.uintp(output_offset(call, image, row, column) + channel * call.output_channel_stride)
         for k in range(np.uintp(count)):
             at = np.uintp(load_points(offsets, FIRST + k)) + shift
@@ -114,7 +114,7 @@ def blend_rim(
     """Sample a block wherever its places lie, by what `locate_anywhere` left."""
     step = np.uintp(call.output_column_stride)
     for channel in range(call.channels):
-        shift = np.uintp(channel * call.channel_stride)
+        shift = as_step(channel * call.channel_stride)
         first = np.uintp(output_offset(call, image, row, column) + channel * call.output_channel_stride)
         outside = load_source(fill, np.uintp(channel))
         for k in range(np.uintp(count)):

@@ -6,8 +6,17 @@ import numpy as np
 
 from stnwarp.kernels.arithmetic import like, weighted
 from stnwarp.kernels.blocks import BLOCK, Memory
-from stnwarp.kernels.gradient_neighbours import ACROSS, ALONG, LOWER_PAIRS, RAGGED, UPPER_PAIRS, fold_ragged, locate
-from stnwarp.kernels.gradient_places import fold_places, place_tile
+from stnwarp.kernels.folding import fold_places
+from stnwarp.kernels.gradient_neighbours import (
+    ACROSS,
+    ALONG,
+    LOWER_PAIRS,
+    MISSING,
+    RAGGED,
+    UPPER_PAIRS,
+    fold_ragged,
+    locate,
+)
 from stnwarp.kernels.gradient_sums import clear_sums, hand_on
 from stnwarp.kernels.gradient_tiles import (
     COLUMNS,
@@ -20,14 +29,17 @@ from stnwarp.kernels.gradient_tiles import (
     GradientCall,
     Share,
     Tile,
+    clear_unusual,
     half_of,
+    is_finite,
     load_values,
+    place_tile,
     points_of,
     tile_at,
     tiles_across,
 )
 from stnwarp.kernels.jit import hot, inlined, kernel
-from stnwarp.kernels.memory import load_pixels, load_points, load_source, store_pixels, store_points
+from stnwarp.kernels.memory import as_step, load_pixels, load_points, load_source, store_pixels, store_points
 from stnwarp.kernels.pairs import copy_pair
 from stnwarp.kernels.prefetching import prefetch_channel
 
@@ -57,7 +69,7 @@ def bilinear_gradients(
                 tile = tile_at(call, image, band, part)
                 count = points_of(tile)
                 place_tile(call, tile, matrices, grid, places)
-                fold_places(call, count, places)
+                fold_places(call, count, places, 1)
                 if not locate(call, image, count, places, offsets, weights):
                     clear_sums(count, values)
                 else:
@@ -85,9 +97,11 @@ def _work(
     prefetch_channel(source, to_source, call, share, first, count, offsets)
     for channel in range(first, last):
         prefetch_channel(source, to_source, call, share, channel + 1, count, offsets)
-        load_values(gradient, call, tile, channel, values)
-        shift = np.uintp(channel * call.channel_stride)
+        unusual = load_values(gradient, call, tile, channel, values)
+        shift = as_step(channel * call.channel_stride)
         spreads = share.first_channel <= channel < share.last_channel
+        if unusual > 0:
+            clear_unusual(count, values)
         # Literals: the loop is compiled for each, without what it does not do.
         if spreads and sums:
             ragged = _visit(source, to_source, call, shift, True, True, count, offsets, weights, values)
@@ -97,6 +111,10 @@ def _work(
             ragged = _visit(source, to_source, call, shift, False, True, count, offsets, weights, values)
         if channel == first:
             fold_ragged(call, tile.image, ragged, 2, places, offsets)
+        if unusual > 0:
+            load_values(gradient, call, tile, channel, values)
+            if spreads:
+                _spread_unusual(to_source, call, shift, count, offsets, weights, values)
         for number in range(ragged):
             k = np.uintp(load_points(offsets, RAGGED_POINTS + number))
             _visit_ragged(source, to_source, shift, spreads, sums, k, offsets, weights, values)
@@ -144,7 +162,7 @@ def _visit(
 @hot
 def _fetch(source: Memory, call: GradientCall, at: Any, k: Any, weights: Memory) -> None:
     """Copy the four neighbours of a point."""
-    right, down = np.uintp(call.column_stride), np.uintp(call.row_stride)
+    right, down = as_step(call.column_stride), as_step(call.row_stride)
     upper, lower = UPPER_PAIRS + k + k, LOWER_PAIRS + k + k
     if call.column_stride == 1:
         copy_pair(source, at, weights, upper)
@@ -167,7 +185,7 @@ def _forget(k: Any, weights: Memory) -> None:
 @hot
 def _spread(to_source: Memory, call: GradientCall, at: Any, k: Any, weights: Memory, values: Memory) -> None:
     """Add to the four neighbours of a point what the gradient gives each."""
-    right, down = np.uintp(call.column_stride), np.uintp(call.row_stride)
+    right, down = as_step(call.column_stride), as_step(call.row_stride)
     across, along = load_points(weights, ACROSS + k), load_points(weights, ALONG + k)
     left, value = like(across, 1) - across, load_pixels(values, VALUES + k)
     above, below = value * (like(along, 1) - along), value * along
@@ -175,6 +193,22 @@ def _spread(to_source: Memory, call: GradientCall, at: Any, k: Any, weights: Mem
     to_source[at + right] += above * across
     to_source[at + down] += below * left
     to_source[at + down + right] += below * across
+
+
+@inlined
+def _spread_unusual(
+    to_source: Memory, call: GradientCall, shift: Any, count: Any, offsets: Memory, weights: Memory, values: Memory
+) -> None:
+    """Add what is NaN or infinite, which `_visit` passed over, to the neighbours that have a weight."""
+    for k in range(count):
+        first, value = load_points(offsets, FIRST + k), load_pixels(values, VALUES + k)
+        if first >= 0 and not is_finite(value):
+            across, along = load_points(weights, ACROSS + k), load_points(weights, ALONG + k)
+            for line in range(2):
+                weight_y = along if line == 1 else like(along, 1) - along
+                at = np.uintp(first + line * call.row_stride) + shift
+                to_source[at] += weighted(value, weight_y * (like(across, 1) - across))
+                to_source[at + as_step(call.column_stride)] += weighted(value, weight_y * across)
 
 
 @inlined
@@ -197,19 +231,19 @@ def _visit_ragged(
         weight_y, pair = (along, LOWER_PAIRS) if line == 1 else (one - along, UPPER_PAIRS)
         for column in range(2):
             start = load_points(offsets, COLUMNS + np.uintp(column * BLOCK) + k)
-            if row >= 0 and start >= 0:
+            if row > MISSING and start > MISSING:
                 at = np.uintp(row + start) + shift
                 if sums:
                     store_points(weights, pair + k + k + np.uintp(column), load_source(source, at))
                 if spreads:
-                    to_source[at] += value * weight_y * (across if column == 1 else one - across)
+                    to_source[at] += weighted(value, weight_y * (across if column == 1 else one - across))
 
 
 @inlined
 def _add_slopes(count: Any, first: bool, weights: Memory, values: Memory) -> None:
     """Add the slopes of a channel at the points, times its incoming gradient, to the sums; the first one sets them.
 
-    What has weight 0 is not read, be it NaN or infinite.
+    What has weight 0 is not read, be it NaN or infinite, and a slope of 0 reads no gradient.
     """
     for k in range(count):
         upper, lower = UPPER_PAIRS + k + k, LOWER_PAIRS + k + k
@@ -221,5 +255,5 @@ def _add_slopes(count: Any, first: bool, weights: Memory, values: Memory) -> Non
         slope_y = weighted(c - a, left) + weighted(d - b, across)
         sum_x = like(value, 0) if first else load_pixels(values, SUM_X + k)
         sum_y = like(value, 0) if first else load_pixels(values, SUM_Y + k)
-        store_pixels(values, SUM_X + k, sum_x + slope_x * value)
-        store_pixels(values, SUM_Y + k, sum_y + slope_y * value)
+        store_pixels(values, SUM_X + k, sum_x + weighted(value, slope_x))
+        store_pixels(values, SUM_Y + k, sum_y + weighted(value, slope_y))

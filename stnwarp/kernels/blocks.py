@@ -6,7 +6,8 @@ compiled code; a test compares them with the enums.
 
 The work space of a thread is four arrays. Their parts are BLOCK long and start at the constants below:
 
-- places, float64 or float32: X and Y, the continuous pixel indices in the input;
+- places, float64 or float32: X and Y, the continuous pixel indices in the input; for gradients, from SLOPES on, by how
+  much each moves with the index before folding;
 - offsets, int64: of the upper left neighbour (FIRST), and from there to the right one (RIGHT) and the lower one (DOWN);
   STEP is a table for affine maps, see `neighbours.tabulate_steps`;
 - weights, float32 or float64: of the left, right, upper and lower neighbours (LEFT_WEIGHT, ...), and the fill's share
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 
 BLOCK = 256
 GROUP = 16  # pixels whose neighbours are collected while those of the group before are blended
-X, Y = np.uintp(0), np.uintp(BLOCK)
+X, Y, SLOPES = np.uintp(0), np.uintp(BLOCK), np.uintp(2 * BLOCK)
 FIRST, RIGHT, DOWN = np.uintp(0), np.uintp(BLOCK), np.uintp(2 * BLOCK)
 LEFT_WEIGHT, RIGHT_WEIGHT, UPPER_WEIGHT = np.uintp(0), np.uintp(BLOCK), np.uintp(2 * BLOCK)
 LOWER_WEIGHT, OUTSIDE_WEIGHT = np.uintp(3 * BLOCK), np.uintp(4 * BLOCK)
@@ -52,6 +53,7 @@ class Call(NamedTuple):
     row_stride: int
     column_stride: int
     channel_stride: int
+    origin: int  # the element that pixel (0, 0) of the first image has in its first channel
     output_height: int
     output_width: int
     output_image_stride: int
@@ -60,6 +62,7 @@ class Call(NamedTuple):
     output_channel_stride: int
     last_word: int  # the last element at which eight bytes of the input can be read
     joined_width: int  # of the rows that one row of the output joins, under AFFINE_JOINED
+    grid_stride: int  # points from the grid of one image to that of the next: 0 if all share one
 
 
 # What a kernel reads or writes: an address in compiled code, a flat array where kernels run in Python.

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from stnwarp.kernels.arithmetic import as_weight, weighted
-from stnwarp.kernels.blocks import INSIDE, OUTSIDE, TAP_BLOCK, UNKNOWN, Call, Memory
+from stnwarp.kernels.blocks import INSIDE, OUTSIDE, TAP_BLOCK, UNKNOWN, WRAP, Call, Memory
 from stnwarp.kernels.coordinates import generate_places
+from stnwarp.kernels.folding import fold_places
 from stnwarp.kernels.jit import inlined, kernel
 from stnwarp.kernels.lanes import clamped
-from stnwarp.kernels.memory import load_pixels, load_points, load_source, store_points, store_rounded
+from stnwarp.kernels.memory import as_step, load_pixels, load_points, load_source, store_points, store_rounded
 from stnwarp.kernels.neighbours import fill_pixels
 from stnwarp.kernels.regions import block_at, output_offset, region_of, row_edges
 from stnwarp.kernels.tap_regions import all_taps, any_tap, padded
@@ -55,7 +56,7 @@ def convolution_rows(
     It is compiled for each number of taps: what belongs to the other is left out.
     """
     together = _together(call)
-    roomy = together > 0 and call.width >= taps and call.height >= taps
+    roomy = together > 0 and call.width >= taps and call.height >= taps and call.row_stride >= taps * together
     for index in range(start, stop):
         image, row = index // call.output_height, index % call.output_height
         edges = row_edges(call, matrices, image, row, all_taps(call, taps), any_tap(call, taps))
@@ -65,6 +66,8 @@ def convolution_rows(
             whole = count
             if region != OUTSIDE:
                 generate_places(call, matrices, grid, image, row, column, count, places)
+                if call.padding == WRAP:  # the other modes fold each tap by itself
+                    fold_places(call, count, places, 0)
                 whole = padded(count, places)
             if region == UNKNOWN:
                 region = region_of(call, whole, places, all_taps(call, taps), any_tap(call, taps))
@@ -116,9 +119,9 @@ def _blend_windows(
 
     What has weight 0 must not be read, but here it is: if it is NaN or infinite, the sum is NaN.
     """
-    down, step = np.uintp(call.row_stride), np.uintp(call.output_column_stride)
+    down, step = as_step(call.row_stride), np.uintp(call.output_column_stride)
     for channel in range(0, call.channels, together):
-        shift = np.uintp(channel * call.channel_stride)
+        shift = as_step(channel * call.channel_stride)
         prefetch_block(source, down, shift, offsets, count, taps)
         blend_block(source, down, shift, offsets, weights, count, together, taps)
         for k in range(0 if inside else together):
@@ -179,7 +182,7 @@ def _blend_odd(
     """Blend the places tap by tap, all of them or those that are ODD."""
     step = np.uintp(call.output_column_stride)
     for channel in range(call.channels):
-        shift = image * call.image_stride + channel * call.channel_stride
+        shift = call.origin + image * call.image_stride + channel * call.channel_stride
         outside = load_source(fill, np.uintp(channel))
         first = np.uintp(output_offset(call, image, row, column) + channel * call.output_channel_stride)
         for k in range(np.uintp(count)):

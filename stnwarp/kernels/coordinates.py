@@ -13,20 +13,9 @@ from typing import Any
 import numpy as np
 
 from stnwarp.kernels.arithmetic import as_weight, like
-from stnwarp.kernels.blocks import (
-    AFFINE,
-    AFFINE_JOINED,
-    BLOCK,
-    GRID_FLOAT32,
-    PROJECTIVE,
-    REFLECTION,
-    WRAP,
-    ZEROS,
-    Call,
-    Memory,
-    X,
-    Y,
-)
+from stnwarp.kernels.blocks import AFFINE, AFFINE_JOINED, GRID_FLOAT32, PROJECTIVE, Call, Memory, X, Y
+from stnwarp.kernels.division import divide
+from stnwarp.kernels.folding import to_pixel
 from stnwarp.kernels.jit import inlined
 from stnwarp.kernels.memory import load_points, load_source, store_points
 
@@ -36,18 +25,27 @@ def generate_places(
     call: Call, matrices: Memory, grid: Memory, image: int, row: int, column: int, count: int, places: Memory
 ) -> None:
     """Set X and Y of *places* for *count* output pixels from (row, column) on."""
-    if call.mapping == AFFINE:
-        _affine_places(matrices, image, row, column, count, np.uintp(0), places)
-    elif call.mapping == AFFINE_JOINED:
+    if call.mapping == AFFINE_JOINED:
         _joined_places(call, matrices, image, column, count, places)
-    elif call.mapping == PROJECTIVE:
-        _projective_places(matrices, image, row, column, count, places)
     else:
-        first = np.uintp((image * call.output_height + row) * call.output_width + column)
+        place_row(call, matrices, grid, image, row, column, count, np.uintp(0), places)
+
+
+@inlined
+def place_row(
+    call: Any, matrices: Memory, grid: Memory, image: int, row: int, column: int, count: int, begin: Any, places: Memory
+) -> None:
+    """Set X and Y of *places*, from *begin* on, for *count* pixels of one output row; for every kernel and gradient."""
+    if call.mapping == AFFINE:
+        _affine_places(matrices, image, row, column, count, begin, places)
+    elif call.mapping == PROJECTIVE:
+        _projective_places(matrices, image, row, column, count, begin, places)
+    else:
+        point = np.uintp(image * call.grid_stride + row * call.output_width + column)
         if call.mapping == GRID_FLOAT32:
-            _grid_places_float32(call, grid, first, count, places)
+            _grid_places(call, np.float32(0), grid, point, count, begin, places)
         else:
-            _grid_places(call, grid, first, count, places)
+            _grid_places(call, np.float64(0), grid, point, count, begin, places)
 
 
 @inlined
@@ -83,91 +81,31 @@ def _joined_places(call: Call, matrices: Memory, image: int, column: int, count:
 
 
 @inlined
-def _projective_places(matrices: Memory, image: int, row: int, column: int, count: int, places: Memory) -> None:
+def _projective_places(
+    matrices: Memory, image: int, row: int, column: int, count: int, begin: Any, places: Memory
+) -> None:
+    """One division serves both coordinates; w is zero on the horizon, where x and y are not finite."""
     m = image * 9
     across_x, start_x = matrices[m], row_start(matrices, m, row)
     across_y, start_y = matrices[m + 3], row_start(matrices, m + 3, row)
     across_w, start_w = matrices[m + 6], row_start(matrices, m + 6, row)
     for k in range(np.uintp(count)):
         position = column + np.int64(k)
-        # One division instead of two; w is zero on the horizon: x and y are then not finite.
-        per_w = 1.0 / affine_coordinate(across_w, start_w, position)
-        store_points(places, X + k, affine_coordinate(across_x, start_x, position) * per_w)
-        store_points(places, Y + k, affine_coordinate(across_y, start_y, position) * per_w)
+        w = affine_coordinate(across_w, start_w, position)
+        x, y = affine_coordinate(across_x, start_x, position), affine_coordinate(across_y, start_y, position)
+        reciprocal = 1.0 / w
+        store_points(places, X + begin + k, divide(x, w, reciprocal))
+        store_points(places, Y + begin + k, divide(y, w, reciprocal))
 
 
 @inlined
-def _grid_places(call: Call, grid: Memory, first: Any, count: int, places: Memory) -> None:
-    # ((coord + 1) * size - 1) / 2 and (coord + 1) * (size - 1) / 2 as one formula: corners is 1.0 or 0.0.
-    corners = np.float64(call.align_corners)
-    span_x, span_y, inset = np.float64(call.width) - corners, np.float64(call.height) - corners, 1.0 - corners
+def _grid_places(call: Any, number: Any, grid: Memory, point: Any, count: int, begin: Any, places: Memory) -> None:
+    """In the type of *number*: float32 for float32 images read at float32 grids, where torch computes in it too."""
     for k in range(np.uintp(count)):
-        at = np.uintp(2) * (first + k)
-        x, y = np.float64(load_source(grid, at)), np.float64(load_source(grid, at + np.uintp(1)))
-        store_points(places, X + k, 0.5 * ((x + 1.0) * span_x - inset))
-        store_points(places, Y + k, 0.5 * ((y + 1.0) * span_y - inset))
-
-
-@inlined
-def _grid_places_float32(call: Call, grid: Memory, first: Any, count: int, places: Memory) -> None:
-    """The same, rounding to float32 where torch's CPU kernel does: for float32 images read at float32 grids."""
-    corners = np.float32(call.align_corners)
-    half = np.float32(0.5)
-    span_x, span_y = half * (np.float32(call.width) - corners), half * (np.float32(call.height) - corners)
-    inset = half * (np.float32(1.0) - corners)
-    for k in range(np.uintp(count)):
-        at = np.uintp(2) * (first + k)
-        x, y = np.float32(load_source(grid, at)), np.float32(load_source(grid, at + np.uintp(1)))
-        store_points(places, X + k, (x + np.float32(1.0)) * span_x - inset)
-        store_points(places, Y + k, (y + np.float32(1.0)) * span_y - inset)
-
-
-@inlined
-def fold_places(call: Call, count: int, places: Memory) -> None:
-    """Fold X and Y into the image as the padding mode says; nothing to do under zeros."""
-    if call.padding == ZEROS:
-        return
-    low = 0.0 if call.align_corners != 0 else -0.5
-    for axis in range(2):
-        first = np.uintp(axis * BLOCK)
-        last = np.float64((call.height if axis else call.width) - 1)
-        if call.padding == WRAP:
-            _wrap(first, count, last + 1.0, places)
-            continue
-        if call.padding == REFLECTION:
-            span = max(last - 2.0 * low, 0.5)  # a one-pixel axis has nothing to reflect in; the clamp decides
-            if call.mapping == GRID_FLOAT32:
-                _reflect(first, count, np.float32(low), np.float32(2.0 * span), places)
-            else:
-                _reflect(first, count, low, 2.0 * span, places)
-        _clamp(first, count, last, places)
-
-
-@inlined
-def _reflect(first: Any, count: int, low: Any, period: Any, places: Memory) -> None:
-    """Fold one axis by the triangle wave of *period* that starts at *low*, in the type of these two."""
-    for k in range(np.uintp(count)):
-        distance = abs(like(low, load_points(places, first + k)) - low)
-        distance -= period * np.floor(distance / period)
-        store_points(places, first + k, low + min(distance, period - distance))
-
-
-@inlined
-def _wrap(first: Any, count: int, size: Any, places: Memory) -> None:
-    """Bring one axis into [0, size); what is not finite, and what rounds to size, to 0."""
-    for k in range(np.uintp(count)):
-        position = load_points(places, first + k)
-        position -= size * np.floor(position / size)
-        store_points(places, first + k, position if (position >= 0.0) & (position < size) else 0.0)
-
-
-@inlined
-def _clamp(first: Any, count: int, last: Any, places: Memory) -> None:
-    zero, last = as_weight(places, 0), as_weight(places, last)
-    for k in range(np.uintp(count)):
-        position = load_points(places, first + k)
-        position = position if position > zero else zero  # written so that NaN gives 0, as in torch
-        store_points(places, first + k, position if position < last else last)
+        at = np.uintp(2) * (point + k)
+        x, y = like(number, load_source(grid, at)), like(number, load_source(grid, at + np.uintp(1)))
+        store_points(places, X + begin + k, to_pixel(x, call.width, call.align_corners))
+        store_points(places, Y + begin + k, to_pixel(y, call.height, call.align_corners))
 
 
 @inlined

@@ -12,7 +12,7 @@ from stnwarp.kernels.blocks import AFFINE, BLOCK, FIRST, INSIDE, LOWER_WEIGHT, O
 from stnwarp.kernels.float_blends import blend_four, blend_three
 from stnwarp.kernels.jit import inlined, kernel
 from stnwarp.kernels.locating import locate_block
-from stnwarp.kernels.memory import load_points
+from stnwarp.kernels.memory import as_step, load_points
 from stnwarp.kernels.neighbours import fill_pixels, locate_anywhere, tabulate_steps
 from stnwarp.kernels.regions import SLACK, block_at, output_offset, pair_bounds, row_edges, touch_bounds
 from stnwarp.kernels.slopes import ask_ahead, lines_ahead, lines_ahead_of_block
@@ -81,7 +81,7 @@ def _blend_inside(
     count: int,
     channels: int,
 ) -> None:
-    down = np.uintp(call.row_stride)
+    down = as_step(call.row_stride)
     for k in range(np.uintp(count)):
         at = np.uintp(load_points(offsets, FIRST + k))
         across, along = load_points(weights, RIGHT_WEIGHT + k), load_points(weights, LOWER_WEIGHT + k)

@@ -1,21 +1,28 @@
 """One axis at a time: a coordinate as a pixel index, folded into the image, with the slope that gradients need.
 
+Samplers and gradients share what stands here, so that the pixel that is read is the pixel that has the gradient.
+
 The slope is d(folded) / d(position) as torch defines it where the fold has a corner: 0 at and beyond the rim that a
 position is clamped to. NaN, and infinity under reflection and wrap, fold to 0 with slope 0: what is folded can be made
 an index of. Under zeros nothing is folded, and callers ask first whether a place touches the image, which NaN does not.
 
-All arithmetic is in the type of the position: float32 gives torch's numbers for float32 images and grids.
+All arithmetic is in the type of the position: float32 gives torch's numbers for float32 images and grids. Wrapping,
+which torch has not, takes float64: a float32 sum of the position and the period can round a tie the other way.
 """
 
 from typing import Any
 
 import numpy as np
 
-from stnwarp.kernels.arithmetic import like
-from stnwarp.kernels.blocks import BORDER, REFLECTION, ZEROS
+from stnwarp.kernels.arithmetic import as_weight, like
+from stnwarp.kernels.blocks import BLOCK, BORDER, GRID_FLOAT32, REFLECTION, SLOPES, WRAP, ZEROS, Memory
 from stnwarp.kernels.jit import inlined
+from stnwarp.kernels.memory import load_points, store_points
 
 OUTSIDE_TAP = -1
+
+# Up to here a whole number of periods, subtracted from a position, leaves the exact rest; beyond, only fmod does.
+_FAR = 2.0**51
 
 
 @inlined
@@ -59,13 +66,27 @@ def reflect(position: Any, size: int, align_corners: int) -> tuple[Any, Any]:
 def wrap(position: Any, size: int) -> tuple[Any, Any]:
     """*position* modulo *size*, in [0, size): the picture repeats every *size* pixels, whatever align_corners is.
 
-    The right neighbour of the last pixel is the first one, see `fold_tap`.
+    The right neighbour of the last pixel is the first one, see `fold_tap`. On an axis of one pixel everything is that
+    pixel, and the slope is 0. Positions of more than `_FAR` pixels come by way of `reduce_far`.
     """
     zero, one, period = like(position, 0), like(position, 1), like(position, size)
     folded = position - period * np.floor(position / period)
     # A hair below 0 is rounded to the period itself, which is pixel 0 again; that still has slope 1.
-    slope = one if abs(position) < like(position, np.inf) else zero
+    slope = one if (abs(position) < like(position, np.inf)) & (size > 1) else zero
     return folded if (folded >= zero) & (folded < period) else zero, slope
+
+
+@inlined
+def reduce_far(size: int, part: Any, count: Any, places: Memory) -> None:
+    """Bring what lies beyond `_FAR` in *count* float64 *places* from *part* on within a period, exactly."""
+    far = 0
+    for k in range(np.uintp(count)):
+        far += not abs(load_points(places, part + k)) < _FAR
+    if far > 0:
+        for k in range(np.uintp(count)):
+            position = load_points(places, part + k)
+            if abs(position) >= _FAR:
+                store_points(places, part + k, np.fmod(position, np.float64(size)))
 
 
 @inlined
@@ -85,3 +106,42 @@ def fold_tap(tap: Any, size: int, align_corners: int, padding: int) -> Any:
     else:
         folded, _ = wrap(tap, size)
     return np.int64(folded)
+
+
+@inlined
+def fold_places(call: Any, count: Any, places: Memory, slopes: int) -> None:
+    """Fold X and Y of *places* by the padding mode; set SLOPES too if the literal *slopes* is 1.
+
+    Under zeros nothing is folded, and there are no slopes.
+    """
+    for axis in range(2):
+        part, size = np.uintp(axis * BLOCK), call.height if axis else call.width
+        if call.padding == BORDER:
+            for k in range(np.uintp(count)):
+                folded, slope = clamp(load_points(places, part + k), size)
+                _store(places, part + k, folded, slope, slopes)
+        elif call.padding == REFLECTION:
+            if call.mapping == GRID_FLOAT32:
+                _reflect_axis(np.float32(0), call, size, part, count, places, slopes)
+            else:
+                _reflect_axis(as_weight(places, 0), call, size, part, count, places, slopes)
+        elif call.padding == WRAP:
+            reduce_far(size, part, count, places)
+            for k in range(np.uintp(count)):
+                folded, slope = wrap(load_points(places, part + k), size)
+                _store(places, part + k, folded, slope, slopes)
+
+
+@inlined
+def _reflect_axis(number: Any, call: Any, size: int, part: Any, count: Any, places: Memory, slopes: int) -> None:
+    """In the type of *number*."""
+    for k in range(np.uintp(count)):
+        folded, slope = reflect(like(number, load_points(places, part + k)), size, call.align_corners)
+        _store(places, part + k, folded, slope, slopes)
+
+
+@inlined
+def _store(places: Memory, at: Any, folded: Any, slope: Any, slopes: int) -> None:
+    store_points(places, at, folded)
+    if slopes == 1:
+        store_points(places, SLOPES + at, slope)

@@ -12,20 +12,21 @@ from typing import Any
 import numpy as np
 
 from stnwarp.kernels.arithmetic import as_weight, like
-from stnwarp.kernels.blocks import BLOCK, BORDER, REFLECTION, ZEROS, Memory
+from stnwarp.kernels.blocks import BLOCK, BORDER, REFLECTION, ZEROS, Memory, X, Y
 from stnwarp.kernels.folding import fold_tap
-from stnwarp.kernels.gradient_tiles import COLUMNS, FIRST, RAGGED_POINTS, ROWS, GradientCall, X, Y
+from stnwarp.kernels.gradient_tiles import COLUMNS, FIRST, RAGGED_POINTS, ROWS, GradientCall
 from stnwarp.kernels.jit import inlined
 from stnwarp.kernels.memory import load_points, store_points
 
 ACROSS, ALONG, UPPER_PAIRS, LOWER_PAIRS = (np.uintp(part * BLOCK) for part in (0, 1, 2, 4))
 RAGGED, NOWHERE = -1, -2
+MISSING = -(1 << 62)  # the offset of a column or a row that does not exist; steps back have offsets below 0
 
 
 @inlined
 def locate(call: GradientCall, image: int, count: Any, places: Memory, offsets: Memory, weights: Memory) -> bool:
     """Set FIRST, ACROSS and ALONG of folded places; whether any of them touches the image."""
-    base, touched = image * call.image_stride, 0
+    base, touched = call.origin + image * call.image_stride, 0
     everywhere = call.padding != ZEROS
     # Under these a place on the last pixel is as well one past the pixel before it, which has a neighbour.
     clamped = call.padding == BORDER or call.padding == REFLECTION
@@ -71,7 +72,7 @@ def list_ragged(count: Any, offsets: Memory) -> Any:
 @inlined
 def fold_ragged(call: GradientCall, image: int, ragged: Any, taps: int, places: Memory, offsets: Memory) -> None:
     """Set COLUMNS and ROWS of the points in RAGGED_POINTS: the offsets of *taps* columns and rows around each."""
-    base = image * call.image_stride
+    base = call.origin + image * call.image_stride
     for number in range(ragged):
         k = np.uintp(load_points(offsets, RAGGED_POINTS + number))
         x, y = np.floor(load_points(places, X + k)), np.floor(load_points(places, Y + k))
@@ -79,5 +80,5 @@ def fold_ragged(call: GradientCall, image: int, ragged: Any, taps: int, places: 
             part, from_near = np.uintp(tap * BLOCK), like(x, tap + 1 - taps // 2)
             column = fold_tap(x + from_near, call.width, call.align_corners, call.padding)
             line = fold_tap(y + from_near, call.height, call.align_corners, call.padding)
-            store_points(offsets, COLUMNS + part + k, column * call.column_stride if column >= 0 else -1)
-            store_points(offsets, ROWS + part + k, base + line * call.row_stride if line >= 0 else -1)
+            store_points(offsets, COLUMNS + part + k, column * call.column_stride if column >= 0 else MISSING)
+            store_points(offsets, ROWS + part + k, base + line * call.row_stride if line >= 0 else MISSING)

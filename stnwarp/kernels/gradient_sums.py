@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from stnwarp.kernels.arithmetic import like, weighted
-from stnwarp.kernels.blocks import AFFINE, PROJECTIVE, ZEROS, Memory
+from stnwarp.kernels.arithmetic import as_weight, like, weighted
+from stnwarp.kernels.blocks import AFFINE, PROJECTIVE, SLOPES, ZEROS, Memory, X, Y
+from stnwarp.kernels.coordinates import row_start
 from stnwarp.kernels.folding import pixels_per_unit
-from stnwarp.kernels.gradient_places import grid_point, row_start
-from stnwarp.kernels.gradient_tiles import SLOPE_X, SLOPE_Y, SUM_X, SUM_Y, GradientCall, Tile, X, points_of
+from stnwarp.kernels.gradient_tiles import SUM_X, SUM_Y, GradientCall, Tile, points_of
 from stnwarp.kernels.jit import inlined
 from stnwarp.kernels.memory import load_pixels, load_points, store_output, store_pixels
 
@@ -41,7 +41,7 @@ def hand_on(
         elif call.mapping == PROJECTIVE:
             _add_projective(tile, line, np.uintp(9 * band), matrices, values, to_grid)
         else:
-            _store_grid(call, tile, line, places, values, to_grid)
+            _store_grid(call, tile, line, values, to_grid)
 
 
 @inlined
@@ -49,16 +49,17 @@ def _slope(count: Any, places: Memory, values: Memory) -> None:
     """From the gradients to folded places to those to the places before; 0 is 0 then, whatever was summed."""
     for k in range(count):
         sum_x, sum_y = load_pixels(values, SUM_X + k), load_pixels(values, SUM_Y + k)
-        store_pixels(values, SUM_X + k, like(sum_x, weighted(sum_x, load_points(places, SLOPE_X + k))))
-        store_pixels(values, SUM_Y + k, like(sum_y, weighted(sum_y, load_points(places, SLOPE_Y + k))))
+        store_pixels(values, SUM_X + k, like(sum_x, weighted(sum_x, load_points(places, SLOPES + X + k))))
+        store_pixels(values, SUM_Y + k, like(sum_y, weighted(sum_y, load_points(places, SLOPES + Y + k))))
 
 
 @inlined
-def _store_grid(call: GradientCall, tile: Tile, line: int, places: Memory, values: Memory, to_grid: Memory) -> None:
-    first, start = np.uintp(line * tile.columns), np.uintp(2 * grid_point(call, tile, line))
-    any_place = load_points(places, X)
-    scale_x = pixels_per_unit(any_place, call.width, call.align_corners)
-    scale_y = pixels_per_unit(any_place, call.height, call.align_corners)
+def _store_grid(call: GradientCall, tile: Tile, line: int, values: Memory, to_grid: Memory) -> None:
+    first = np.uintp(line * tile.columns)
+    start = np.uintp(2 * ((tile.image * call.output_height + tile.row + line) * call.output_width + tile.column))
+    number = as_weight(to_grid, 1)
+    scale_x = pixels_per_unit(number, call.width, call.align_corners)
+    scale_y = pixels_per_unit(number, call.height, call.align_corners)
     for k in range(np.uintp(tile.columns)):
         at = start + np.uintp(2) * k
         store_output(to_grid, at, load_pixels(values, SUM_X + first + k) * scale_x)

@@ -9,8 +9,7 @@ the page table of the processor behind: the input of a turned strip lies on hund
 
 The work space of a thread is four arrays. Their parts are BLOCK long and start at the constants below:
 
-- places, of the grid's type (float64 for matrices): X and Y, the continuous pixel indices in the input, and SLOPE_X and
-  SLOPE_Y, by how much they move with the unfolded ones;
+- places, float64 or float32: X, Y and SLOPES as in `blocks`;
 - offsets, int64: of the first pixel that is read, or a code of `gradient_neighbours` (FIRST); and, where taps are
   folded one by one, of up to four columns (COLUMNS) and four rows (ROWS), -1 for one outside; and a list of the points
   for which that is so (RAGGED_POINTS);
@@ -24,11 +23,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from stnwarp.kernels.arithmetic import like
 from stnwarp.kernels.blocks import BLOCK, Memory
+from stnwarp.kernels.coordinates import place_row
 from stnwarp.kernels.jit import inlined
-from stnwarp.kernels.memory import load_source, store_pixels
+from stnwarp.kernels.memory import load_pixels, load_source, store_pixels
 
-X, Y, SLOPE_X, SLOPE_Y = (np.uintp(part * BLOCK) for part in range(4))
 FIRST, COLUMNS, ROWS, RAGGED_POINTS = (np.uintp(part * BLOCK) for part in (0, 1, 5, 9))
 VALUES, SUM_X, SUM_Y = (np.uintp(part * BLOCK) for part in range(3))
 TILE_WIDTH = 64
@@ -51,6 +51,7 @@ class GradientCall(NamedTuple):
     row_stride: int
     column_stride: int
     channel_stride: int
+    origin: int  # the element that pixel (0, 0) of the first image has in its first channel
     output_height: int
     output_width: int
     output_image_stride: int
@@ -60,6 +61,7 @@ class GradientCall(NamedTuple):
     tile_lines: int
     tile_columns: int
     bands: int  # of tiles, in each image
+    grid_stride: int  # points from the grid of one image to that of the next: 0 if all share one
 
 
 class Share(NamedTuple):
@@ -134,15 +136,44 @@ def points_of(tile: Tile) -> Any:
 
 
 @inlined
-def load_values(gradient: Memory, call: GradientCall, tile: Tile, channel: int, values: Memory) -> None:
-    """Set VALUES to a channel of the gradient to the output."""
+def place_tile(call: GradientCall, tile: Tile, matrices: Memory, grid: Memory, places: Memory) -> None:
+    """Set X and Y of *places*, not folded yet."""
+    for line in range(tile.lines):
+        begin = np.uintp(line * tile.columns)
+        place_row(call, matrices, grid, tile.image, tile.row + line, tile.column, tile.columns, begin, places)
+
+
+@inlined
+def load_values(gradient: Memory, call: GradientCall, tile: Tile, channel: int, values: Memory) -> Any:
+    """Set VALUES to a channel of the gradient to the output.
+
+    Returns:
+        How many of them are NaN or infinite: multiplied by a weight of 0 they would not vanish.
+    """
     base = tile.image * call.output_image_stride + channel * call.output_channel_stride
-    step = np.uintp(call.output_column_stride)
+    step, unusual = np.uintp(call.output_column_stride), 0
     for line in range(tile.lines):
         first = base + (tile.row + line) * call.output_row_stride + tile.column * call.output_column_stride
         at, to = np.uintp(first), VALUES + np.uintp(line * tile.columns)
         for k in range(np.uintp(tile.columns)):
-            store_pixels(values, to + k, load_source(gradient, at + k * step))
+            value = load_source(gradient, at + k * step)
+            unusual += not is_finite(value)
+            store_pixels(values, to + k, value)
+    return unusual
+
+
+@inlined
+def is_finite(value: Any) -> Any:
+    """Whether *value* is neither NaN nor infinite."""
+    return abs(value) < like(value, np.inf)
+
+
+@inlined
+def clear_unusual(count: Any, values: Memory) -> None:
+    """Set those of VALUES that are not finite to 0, until they are loaded again."""
+    for k in range(count):
+        value = load_pixels(values, VALUES + k)
+        store_pixels(values, VALUES + k, value if is_finite(value) else like(value, 0))
 
 
 @inlined

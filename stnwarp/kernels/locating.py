@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from stnwarp.kernels.blocks import INSIDE, OUTSIDE, Call, Memory
-from stnwarp.kernels.coordinates import affine_coordinate, fold_places, generate_places, row_start
+from stnwarp.kernels.coordinates import affine_coordinate, generate_places, row_start
+from stnwarp.kernels.folding import fold_places
 from stnwarp.kernels.jit import inlined
 from stnwarp.kernels.neighbours import locate_inside, locate_steps
 from stnwarp.kernels.regions import pair_bounds, region_of, touch_bounds
@@ -37,7 +38,7 @@ def locate_block(
         locate_steps(call, matrices, image, row, column, count, offsets, weights)
         return INSIDE
     generate_places(call, matrices, grid, image, row, column, count, places)
-    fold_places(call, count, places)
+    fold_places(call, count, places, 0)
     region = region_of(call, count, places, pair_bounds(call, margin, 0.0), touch_bounds(call))
     if region == INSIDE:
         locate_inside(call, image, count, places, offsets, weights)

@@ -23,3 +23,10 @@ def processor() -> tuple[str, str]:
 
     cpu = os.environ.get("NUMBA_CPU_NAME") or llvm.get_host_cpu_name()
     return cpu, os.environ.get("NUMBA_CPU_FEATURES") or llvm.get_host_cpu_features().flatten()
+
+
+def fuses() -> bool:
+    """Whether this processor multiplies and adds in one operation; those of other families than x86 all do."""
+    import llvmlite.binding as llvm
+
+    return "+fma" in processor()[1].split(",") or not llvm.get_process_triple().startswith(("x86_64", "i"))

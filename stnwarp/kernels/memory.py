@@ -197,6 +197,12 @@ else:
     store_words64 = _pair_storer()
 
 
+@inlined
+def as_step(stride: int) -> Any:
+    """A *stride*, in elements, to be added to an index; one that leads back comes round the end of the unsigned."""
+    return np.uintp(np.int64(stride))
+
+
 def store_rounded(memory: Any, index: Any, value: Any) -> None:
     """Set element *index* of the output; an integer output takes *value* rounded half to even."""
     memory[index] = np.rint(value) if memory.dtype.kind == "u" else value

@@ -10,9 +10,10 @@ import numpy as np
 
 from stnwarp.kernels.blocks import BLOCK, FIRST, INSIDE, LEFT_WEIGHT, OUTSIDE, Call, Memory
 from stnwarp.kernels.collectors import QUAD, copy_threes
-from stnwarp.kernels.coordinates import fold_places, generate_places
+from stnwarp.kernels.coordinates import generate_places
+from stnwarp.kernels.folding import fold_places
 from stnwarp.kernels.jit import inlined, kernel
-from stnwarp.kernels.memory import load_points, load_source, store_output
+from stnwarp.kernels.memory import as_step, load_points, load_source, store_output
 from stnwarp.kernels.neighbours import locate_nearest, locate_nearest_inside
 from stnwarp.kernels.regions import SLACK, block_at, output_offset, pair_bounds, row_edges, touch_bounds
 
@@ -75,7 +76,7 @@ def _locate(
         locate_nearest_inside(call, matrices, image, row, column, count, offsets)
         return count
     generate_places(call, matrices, grid, image, row, column, count, places)
-    fold_places(call, count, places)
+    fold_places(call, count, places, 0)
     return locate_nearest(call, image, count, places, offsets, weights)
 
 
@@ -85,7 +86,7 @@ def _copy(
 ) -> None:
     step = np.uintp(call.output_column_stride)
     for channel in range(call.channels):
-        shift = np.uintp(channel * call.channel_stride)
+        shift = as_step(channel * call.channel_stride)
         first = np.uintp(output_offset(call, image, row, column) + channel * call.output_channel_stride)
         for k in range(np.uintp(count)):
             at = np.uintp(load_points(offsets, FIRST + k)) + shift

@@ -5,24 +5,23 @@ from typing import Any
 import numpy as np
 
 from stnwarp.kernels.arithmetic import like
-from stnwarp.kernels.blocks import WRAP, Memory
+from stnwarp.kernels.blocks import WRAP, Memory, X, Y
+from stnwarp.kernels.folding import fold_places
 from stnwarp.kernels.gradient_neighbours import NOWHERE, end_odd
-from stnwarp.kernels.gradient_places import fold_places, place_tile
 from stnwarp.kernels.gradient_tiles import (
     FIRST,
     VALUES,
     GradientCall,
     Share,
-    X,
-    Y,
     half_of,
     load_values,
+    place_tile,
     points_of,
     tile_at,
     tiles_across,
 )
 from stnwarp.kernels.jit import inlined, kernel
-from stnwarp.kernels.memory import load_pixels, load_points, store_points
+from stnwarp.kernels.memory import as_step, load_pixels, load_points, store_points
 from stnwarp.kernels.prefetching import prefetch_channel
 
 
@@ -48,19 +47,19 @@ def nearest_gradients(
                 tile = tile_at(call, image, band, part)
                 count = points_of(tile)
                 place_tile(call, tile, matrices, grid, places)
-                fold_places(call, count, places)
+                fold_places(call, count, places, 1)
                 _locate(call, image, count, places, offsets)
                 prefetch_channel(source, to_source, call, share, share.first_channel, count, offsets)
                 for channel in range(share.first_channel, share.last_channel):
                     prefetch_channel(source, to_source, call, share, channel + 1, count, offsets)
                     load_values(gradient, call, tile, channel, values)
-                    shift = np.uintp(channel * call.channel_stride)
+                    shift = as_step(channel * call.channel_stride)
                     _spread(to_source, shift, count, offsets, values)
 
 
 @inlined
 def _locate(call: GradientCall, image: int, count: Any, places: Memory, offsets: Memory) -> None:
-    base = image * call.image_stride
+    base = call.origin + image * call.image_stride
     for k in range(count):
         column, line = np.rint(load_points(places, X + k)), np.rint(load_points(places, Y + k))
         zero = like(column, 0)

@@ -63,7 +63,9 @@ def locate_steps(
     x = affine_coordinate(matrices[m], row_start(matrices, m, row), column)
     y = affine_coordinate(matrices[m + 3], row_start(matrices, m + 3, row), column)
     left, top = np.floor(x), np.floor(y)
-    base = image * call.image_stride + np.int64(top) * call.row_stride + np.int64(left) * call.column_stride
+    base = (
+        call.origin + image * call.image_stride + np.int64(top) * call.row_stride + np.int64(left) * call.column_stride
+    )
     first_across, first_along = as_weight(weights, x - left), as_weight(weights, y - top)
     one = like(first_across, 1)
     for k in range(np.uintp(count)):
@@ -89,7 +91,7 @@ def _offset(call: Call, column: Any, line: Any) -> Any:
 @inlined
 def locate_inside(call: Call, image: int, count: int, places: Memory, offsets: Memory, weights: Memory) -> None:
     """Offsets and weights of places all four of whose neighbours exist: FIRST, RIGHT_WEIGHT and LOWER_WEIGHT."""
-    base = image * call.image_stride
+    base = call.origin + image * call.image_stride
     for k in range(np.uintp(count)):
         x, y = load_points(places, X + k), load_points(places, Y + k)
         column, line = np.floor(x), np.floor(y)
@@ -105,7 +107,7 @@ def locate_anywhere(call: Call, image: int, count: int, places: Memory, offsets:
     right, bottom = np.float64(call.width - 1), np.float64(call.height - 1)
     wraps = call.padding == WRAP
     behind_right, behind_bottom = (0.0, 0.0) if wraps else (right, bottom)
-    base = image * call.image_stride
+    base = call.origin + image * call.image_stride
     for k in range(np.uintp(count)):
         x, y = load_points(places, X + k), load_points(places, Y + k)
         touching = (x > -1.0) & (x < right + 1.0) & (y > -1.0) & (y < bottom + 1.0)
@@ -136,7 +138,7 @@ def locate_pairs(call: Call, image: int, count: int, places: Memory, offsets: Me
     Beyond the rim they are the nearest four, and the weights those of the hats that stand on them.
     """
     right, bottom = as_weight(places, call.width - 1), as_weight(places, call.height - 1)
-    base, one, zero = image * call.image_stride, as_weight(weights, 1), as_weight(weights, 0)
+    base, one, zero = call.origin + image * call.image_stride, as_weight(weights, 1), as_weight(weights, 0)
     for k in range(np.uintp(count)):
         x, y = load_points(places, X + k), load_points(places, Y + k)
         column, line = _first_of_pair(x, right), _first_of_pair(y, bottom)
@@ -176,7 +178,7 @@ def locate_nearest(call: Call, image: int, count: int, places: Memory, offsets: 
     Returns how many lie inside.
     """
     right, bottom = np.float64(call.width - 1), np.float64(call.height - 1)
-    base, wraps = image * call.image_stride, call.padding == WRAP
+    base, wraps = call.origin + image * call.image_stride, call.padding == WRAP
     within: Any = 0
     for k in range(np.uintp(count)):
         column, line = np.rint(load_points(places, X + k)), np.rint(load_points(places, Y + k))
@@ -199,7 +201,7 @@ def locate_nearest_inside(
     m = image * 9
     across_x, start_x = matrices[m], row_start(matrices, m, row)
     across_y, start_y = matrices[m + 3], row_start(matrices, m + 3, row)
-    base = image * call.image_stride
+    base = call.origin + image * call.image_stride
     for k in range(np.uintp(count)):
         position = column + np.int64(k)
         x, y = affine_coordinate(across_x, start_x, position), affine_coordinate(across_y, start_y, position)

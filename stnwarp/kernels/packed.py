@@ -32,6 +32,7 @@ from stnwarp.kernels.groups import sample_fours, sample_threes
 from stnwarp.kernels.jit import hot, inlined, kernel
 from stnwarp.kernels.locating import locate_block
 from stnwarp.kernels.memory import (
+    as_step,
     load_pixels,
     load_points,
     load_source,
@@ -141,7 +142,7 @@ def _sample_groups(
 
     Returns how many pixels are in the output, from *where* on.
     """
-    down = np.uintp(call.row_stride)
+    down = as_step(call.row_stride)
     last = (fill_up_groups(offsets, count) - np.uintp(1)) * np.uintp(GROUP)  # that group may reach past the block
     if channels == 3:
         sample_threes(source, down, offsets, weights, pixels, output, where, last)
@@ -152,7 +153,7 @@ def _sample_groups(
 
 @hot
 def _collect(source: Memory, call: Call, offsets: Memory, pixels: Memory, begin: Any, channels: int) -> None:
-    none, down = np.uintp(0), np.uintp(call.row_stride)
+    none, down = np.uintp(0), as_step(call.row_stride)
     if channels == 1:
         collect_bytes(source, none, down, offsets, pixels, begin)
     elif channels == 2:

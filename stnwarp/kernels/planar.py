@@ -25,7 +25,16 @@ from stnwarp.kernels.blocks import (
 from stnwarp.kernels.collectors import collect_pairs
 from stnwarp.kernels.jit import hot, inlined, kernel
 from stnwarp.kernels.locating import locate_block
-from stnwarp.kernels.memory import as_float, as_word, load_pixels, load_points, load_source, store_output, store_pixels
+from stnwarp.kernels.memory import (
+    as_float,
+    as_step,
+    as_word,
+    load_pixels,
+    load_points,
+    load_source,
+    store_output,
+    store_pixels,
+)
 from stnwarp.kernels.neighbours import fill_pixels, locate_pairs, tabulate_steps
 from stnwarp.kernels.regions import SLACK, block_at, output_offset, pair_bounds, row_edges, touch_bounds
 from stnwarp.kernels.words import CACHED, ask_for_lines, fill_up_groups
@@ -86,14 +95,14 @@ def _sample(
     count: int,
     region: int,
 ) -> None:
-    groups, length, down = fill_up_groups(offsets, count), np.uintp(GROUP), np.uintp(call.row_stride)
+    groups, length, down = fill_up_groups(offsets, count), np.uintp(GROUP), as_step(call.row_stride)
     asks = call.last_word > CACHED
     if asks:
         ask_for_lines(source, np.uintp(0), down, offsets, count)
     for channel in range(call.channels):
-        shift, outside = np.uintp(channel * call.channel_stride), load_source(fill, np.uintp(channel))
+        shift, outside = as_step(channel * call.channel_stride), load_source(fill, np.uintp(channel))
         if asks and channel + 1 < call.channels:  # while this one is worked on, the lines of the next are on their way
-            ask_for_lines(source, shift + np.uintp(call.channel_stride), down, offsets, count)
+            ask_for_lines(source, shift + as_step(call.channel_stride), down, offsets, count)
         for group in range(groups + _ONE):
             if group < groups:
                 collect_pairs(source, shift, down, offsets, pixels, group * length)

@@ -10,7 +10,7 @@ import numpy as np
 from stnwarp.kernels.blocks import Memory
 from stnwarp.kernels.gradient_tiles import FIRST, GradientCall, Share
 from stnwarp.kernels.jit import inlined
-from stnwarp.kernels.memory import load_points, prefetch_output, prefetch_source
+from stnwarp.kernels.memory import as_step, load_points, prefetch_output, prefetch_source
 
 _CACHED = 2**16  # elements of an image that stay in the cache without being asked for
 
@@ -25,7 +25,7 @@ def prefetch_channel(
     """
     if call.channels * call.height * call.width <= _CACHED or channel >= call.channels:
         return
-    shift, down = np.uintp(channel * call.channel_stride), np.uintp(call.row_stride)
+    shift, down = as_step(channel * call.channel_stride), as_step(call.row_stride)
     spreads = share.first_channel <= channel < share.last_channel
     for k in range(np.uintp(0), count, np.uintp(2)):
         at = np.uintp(load_points(offsets, FIRST + np.uintp(k))) + shift

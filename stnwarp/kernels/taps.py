@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from stnwarp.kernels.arithmetic import as_weight
-from stnwarp.kernels.blocks import REFLECTION, TAP_BLOCK, WRAP, ZEROS, Call, Memory, X, Y
+from stnwarp.kernels.blocks import TAP_BLOCK, ZEROS, Call, Memory, X, Y
+from stnwarp.kernels.folding import fold_tap
 from stnwarp.kernels.jit import inlined
 from stnwarp.kernels.memory import load_points, store_pixels, store_points
 from stnwarp.kernels.tap_regions import any_tap
@@ -36,7 +37,7 @@ def locate_inside_taps(
     call: Call, image: int, count: int, places: Memory, offsets: Memory, weights: Memory, taps: int
 ) -> None:
     """FIRST_TAP, WINDOW_ACROSS and WINDOW_ALONG of places all of whose taps exist."""
-    base = image * call.image_stride - (taps // 2 - 1) * (call.row_stride + call.column_stride)
+    base = call.origin + image * call.image_stride - (taps // 2 - 1) * (call.row_stride + call.column_stride)
     for k in range(np.uintp(count)):
         column, line = np.floor(load_points(places, X + k)), np.floor(load_points(places, Y + k))
         offset = base + np.int64(line) * call.row_stride + np.int64(column) * call.column_stride
@@ -76,62 +77,22 @@ def _fold_axis(call: Call, axis: int, count: int, places: Memory, offsets: Memor
     """Fold each tap of each place into the image, by itself as torch does, on one axis."""
     size = call.height if axis == 1 else call.width
     place, indices = (Y, LINES) if axis == 1 else (X, COLUMNS)
-    low = 0.0 if call.align_corners != 0 else -0.5
-    last = np.float64(size - 1)
-    period = max(last - low - low, 0.5) * 2.0 if call.padding == REFLECTION else np.float64(size)
     for tap in range(taps):
         from_left, to = np.float64(tap - (taps // 2 - 1)), indices + np.uintp(tap * TAP_BLOCK)
-        if call.padding == REFLECTION:
-            _reflect(place, to, from_left, low, period, last, count, places, offsets)
-        elif call.padding == WRAP:
-            _wrap(place, to, from_left, period, last, count, places, offsets)
-        elif call.padding == ZEROS:
-            _clamp(place, to, from_left, -1.0, last + 1.0, count, places, offsets)
-        else:
-            _clamp(place, to, from_left, 0.0, last, count, places, offsets)
+        for k in range(np.uintp(count)):
+            pixel = np.floor(load_points(places, place + k)) + from_left
+            if call.padding == ZEROS:
+                store_points(offsets, to + k, _next_outside(pixel, size))
+            else:
+                store_points(offsets, to + k, fold_tap(pixel, size, call.align_corners, call.padding))
 
 
 @inlined
-def _clamp(
-    place: Any, to: Any, from_left: float, first: float, last: float, count: int, places: Memory, offsets: Memory
-) -> None:
-    for k in range(np.uintp(count)):
-        position = np.floor(load_points(places, place + k)) + from_left
-        store_points(offsets, to + k, _index(position, first, last))
-
-
-@inlined
-def _reflect(
-    place: Any,
-    to: Any,
-    from_left: float,
-    low: float,
-    period: float,
-    last: float,
-    count: int,
-    places: Memory,
-    offsets: Memory,
-) -> None:
-    for k in range(np.uintp(count)):
-        distance = abs(np.floor(load_points(places, place + k)) + from_left - low)
-        distance -= period * np.floor(distance / period)
-        store_points(offsets, to + k, _index(low + min(distance, period - distance), 0.0, last))
-
-
-@inlined
-def _wrap(
-    place: Any, to: Any, from_left: float, period: float, last: float, count: int, places: Memory, offsets: Memory
-) -> None:
-    for k in range(np.uintp(count)):
-        position = np.floor(load_points(places, place + k)) + from_left
-        store_points(offsets, to + k, _index(position - period * np.floor(position / period), 0.0, last))
-
-
-@inlined
-def _index(position: float, first: float, last: float) -> Any:
-    """The index from *first* to *last* nearest to *position*; NaN has the first."""
-    position = position if position > first else first
-    return np.int64(position if position < last else last)
+def _next_outside(pixel: float, size: int) -> Any:
+    """The index of *pixel*, or -1 or *size* if it lies outside, on the side where it does; -1 for NaN."""
+    last = np.float64(size)
+    pixel = pixel if pixel > -1.0 else -1.0
+    return np.int64(pixel if pixel < last else last)
 
 
 @inlined
@@ -155,7 +116,7 @@ def fit_windows(call: Call, image: int, count: int, offsets: Memory, weights: Me
     for k in range(np.uintp(count)):
         offset = load_points(offsets, WINDOW_X + k) * call.column_stride
         offset += load_points(offsets, WINDOW_Y + k) * call.row_stride
-        store_points(offsets, FIRST_TAP + k, image * call.image_stride + offset)
+        store_points(offsets, FIRST_TAP + k, call.origin + image * call.image_stride + offset)
         odd += int(load_points(offsets, ODD + k))
     return odd
 

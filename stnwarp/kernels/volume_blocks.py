@@ -6,8 +6,7 @@ counted in this order, too; Y and Z are the way from a part of the work space fo
 
 The work space of a thread is four arrays. Their parts are BLOCK long, one for each axis where an axis has its own:
 
-- places, float32 or float64, the type that coordinates are computed in: the continuous voxel index on each axis, and
-  from SLOPES on d(folded index) / d(index);
+- places, float32 or float64: the continuous voxel index on each axis, and from SLOPES on d(folded index) / d(index);
 - offsets, int64: of the first neighbour (FIRST), from a neighbour to the next one on each axis (STEPS on), and
   from the first neighbour of the point before to that of this one (HOPS; for the block's first point FIRST);
 - weights, float32 or float64: of the nearer neighbours on each axis (NEAR on) and of the farther ones (FAR on), and
@@ -34,11 +33,13 @@ RIGHT, ROW = np.uintp(BLOCK), np.uintp(2 * BLOCK)
 
 
 class VolumeCall(NamedTuple):
-    """What a call asks for: the padding by its code; sizes, and strides in elements, of the input.
+    """What a call asks for: the mapping, GRID or GRID_FLOAT32, and the padding by their codes; sizes, and strides in
+    elements, of the input.
 
     points is how many each volume is read at; the output is (volumes, channels, points) without gaps.
     """
 
+    mapping: int
     padding: int
     align_corners: int
     channels: int
@@ -51,6 +52,8 @@ class VolumeCall(NamedTuple):
     slice_stride: int
     row_stride: int
     column_stride: int
+    origin: int  # the element of voxel (0, 0, 0) of the first volume in its first channel
+    grid_stride: int  # points from the grid of one volume to that of the next: 0 if all share one
 
 
 VolumeSpace = tuple[NDArray[np.floating], NDArray[np.int64], NDArray[np.floating], NDArray[np.generic]]

@@ -13,7 +13,7 @@ from stnwarp.kernels.arithmetic import as_weight, weighted
 from stnwarp.kernels.blocks import BLOCK, Memory
 from stnwarp.kernels.folding import pixels_per_unit
 from stnwarp.kernels.jit import inlined, kernel
-from stnwarp.kernels.memory import load_points, load_source, store_output, store_points
+from stnwarp.kernels.memory import as_step, load_points, load_source, store_output, store_points
 from stnwarp.kernels.volume_blocks import (
     FAR,
     FAR_SLOPE,
@@ -95,9 +95,12 @@ def _add_slopes(output_gradient: Memory, first: Any, weights: Memory, voxels: Me
         gradient = load_source(output_gradient, first + k)
         slopes = mix_along_x(voxels, weights, NEAR_SLOPE, FAR_SLOPE, k)
         rows = mix_along_x(voxels, weights, NEAR, FAR, k)
-        _add(weights, SUMS + k, gradient * mix_rows(slopes, weights, NEAR, FAR, NEAR, FAR, k))
-        _add(weights, SUMS + Y + k, gradient * mix_rows(rows, weights, NEAR_SLOPE, FAR_SLOPE, NEAR, FAR, k))
-        _add(weights, SUMS + Z + k, gradient * mix_rows(rows, weights, NEAR, FAR, NEAR_SLOPE, FAR_SLOPE, k))
+        slope_x = mix_rows(slopes, weights, NEAR, FAR, NEAR, FAR, k)
+        slope_y = mix_rows(rows, weights, NEAR_SLOPE, FAR_SLOPE, NEAR, FAR, k)
+        slope_z = mix_rows(rows, weights, NEAR, FAR, NEAR_SLOPE, FAR_SLOPE, k)
+        _add(weights, SUMS + k, weighted(gradient, slope_x))
+        _add(weights, SUMS + Y + k, weighted(gradient, slope_y))
+        _add(weights, SUMS + Z + k, weighted(gradient, slope_z))
 
 
 @inlined
@@ -112,7 +115,7 @@ def _store_gradient(
     """SUMS times the slopes of folding and of the way from coordinates to voxels."""
     for axis in range(3):
         part = np.uintp(axis * BLOCK)
-        scale = pixels_per_unit(as_weight(places, 1), axis_size(call, axis), call.align_corners)
+        scale = pixels_per_unit(as_weight(grid_gradient, 1), axis_size(call, axis), call.align_corners)
         for k in range(np.uintp(count)):
             value = weighted(load_points(weights, SUMS + part + k), load_points(places, SLOPES + part + k)) * scale
             store_output(grid_gradient, np.uintp(3) * (first + k) + np.uintp(axis), as_weight(grid_gradient, value))
@@ -201,7 +204,7 @@ def nearest_input_planes(
             fold_points(call, count, places)
             locate_nearest(call, volume, count, places, offsets, weights)
             for plane in range(max(start, volume * call.channels), min(stop, (volume + 1) * call.channels)):
-                shift = np.uintp((plane - volume * call.channels) * call.channel_stride)
+                shift = as_step((plane - volume * call.channels) * call.channel_stride)
                 first = np.uintp(plane * call.points + point)
                 for k in range(np.uintp(count)):
                     value = weighted(load_source(output_gradient, first + k), load_points(weights, NEAR + k))

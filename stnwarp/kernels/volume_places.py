@@ -1,10 +1,12 @@
 """From points of a grid to the voxels that are read: places, folding by the padding mode, neighbours and weights."""
 
+from typing import Any
+
 import numpy as np
 
 from stnwarp.kernels.arithmetic import as_weight, like
-from stnwarp.kernels.blocks import BLOCK, BORDER, REFLECTION, WRAP, Memory
-from stnwarp.kernels.folding import clamp, pixels_per_unit, reflect, wrap
+from stnwarp.kernels.blocks import BLOCK, BORDER, GRID_FLOAT32, REFLECTION, WRAP, Memory
+from stnwarp.kernels.folding import clamp, pixels_per_unit, reduce_far, reflect, wrap
 from stnwarp.kernels.jit import inlined
 from stnwarp.kernels.memory import load_points, load_source, store_points
 from stnwarp.kernels.volume_blocks import FAR, FAR_SLOPE, FIRST, NEAR, NEAR_SLOPE, SLOPES, STEPS, VolumeCall, Y, Z
@@ -33,8 +35,17 @@ def axis_stride(call: VolumeCall, axis: int) -> int:
 @inlined
 def place_points(call: VolumeCall, grid: Memory, volume: int, point: int, count: int, places: Memory) -> None:
     """Set the continuous voxel indices, not folded yet, of *count* points from *point* on."""
-    first = np.uintp(3 * (volume * call.points + point))
-    one, inset = as_weight(places, 1.0), as_weight(places, 0.0 if call.align_corners != 0 else 0.5)
+    if call.mapping == GRID_FLOAT32:
+        _place_in(np.float32(1), call, grid, volume, point, count, places)
+    else:
+        _place_in(np.float64(1), call, grid, volume, point, count, places)
+
+
+@inlined
+def _place_in(one: Any, call: VolumeCall, grid: Memory, volume: int, point: int, count: int, places: Memory) -> None:
+    """In the type of *one*, a 1: float32 for float32 volumes read at float32 grids, where torch computes in it too."""
+    first = np.uintp(3 * (volume * call.grid_stride + point))
+    inset = like(one, 0.0 if call.align_corners != 0 else 0.5)
     scale_x = pixels_per_unit(one, call.width, call.align_corners)
     scale_y = pixels_per_unit(one, call.height, call.align_corners)
     scale_z = pixels_per_unit(one, call.depth, call.align_corners)
@@ -49,7 +60,7 @@ def place_points(call: VolumeCall, grid: Memory, volume: int, point: int, count:
     for axis in range(3):
         part = np.uintp(axis * BLOCK)
         for k in range(np.uintp(count)):
-            store_points(places, part + k, load_points(places, part + k) - inset)
+            store_points(places, part + k, like(one, load_points(places, part + k)) - inset)
 
 
 @inlined
@@ -76,6 +87,7 @@ def fold_points(call: VolumeCall, count: int, places: Memory) -> None:
                 store_points(places, part + k, folded if abs(place) < infinity else last)
                 store_points(places, slopes + k, slope)
         elif call.padding == WRAP:
+            reduce_far(size, part, count, places)
             for k in range(np.uintp(count)):
                 folded, slope = wrap(load_points(places, part + k), size)
                 store_points(places, part + k, folded)
@@ -88,7 +100,7 @@ def fold_points(call: VolumeCall, count: int, places: Memory) -> None:
 @inlined
 def locate_corners(call: VolumeCall, volume: int, count: int, places: Memory, offsets: Memory, weights: Memory) -> None:
     """Offsets and weights of the eight neighbours of any places, NaN and infinity included."""
-    base = volume * call.volume_stride
+    base = call.origin + volume * call.volume_stride
     for k in range(np.uintp(count)):
         store_points(offsets, FIRST + k, base)
     for axis in range(3):
@@ -108,8 +120,9 @@ def _locate_axis(call: VolumeCall, axis: int, count: int, places: Memory, offset
         zero, one = like(across, 0), like(across, 1)
         store_points(weights, NEAR + part + k, one - across if has_near else zero)
         store_points(weights, FAR + part + k, across if has_far else zero)
-        store_points(weights, NEAR_SLOPE + part + k, -one if has_near else zero)
-        store_points(weights, FAR_SLOPE + part + k, one if has_far else zero)
+        slope = zero if wraps & (size == 1) else one  # both neighbours are then the same voxel
+        store_points(weights, NEAR_SLOPE + part + k, -slope if has_near else zero)
+        store_points(weights, FAR_SLOPE + part + k, slope if has_far else zero)
         far = near + like(near, 1) if near < last else first  # the first one again only where it wraps around
         near = near if has_near else first
         far = far if has_far else near
@@ -130,7 +143,7 @@ def locate_nearest(call: VolumeCall, volume: int, count: int, places: Memory, of
         as_weight(places, call.height),
         as_weight(places, call.depth),
     )
-    base, inside_count = volume * call.volume_stride, 0
+    base, inside_count = call.origin + volume * call.volume_stride, 0
     for k in range(np.uintp(count)):
         x, y = np.rint(load_points(places, k)), np.rint(load_points(places, Y + k))
         z = np.rint(load_points(places, Z + k))

@@ -6,7 +6,7 @@ import numpy as np
 
 from stnwarp.kernels.blocks import ZEROS, Memory
 from stnwarp.kernels.jit import inlined, kernel
-from stnwarp.kernels.memory import load_points, load_source, store_output, store_rounded
+from stnwarp.kernels.memory import as_step, load_points, load_source, store_output, store_rounded
 from stnwarp.kernels.volume_blocks import FAR, FIRST, NEAR, VolumeCall
 from stnwarp.kernels.volume_corners import copy_corners, measure_hops, mix_along_x, mix_rows
 from stnwarp.kernels.volume_places import block_of, fold_points, locate_corners, locate_nearest, place_points
@@ -70,7 +70,7 @@ def nearest_voxel_blocks(
             fold_points(call, count, places)
         inside = locate_nearest(call, volume, count, places, offsets, weights)
         for channel in range(call.channels):
-            shift, first = np.uintp(channel * call.channel_stride), _output_offset(call, volume, channel, point)
+            shift, first = as_step(channel * call.channel_stride), _output_offset(call, volume, channel, point)
             for k in range(np.uintp(count)):
                 at = np.uintp(load_points(offsets, FIRST + k)) + shift
                 store_output(output, first + k, load_source(source, at))

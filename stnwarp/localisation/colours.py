@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from stnwarp.arrays import checked
+from stnwarp.arrays import compute_type, image_of
+from stnwarp.conventions import Interpolation
 from stnwarp.errors import ShapeError
 from stnwarp.localisation.metadata import ColourMode, Metadata
 from stnwarp.localisation.values import Size
@@ -33,10 +34,11 @@ class Seen:
 
 
 def checked_image(image: ArrayLike) -> NDArray[np.generic]:
-    """*image* as (H, W, C), one to four channels; ShapeError otherwise."""
-    array = checked(image, "image")
+    """*image* as (H, W, C), one to four channels, in a dtype to compute in; ShapeError or DtypeError otherwise."""
+    given = image_of(image, "image", Interpolation.BILINEAR)
+    array = given.astype(compute_type(given.dtype), copy=False)
     pixels = array[..., np.newaxis] if array.ndim == 2 else array
-    if pixels.ndim != 3 or pixels.shape[2] > 4:
+    if pixels.ndim != 3 or pixels.shape[2] > 4 or pixels.size == 0:
         raise ShapeError(f"image must be (H, W) or (H, W, C) with 1 to 4 channels, got {array.shape}")
     return pixels
 

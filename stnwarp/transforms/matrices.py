@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stnwarp.errors import ShapeError, SingularTransformError, ThetaError
+from stnwarp.views import as_array
 
 Array = NDArray[np.float64]
 
@@ -29,8 +30,8 @@ _WAY_OUT = "correct its numbers, or do without --inverse and --size fit"
 
 def as_floats(values: ArrayLike, what: str) -> Array:
     """*values* as a new float64 array; ShapeError where they are not real numbers."""
+    array = as_array(values, what)
     try:
-        array = np.asarray(values)
         if array.dtype.kind not in "biuf":
             # Integers beyond 64 bits arrive as objects; strings and complex numbers are refused.
             array = np.array([_real(value) for value in array.ravel()]).reshape(array.shape)
@@ -49,15 +50,20 @@ def _real(value: object) -> float:
 
 
 def as_matrix(values: ArrayLike, what: str = "theta") -> Array:
-    """*values*, of shape (2, 3) or (3, 3), as a new (3, 3) float64 array.
+    """*values*, (2, 3) or (3, 3), or with an axis of one before, as a new (3, 3) float64 array.
 
-    An affine matrix comes back with the last row (0, 0, 1), whatever its scale was.
+    An affine matrix comes back with the last row (0, 0, 1), whatever its scale was. A transform that has a matrix may
+    be given for it.
 
     Raises:
         ShapeError: another shape, or not real numbers.
         ThetaError: an entry that is not finite, or a last row of zeros, which sends every point to infinity.
     """
-    given = as_floats(values, what)
+    if hasattr(values, "map_points") and not hasattr(values, "theta"):
+        raise ShapeError(f"{what} must be a matrix (2, 3) or (3, 3), and a {type(values).__name__} has none")
+    given = as_floats(getattr(values, "theta", values), what)
+    if given.ndim == 3 and len(given) == 1:
+        given = given[0]
     if given.shape not in ((2, 3), (3, 3)):
         raise ShapeError(f"{what} must have shape (2, 3) or (3, 3), got {given.shape}")
     # In plain numbers: NumPy's functions take longer than the nine numbers do, and small images wait for it.

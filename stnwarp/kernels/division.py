@@ -1,0 +1,41 @@
+"""Quotients that share a divisor: one division, and for each quotient three operations more that round it correctly."""
+
+from typing import Any
+
+from numba import types
+from numba.extending import intrinsic
+
+from stnwarp.kernels.jit import CHECKED, PLAIN, inlined
+from stnwarp.kernels.machine import fuses
+
+
+def _fused(typingctx: Any, a: Any, b: Any, c: Any) -> Any:  # pragma: no cover: compiled only
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.fma(*args)
+
+    return types.float64(types.float64, types.float64, types.float64), codegen
+
+
+def _plain_divide(dividend: Any, divisor: Any, reciprocal: Any) -> Any:
+    return dividend / divisor
+
+
+_fma = intrinsic(_fused)
+
+
+def _divide(dividend: Any, divisor: Any, reciprocal: Any) -> Any:  # pragma: no cover: compiled only
+    """Source: Markstein 1990: the remainder of the rounded product is exact, and what it adds is rounded once.
+
+    A product that is not finite stays as it is: infinite as the quotient, or NaN where that is not a number either.
+    """
+    quotient = dividend * reciprocal
+    remainder = _fma(-quotient, divisor, dividend)
+    exact = _fma(remainder, reciprocal, quotient)
+    return exact if abs(quotient) < _INFINITY else quotient
+
+
+_INFINITY = float("inf")
+
+# divide(dividend, divisor, 1 / divisor): the quotient as a division rounds it. Where the processor has no fused
+# multiply-add, that would be a call of a function for each number, and a division is the faster.
+divide = inlined(_plain_divide if PLAIN or CHECKED or not fuses() else _divide)

@@ -1,0 +1,130 @@
+"""Where each output pixel is read, in the form the kernels take, and which part of the input that can be.
+
+Convention: matrices map output pixel index to input pixel index; grids hold normalised input coordinates.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stnwarp import conventions
+from stnwarp.arrays import PADDING_CODES, Batch
+from stnwarp.conventions import Interpolation
+from stnwarp.kernels import blocks
+from stnwarp.views import Region, flat_copy, region_copy
+
+_NOTHING = np.empty(0, np.float64)
+# Where the region that can be read has more pixels than this for each output pixel, a copy of it takes longer than
+# following its strides does.
+_SPARSE = 4
+
+_REACH = 6  # pixels beyond a place: 3 that an interpolation reads, and some for rounding
+
+
+class Mapping(NamedTuple):
+    """Where each output pixel is read: see `stnwarp.kernels.coordinates`."""
+
+    kind: int
+    matrices: NDArray[np.float64]
+    grid: NDArray[np.generic]
+    padding: int
+    align_corners: bool
+    grid_stride: int  # points from the grid of one image to that of the next
+
+
+def grid_mapping(grid: NDArray[np.generic], padding_mode: str, align_corners: bool, kind: int = blocks.GRID) -> Mapping:
+    """A mapping that reads its places from *grid*, (..., 2 or 3), of floats; the first axis may be broadcast."""
+    grid = grid.astype(np.float32) if grid.dtype == np.float16 else grid
+    shared = grid.ndim > 3 and len(grid) > 1 and grid.strides[0] == 0
+    points = grid[:1] if shared else grid
+    stride = 0 if shared else grid[:1].size // grid.shape[-1] if grid.ndim > 3 else 0
+    return Mapping(kind, _NOTHING, flat_copy(points), _padding_code(padding_mode), align_corners, stride)
+
+
+def matrix_mapping(matrices: NDArray[np.float64], padding_mode: str, align_corners: bool) -> Mapping:
+    """A mapping by *matrices*, (N, 3, 3), output pixel to input pixel; affine if all of them are."""
+    affine = all(row == [0.0, 0.0, 1.0] for row in matrices[:, 2].tolist())
+    kind = blocks.AFFINE if affine else blocks.PROJECTIVE
+    flat = np.ascontiguousarray(matrices).reshape(-1)
+    return Mapping(kind, flat, _NOTHING, _padding_code(padding_mode), align_corners, 0)
+
+
+def entries_mapping(entries: list[float], padding_mode: str, align_corners: bool) -> Mapping:
+    """`matrix_mapping` of one matrix, given by its nine entries."""
+    kind = blocks.AFFINE if entries[6:] == [0.0, 0.0, 1.0] else blocks.PROJECTIVE
+    return Mapping(kind, np.array(entries), _NOTHING, _padding_code(padding_mode), align_corners, 0)
+
+
+def _padding_code(padding_mode: str) -> int:
+    return PADDING_CODES[conventions.padding_mode(padding_mode)]
+
+
+def readable(source: Batch, pixels: NDArray[np.generic], output: Batch, mapping: Mapping, kind: Interpolation) -> Batch:
+    """*source*, a view, where kernels follow it at least as fast as they read a copy; else a copy of what is read."""
+    dtype = output.flat.dtype
+    follows = source.flat.size > 0 and pixels.dtype == dtype
+    if follows and _lies_as(source, output, kind):
+        return source
+    region = region_read(mapping, source.shape[1:3], output.shape[1:3])
+    read = math.prod(last - first + 1 for first, last in region)
+    if follows and read > _SPARSE * output.shape[1] * output.shape[2]:
+        return source
+    view = region_copy(pixels, region, dtype, planar=output.strides[2] != output.shape[3])
+    return Batch(view.flat, source.shape, view.strides)  # type: ignore[arg-type]
+
+
+def _lies_as(source: Batch, output: Batch, kind: Interpolation) -> bool:
+    """Whether the pixels of a row lie in *source* as they do in *output*: the kernels for that are the fast ones."""
+    _, _, width, channels = source.shape
+    _, by_row, by_column, by_channel = source.strides
+    planar = output.strides[2] == 1
+    if (by_column != output.strides[2] and width > 1) or (channels > 1 and not planar and by_channel != 1):
+        return False
+    if by_row < 0 and kind in (Interpolation.BICUBIC, Interpolation.LANCZOS):  # whose loads take several rows
+        return False
+    return abs(by_row) >= width * by_column or source.shape[1] == 1
+
+
+def region_read(mapping: Mapping, sides: Sequence[int], output_size: Sequence[int]) -> Region:
+    """The pixels that *mapping* can read of inputs of *sides*, (height, width) or with a depth before; at least one."""
+    if mapping.kind in (blocks.AFFINE, blocks.PROJECTIVE):
+        reaches = _matrix_reaches(mapping.matrices.reshape(-1, 3, 3), output_size)
+    else:
+        reaches = _grid_reaches(mapping, sides)
+    folds = mapping.padding in (blocks.REFLECTION, blocks.WRAP)
+    return [_read_on_axis(reach, side, folds) for reach, side in zip(reaches, sides, strict=True)]
+
+
+def _read_on_axis(reach: tuple[float, float], side: int, folds: bool) -> tuple[int, int]:
+    low, high = reach[0] - _REACH, reach[1] + _REACH
+    if not low <= high or (folds and (low < 0 or high > side - 1)):  # NaN: nothing is known
+        return 0, side - 1
+    return int(min(max(low, 0), side - 1)), int(min(max(np.ceil(high), 0), side - 1))
+
+
+def _matrix_reaches(matrices: NDArray[np.float64], output_size: Sequence[int]) -> list[tuple[float, float]]:
+    """The least and the greatest row and column: where w keeps its sign they are those of the corners."""
+    height, width = output_size
+    corners = np.array([[x, y, 1.0] for y in (0.0, height - 1.0) for x in (0.0, width - 1.0)])
+    with np.errstate(all="ignore"):
+        x, y, w = np.moveaxis(corners @ matrices.transpose(0, 2, 1), -1, 0)
+        known = ((w > 0).all(axis=1) | (w < 0).all(axis=1)).all()
+        places = np.stack((y / w, x / w)) if known else np.full((2, 1), np.nan)
+    return [(float(axis.min()), float(axis.max())) for axis in places]
+
+
+def _grid_reaches(mapping: Mapping, sides: Sequence[int]) -> list[tuple[float, float]]:
+    """The same, by the least and the greatest coordinate of each axis."""
+    points = mapping.grid.reshape(-1, len(sides))
+    # Under zeros a point that is not a number reads nothing; under the others it reads one end of the axis.
+    least, greatest = (np.fmin, np.fmax) if mapping.padding == blocks.ZEROS else (np.minimum, np.maximum)
+    reaches: list[tuple[float, float]] = []
+    for axis, side in enumerate(reversed(sides)):
+        low, high = (float(end.reduce(points[:, axis])) for end in (least, greatest))
+        unit = (side - 1 if mapping.align_corners else side) / 2
+        inset = 0.0 if mapping.align_corners else 0.5
+        reaches.insert(0, ((low + 1) * unit - inset, (high + 1) * unit - inset))
+    return reaches
