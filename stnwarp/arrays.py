@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from stnwarp.conventions import Interpolation, PaddingMode
 from stnwarp.errors import DtypeError, ParameterError, ShapeError
 from stnwarp.kernels import blocks
-from stnwarp.views import as_array, view_of, writeable
+from stnwarp.views import as_array, native_dtype, view_of, writeable
 
 DTYPES = (np.uint8, np.uint16, np.float32, np.float64)  # that kernels interpolate
 FLOATS = (np.float16, np.float32, np.float64)
@@ -52,9 +52,9 @@ class Batch(NamedTuple):
 def image_of(values: ArrayLike, what: str, interpolation: Interpolation) -> NDArray[np.generic]:
     """*values* as an array of a dtype that *interpolation* takes; DtypeError otherwise."""
     array = as_array(values, what)
-    nearest = interpolation == Interpolation.NEAREST
+    nearest = interpolation is Interpolation.NEAREST
     dtypes = _COPIED if nearest else _INTERPOLATED
-    if array.dtype in dtypes or array.dtype.newbyteorder("=") in dtypes:
+    if native_dtype(array.dtype) in dtypes:
         return array
     also = "" if nearest else "; nearest takes every integer type and bool too"
     raise DtypeError(f"{what} must be {_names(dtypes)} for {interpolation}, got {array.dtype}{also}")
@@ -65,9 +65,9 @@ def floats_of(values: ArrayLike, what: str) -> NDArray[np.floating]:
     array = as_array(values, what)
     if array.dtype in _FLOATS and array.dtype.isnative:
         return array
-    if array.dtype.newbyteorder("=") not in _FLOATS:
+    if native_dtype(array.dtype) not in _FLOATS:
         raise DtypeError(f"{what} must be {_names(_FLOATS)}, got {array.dtype}")
-    return array.astype(array.dtype.newbyteorder("="))
+    return array.astype(native_dtype(array.dtype))
 
 
 def _names(dtypes: Iterable[np.dtype[Any]]) -> str:
@@ -78,7 +78,7 @@ def _names(dtypes: Iterable[np.dtype[Any]]) -> str:
 
 def compute_type(dtype: np.dtype[np.generic]) -> np.dtype[np.generic]:
     """The dtype of the memory that kernels read and write for images of *dtype*, in native byte order."""
-    return np.dtype(np.float32) if dtype.kind == "f" and dtype.itemsize == 2 else dtype.newbyteorder("=")
+    return np.dtype(np.float32) if dtype.char == "e" else native_dtype(dtype)
 
 
 def weight_type(dtype: np.dtype[np.generic]) -> type[np.floating]:
@@ -88,8 +88,10 @@ def weight_type(dtype: np.dtype[np.generic]) -> type[np.floating]:
 
 def rounded_to(output: NDArray[np.generic], dtype: np.dtype[np.generic]) -> NDArray[Any]:
     """*output* in *dtype*, which is its own unless that is float16."""
+    if output.dtype == dtype:
+        return output
     with np.errstate(over="ignore"):
-        return output.astype(dtype, copy=False)
+        return output.astype(dtype)
 
 
 def maps_of(values: ArrayLike, interpolation: Interpolation, axes: int = 2) -> NDArray[Any]:
@@ -147,11 +149,16 @@ def batch_of_maps(maps: NDArray[np.generic]) -> Batch:
 
 def batch_of_image(image: NDArray[np.generic]) -> Batch:
     """An (H, W) or (H, W, C) image, not empty, as a batch of one."""
-    height, width, channels = image.shape if image.ndim == 3 else (*image.shape, 1)
     if _lies_plain(image):  # the common case, for which small images need not wait
-        row = width * channels
-        return Batch(writeable(image.reshape(-1)), (1, height, width, channels), (height * row, row, channels, 1))
+        return plain_batch(image)
     return _batch_of_view((image if image.ndim == 3 else image[:, :, None])[None])
+
+
+def plain_batch(image: NDArray[np.generic]) -> Batch:
+    """`batch_of_image` for one that kernels read as it lies, such as every output."""
+    height, width, channels = image.shape if image.ndim == 3 else (*image.shape, 1)
+    row = width * channels
+    return Batch(writeable(image.reshape(-1)), (1, height, width, channels), (height * row, row, channels, 1))
 
 
 def _lies_plain(array: NDArray[np.generic]) -> bool:
@@ -162,7 +169,7 @@ def _lies_plain(array: NDArray[np.generic]) -> bool:
 def _batch_of_view(pixels: NDArray[np.generic]) -> Batch:
     view = view_of(pixels)
     if view is None:
-        return Batch(np.empty(0, pixels.dtype.newbyteorder("=")), pixels.shape, (0, 0, 0, 0), 0, pixels)
+        return Batch(np.empty(0, native_dtype(pixels.dtype)), pixels.shape, (0, 0, 0, 0), 0, pixels)
     return Batch(view.flat, pixels.shape, view.strides, view.origin, pixels)  # type: ignore[arg-type]
 
 
@@ -192,7 +199,7 @@ def fill_values(
             raise ParameterError(f"fill must lie in {ends} for {dtype} images, got {value:g}")
     if interpolation == Interpolation.NEAREST:
         whole = np.rint(values) if dtype.kind in "iub" and values.dtype.kind == "f" else values
-        return np.ascontiguousarray(np.broadcast_to(whole, (channels,)).astype(dtype.newbyteorder("=")))
+        return np.ascontiguousarray(np.broadcast_to(whole, (channels,)).astype(native_dtype(dtype)))
     return np.ascontiguousarray(np.broadcast_to(values, (channels,)).astype(weight_type(dtype)))
 
 

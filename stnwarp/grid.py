@@ -15,7 +15,7 @@ from stnwarp.conventions import DEFAULT_ALIGN_CORNERS
 from stnwarp.errors import ShapeError, ThetaError
 from stnwarp.transforms import MatrixTransform, SamplingGrid, Transform
 from stnwarp.transforms.matrices import as_floats
-from stnwarp.views import as_array
+from stnwarp.views import as_array, native_dtype
 
 _BAND_POINTS = 2**18  # of a grid are mapped at a time, so that what a transform needs besides does not add up
 
@@ -106,12 +106,12 @@ def sampling_grid(
         ShapeError: a transform given point by point is for another size, or theta has the wrong shape.
         ThetaError: theta is not finite.
     """
-    if not isinstance(transform, Transform):
-        transform = MatrixTransform(as_array(transform, "transform"))
     if isinstance(transform, SamplingGrid):
         if transform.size != checked_size(size):
             raise ShapeError(f"the sampling grid is for an output of {transform.size}, not of {tuple(size)}")
         return transform.grid
+    if not isinstance(transform, Transform):
+        transform = MatrixTransform(as_array(transform, "transform"))
     if isinstance(transform, MatrixTransform):
         if transform.is_affine:
             return affine_grid(transform.theta[:2], size, align_corners)
@@ -179,5 +179,5 @@ def _for_size(matrices: NDArray[np.float64], size: Sequence[int]) -> tuple[NDArr
 
 def _grid_type(theta: ArrayLike) -> np.dtype[np.generic]:
     """That of *theta* if it is a float of no more than 32 bits, else float64."""
-    dtype = as_array(theta, "theta").dtype.newbyteorder("=")
+    dtype = native_dtype(as_array(theta, "theta").dtype)
     return dtype if dtype in (np.float16, np.float32) else np.dtype(np.float64)

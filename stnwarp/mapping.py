@@ -37,7 +37,7 @@ class Mapping(NamedTuple):
 
 def grid_mapping(grid: NDArray[np.generic], padding_mode: str, align_corners: bool, kind: int = blocks.GRID) -> Mapping:
     """A mapping that reads its places from *grid*, (..., 2 or 3), of floats; the first axis may be broadcast."""
-    grid = grid.astype(np.float32) if grid.dtype == np.float16 else grid
+    grid = grid.astype(np.float32) if grid.dtype.char == "e" else grid
     shared = grid.ndim > 3 and len(grid) > 1 and grid.strides[0] == 0
     points = grid[:1] if shared else grid
     stride = 0 if shared else grid[:1].size // grid.shape[-1] if grid.ndim > 3 else 0

@@ -21,11 +21,11 @@ from stnwarp.arrays import (
     batch_of_image,
     batch_of_maps,
     checked_threads,
-    compute_type,
     fill_values,
     grid_kind,
     grid_of,
     maps_of,
+    plain_batch,
     rounded_to,
     weight_type,
 )
@@ -34,6 +34,7 @@ from stnwarp.kernels import blocks
 from stnwarp.kernels.native import Held, Native, own_space
 from stnwarp.mapping import Mapping, grid_mapping, readable
 from stnwarp.sharing import share_out
+from stnwarp.views import native_dtype
 from stnwarp.volumes import sample_volumes
 
 _KERNELS = {
@@ -102,7 +103,7 @@ def grid_sample(
 
 def sample_maps(maps: NDArray[np.generic], size: Sequence[int], mapping: Mapping, mode: str) -> NDArray[Any]:
     """An output (N, C, *size) of the dtype of *maps*, (N, C, H, W); 0 is read outside."""
-    dtype = maps.dtype.newbyteorder("=")
+    dtype = native_dtype(maps.dtype)
     output = np.empty((*maps.shape[:2], *size), _memory_type(maps.dtype, conventions.interpolation(mode)))
     if output.size:
         sample(batch_of_maps(maps), batch_of_maps(output), mapping, mode, 0)
@@ -111,22 +112,24 @@ def sample_maps(maps: NDArray[np.generic], size: Sequence[int], mapping: Mapping
 
 def _memory_type(dtype: np.dtype[np.generic], interpolation: Interpolation) -> np.dtype[np.generic]:
     """The dtype of the output of kernels for images of *dtype*: nearest copies float16 as it is."""
-    return dtype.newbyteorder("=") if interpolation == Interpolation.NEAREST else compute_type(dtype)
+    if interpolation is Interpolation.NEAREST or dtype.char != "e":
+        return native_dtype(dtype)
+    return np.dtype(np.float32)
 
 
 def sample_image(
     picture: NDArray[np.generic],
     size: tuple[int, int],
     mapping: Mapping,
-    interpolation: str,
+    interpolation: Interpolation,
     fill: ArrayLike,
     threads: int,
 ) -> NDArray[Any]:
     """An output (*size[, C]) of the dtype of *picture*, (H, W[, C])."""
-    dtype = picture.dtype.newbyteorder("=")
-    output = np.empty((*size, *picture.shape[2:]), _memory_type(dtype, conventions.interpolation(interpolation)))
+    dtype = native_dtype(picture.dtype)
+    output = np.empty((*size, *picture.shape[2:]), _memory_type(dtype, interpolation))
     if output.size:
-        sample(batch_of_image(picture), batch_of_image(output), mapping, interpolation, fill, threads)
+        sample(batch_of_image(picture), plain_batch(output), mapping, interpolation, fill, threads)
     return rounded_to(output, dtype)
 
 

@@ -45,6 +45,11 @@ def as_array(values: ArrayLike, what: str) -> NDArray[Any]:
         ) from None
 
 
+def native_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """*dtype* in this machine's byte order."""
+    return dtype if dtype.isnative else dtype.newbyteorder("=")
+
+
 class View(NamedTuple):
     """Memory from its lowest element on, and where in it an array lies: strides in elements, which may be negative."""
 
@@ -79,8 +84,7 @@ def is_plain(array: NDArray[np.generic]) -> bool:
 def view_of(array: NDArray[np.generic]) -> View | None:
     """*array*, not empty, as a view of its own memory; None where kernels cannot follow it and it has to be copied."""
     if array.flags.c_contiguous and is_plain(array):
-        steps = tuple(stride // array.itemsize for stride in array.strides)
-        return View(writeable(array.reshape(-1)), steps, 0)
+        return _whole(array)
     if not is_plain(array) or any(stride % array.itemsize for stride in array.strides):
         return None
     sides = list(zip(array.shape, array.strides, strict=True))
@@ -92,10 +96,14 @@ def view_of(array: NDArray[np.generic]) -> View | None:
     return View(np.asarray(_Interface(array, address, (extent,))), strides, origin)
 
 
+def _whole(array: NDArray[np.generic]) -> View:
+    """The view of an array in C order that needs no copy."""
+    return View(writeable(array.reshape(-1)), tuple(stride // array.itemsize for stride in array.strides), 0)
+
+
 def view_or_copy(array: NDArray[np.generic]) -> View:
     """`view_of` *array*, or of a copy of the whole of it."""
-    view = view_of(array)
-    return view if view is not None else view_of(np.ascontiguousarray(array).astype(_native(array.dtype), copy=False))  # type: ignore[return-value]
+    return view_of(array) or _whole(np.array(array, native_dtype(array.dtype), order="C"))
 
 
 def without_gaps(array: NDArray[np.generic]) -> bool:
@@ -155,7 +163,3 @@ def _untouched(count: int, dtype: np.dtype[np.generic]) -> NDArray[Any]:
 def flat_copy(array: ArrayLike, dtype: type[np.floating] | None = None) -> NDArray[Any]:
     """*array* flat, writeable for kernels, of *dtype* if one is given; in truth a copy only where it has to be."""
     return writeable(np.ascontiguousarray(array, dtype).reshape(-1))
-
-
-def _native(dtype: np.dtype[np.generic]) -> np.dtype[np.generic]:
-    return dtype.newbyteorder("=")

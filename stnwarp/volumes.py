@@ -27,7 +27,7 @@ from stnwarp.kernels.blocks import BLOCK, GRID, GRID_FLOAT32, WRAP
 from stnwarp.kernels.native import Native
 from stnwarp.kernels.volume_blocks import VolumeCall, VolumeSpace, volume_space
 from stnwarp.mapping import Mapping, grid_mapping, region_read
-from stnwarp.views import View, flat_copy, region_copy, view_of, view_or_copy
+from stnwarp.views import View, flat_copy, native_dtype, region_copy, view_of, view_or_copy
 
 _SAMPLERS = {
     Interpolation.NEAREST: Native("volumes", "nearest_voxel_blocks"),
@@ -74,7 +74,7 @@ def sample_volumes(
     interpolation = _interpolation(mode)
     volumes = maps_of(input, interpolation, 3)
     mapping, size = _mapping(volumes, grid, padding_mode, align_corners)
-    dtype = volumes.dtype.newbyteorder("=")
+    dtype = native_dtype(volumes.dtype)
     copies = interpolation == Interpolation.NEAREST
     output = np.empty((*volumes.shape[:2], *size), dtype if copies else compute_type(dtype))
     if output.size:

@@ -17,8 +17,9 @@ from stnwarp.grid import sampling_grid
 from stnwarp.mapping import Mapping, entries_mapping, grid_mapping, matrix_mapping
 from stnwarp.sampler import sample_image, sample_maps
 from stnwarp.transforms import MatrixTransform, SamplingGrid, Transform, pixel_entries, pixel_matrices
-from stnwarp.views import as_array
+from stnwarp.views import as_array, native_dtype
 
+_THETAS = ((2, 3), (3, 3), (1, 2, 3), (1, 3, 3))  # the shapes of one
 _FEW = 16  # thetas that are sooner done one by one than all at once
 
 
@@ -61,13 +62,14 @@ def warp(
 
     Source: Jaderberg et al. 2015, equations (1) and (5).
     """
-    picture = image_of(image, "image", conventions.interpolation(interpolation))
+    kind = conventions.interpolation(interpolation)
+    picture = image_of(image, "image", kind)
     if picture.ndim not in (2, 3):
         raise ShapeError(f"image must be (H, W) or (H, W, C), got {picture.shape}")
     if 0 in picture.shape[:2]:
         raise ShapeError(f"image must not be empty along a side, got {picture.shape}")
     mapping, output_size = _mapping(transform, picture.shape[:2], size, padding_mode, align_corners)
-    return sample_image(picture, output_size, mapping, interpolation, fill, threads)
+    return sample_image(picture, output_size, mapping, kind, fill, threads)
 
 
 def spatial_transform(
@@ -101,7 +103,7 @@ def spatial_transform(
     input_size = (maps.shape[2], maps.shape[3])
     height, width = checked_sides(input_size if size is None else size, 2, 0)
     if min(height, width, len(thetas)) == 0:
-        return np.empty((*maps.shape[:2], height, width), maps.dtype.newbyteorder("="))
+        return np.empty((*maps.shape[:2], height, width), native_dtype(maps.dtype))
     if len(thetas) <= _FEW:
         entries = [pixel_entries(theta, input_size, (height, width), align_corners) for theta in thetas]
         matrices = np.array(entries).reshape(-1, 3, 3)
@@ -118,9 +120,11 @@ def _mapping(
     align_corners: bool,
 ) -> tuple[Mapping, tuple[int, int]]:
     """The kernels' mapping for *transform*, and the output's size."""
-    known = transform if isinstance(transform, Transform) else _recognised(transform, align_corners)
-    if isinstance(known, MatrixTransform):
-        known = known.theta
+    # Arrays first: to ask an abstract class whether it has an instance takes longer than the rest of this.
+    if type(transform) is np.ndarray or not isinstance(transform, Transform):
+        known: NDArray[Any] | Transform = _recognised(transform, align_corners)
+    else:
+        known = transform.theta if isinstance(transform, MatrixTransform) else transform
     if isinstance(known, np.ndarray):
         output_size = checked_size(input_size if size is None else size)
         entries = pixel_entries(known, input_size, output_size, align_corners)
@@ -139,7 +143,7 @@ def _mapping(
 def _recognised(given: ArrayLike, align_corners: bool) -> NDArray[Any] | SamplingGrid:
     """A plain array as what its shape says: theta if it is one, else a sampling grid."""
     array = as_array(given, "transform")
-    if array.shape in ((2, 3), (3, 3), (1, 2, 3), (1, 3, 3)):
+    if array.shape in _THETAS:
         return array
     if array.ndim != 3 or array.shape[2] != 2:
         raise ShapeError(f"transform must be theta (2, 3) or (3, 3), or a grid (H, W, 2), got {array.shape}")

@@ -30,7 +30,9 @@ def _grid(size: tuple[int, int], dtype: type) -> NDArray:
 
 
 def _assert_read(found: NDArray, coefficients: NDArray) -> None:
-    np.testing.assert_array_equal(~np.isfinite(found), coefficients != 0)
+    """Taps on one pixel whose weights cancel may leave a rounding error, which is neither 0 nor meant."""
+    unclear = (coefficients != 0) & (np.abs(coefficients) < 100 * np.finfo(coefficients.dtype).eps)
+    np.testing.assert_array_equal(~np.isfinite(found)[~unclear], coefficients[~unclear] != 0)
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -14,7 +14,7 @@ from stnwarp.kernels import blocks
 from stnwarp.kernels.gradient_tiles import tiling
 from stnwarp.mapping import grid_mapping, matrix_mapping
 from stnwarp.transforms import normalised_from_pixel, pixel_from_normalised, pixel_matrices
-from stnwarp.views import as_array
+from stnwarp.views import as_array, native_dtype
 from stnwarp.volumes import sample_volumes_backward
 
 Gradients = tuple[NDArray[Any] | None, NDArray[Any] | None]
@@ -132,7 +132,7 @@ def _to_thetas(
     align_corners: bool,
 ) -> NDArray[Any]:
     """The gradients to *thetas* from those to the pixel matrices that they mean."""
-    kept = thetas.dtype.newbyteorder("=")
+    kept = native_dtype(thetas.dtype)
     gradients = np.zeros(thetas.shape)
     if 0 not in output_size:
         to_pixel = pixel_from_normalised(input_size, align_corners)

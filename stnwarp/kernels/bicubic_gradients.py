@@ -8,8 +8,8 @@ The weights of the four columns and the four lines, and the slopes of these weig
 (COLUMN_WEIGHTS, ...), four each. A place that is not finite lies on a pixel, the one that `fold_tap` makes of it, and
 has slope 0. Places are float64: the sampler's own floor and fraction decide which pixels are read.
 
-A pixel that the padding mode puts under several taps counts once, with the sum of their weights: what has weight 0, or
-the slope 0, is not read, be it NaN or infinite.
+What has weight 0, or the slope 0, is not read, be it NaN or infinite: a sum that is not finite is added up once more,
+tap by tap, and a pixel that the padding mode puts under several taps then counts once, with the sum of their weights.
 
 Source: Keys 1981, with a = -0.75.
 """
@@ -19,17 +19,26 @@ from typing import Any
 import numpy as np
 
 from stnwarp.kernels.arithmetic import as_weight, like, weighted
-from stnwarp.kernels.blocks import BLOCK, SLOPES, WRAP, ZEROS, Memory, X, Y
+from stnwarp.kernels.bicubic_ragged import (
+    COLUMN_SLOPES,
+    COLUMN_WEIGHTS,
+    LINE_SLOPES,
+    LINE_WEIGHTS,
+    add_slopes,
+    part_of,
+    spread_ragged,
+    sum_ragged,
+    sum_taps,
+)
+from stnwarp.kernels.blocks import BLOCK, BORDER, SLOPES, WRAP, ZEROS, Memory, X, Y
 from stnwarp.kernels.folding import fold_places
-from stnwarp.kernels.gradient_neighbours import MISSING, NOWHERE, RAGGED, fold_ragged, list_ragged
+from stnwarp.kernels.gradient_neighbours import NOWHERE, RAGGED, fold_ragged, list_ragged
 from stnwarp.kernels.gradient_sums import clear_sums, hand_on
 from stnwarp.kernels.gradient_tiles import (
     COLUMNS,
     FIRST,
     RAGGED_POINTS,
     ROWS,
-    SUM_X,
-    SUM_Y,
     VALUES,
     GradientCall,
     Share,
@@ -43,10 +52,8 @@ from stnwarp.kernels.gradient_tiles import (
     tiles_across,
 )
 from stnwarp.kernels.jit import inlined, kernel
-from stnwarp.kernels.memory import as_step, load_pixels, load_points, load_source, store_pixels, store_points
+from stnwarp.kernels.memory import as_step, load_pixels, load_points, load_source, store_points
 
-COLUMN_WEIGHTS, LINE_WEIGHTS = np.uintp(0), np.uintp(4 * BLOCK)
-COLUMN_SLOPES, LINE_SLOPES = np.uintp(8 * BLOCK), np.uintp(12 * BLOCK)
 _A = -0.75
 
 
@@ -88,13 +95,18 @@ def bicubic_gradients(
 @inlined
 def _weigh(call: GradientCall, count: Any, axis: Any, places: Memory, weights: Memory, part: Any) -> None:
     """Weights and slopes of the four taps on one axis, and the slope of the places unless they are folded already."""
-    slopes = part + np.uintp(8 * BLOCK)
+    slopes, size = part + np.uintp(8 * BLOCK), call.height if axis == Y else call.width
     for k in range(count):
         position = load_points(places, axis + k)
         distance = position - np.floor(position)
         finite = distance <= like(distance, 1)  # 1 is what a hair below a pixel is rounded to
         if call.padding != WRAP:
-            store_points(places, SLOPES + axis + k, like(position, 1 if finite else 0))
+            # All taps of a place fall on one pixel far beyond a border, and on an axis of one pixel.
+            same = (call.padding == BORDER) & (
+                (position <= like(position, -2)) | (position >= like(position, size + 1))
+            )
+            moves = finite & ((call.padding == ZEROS) | (size > 1)) & (not same)
+            store_points(places, SLOPES + axis + k, like(position, 1 if moves else 0))
         past = as_weight(weights, distance if finite else like(distance, 0))
         for tap in range(4):
             at = np.uintp(tap * BLOCK) + k
@@ -163,14 +175,9 @@ def _work(
         for number in range(ragged):
             k = np.uintp(load_points(offsets, RAGGED_POINTS + number))
             if spreads:
-                _spread_ragged(to_source, shift, k, offsets, weights, values)
+                spread_ragged(to_source, shift, k, offsets, weights, values)
             if sums:
-                _sum_ragged(source, shift, k, offsets, weights, values)
-
-
-@inlined
-def _part(number: int) -> Any:
-    return np.uintp(number * BLOCK)
+                sum_ragged(source, shift, k, offsets, weights, values)
 
 
 @inlined
@@ -179,7 +186,7 @@ def _spread(
 ) -> None:
     """Add to the sixteen taps of each point that has all of them side by side."""
     right, down = as_step(call.column_stride), as_step(call.row_stride)
-    parts = COLUMN_WEIGHTS, COLUMN_WEIGHTS + _part(1), COLUMN_WEIGHTS + _part(2), COLUMN_WEIGHTS + _part(3)
+    parts = COLUMN_WEIGHTS, COLUMN_WEIGHTS + part_of(1), COLUMN_WEIGHTS + part_of(2), COLUMN_WEIGHTS + part_of(3)
     for k in range(count):
         first = load_points(offsets, FIRST + k)
         if first >= 0:
@@ -188,7 +195,7 @@ def _spread(
             a, b = load_points(weights, parts[0] + k), load_points(weights, parts[1] + k)
             c, d = load_points(weights, parts[2] + k), load_points(weights, parts[3] + k)
             for line in range(4):
-                share = value * load_points(weights, LINE_WEIGHTS + _part(line) + k)
+                share = value * load_points(weights, LINE_WEIGHTS + part_of(line) + k)
                 to_source[at] += share * a
                 to_source[at + right] += share * b
                 to_source[at + right + right] += share * c
@@ -211,12 +218,18 @@ def _sum(
                 across, along = zero, zero
                 for column in range(4):
                     pixel = load_source(source, at + np.uintp(column) * right)
-                    across += weighted(pixel, load_points(weights, COLUMN_SLOPES + _part(column) + k))
-                    along += weighted(pixel, load_points(weights, COLUMN_WEIGHTS + _part(column) + k))
-                slope_x += weighted(across, load_points(weights, LINE_WEIGHTS + _part(line) + k))
-                slope_y += weighted(along, load_points(weights, LINE_SLOPES + _part(line) + k))
+                    across += pixel * load_points(weights, COLUMN_SLOPES + part_of(column) + k)
+                    along += pixel * load_points(weights, COLUMN_WEIGHTS + part_of(column) + k)
+                slope_x += across * load_points(weights, LINE_WEIGHTS + part_of(line) + k)
+                slope_y += along * load_points(weights, LINE_SLOPES + part_of(line) + k)
                 at += down
-            _add_slopes(k, slope_x, slope_y, values)
+            if is_finite(slope_x + slope_y):
+                add_slopes(k, slope_x, slope_y, values)
+            else:
+                for tap in range(4):
+                    store_points(offsets, COLUMNS + part_of(tap) + k, tap * call.column_stride)
+                    store_points(offsets, ROWS + part_of(tap) + k, first + tap * call.row_stride)
+                sum_taps(source, shift, k, offsets, weights, values)
 
 
 @inlined
@@ -228,68 +241,9 @@ def _spread_unusual(
         first, value = load_points(offsets, FIRST + k), load_pixels(values, VALUES + k)
         if first >= 0 and not is_finite(value):
             for line in range(4):
-                weight_y = load_points(weights, LINE_WEIGHTS + _part(line) + k)
+                weight_y = load_points(weights, LINE_WEIGHTS + part_of(line) + k)
                 for column in range(4):
                     at = np.uintp(first + line * call.row_stride + column * call.column_stride) + shift
                     to_source[at] += weighted(
-                        value, weight_y * load_points(weights, COLUMN_WEIGHTS + _part(column) + k)
+                        value, weight_y * load_points(weights, COLUMN_WEIGHTS + part_of(column) + k)
                     )
-
-
-@inlined
-def _spread_ragged(to_source: Memory, shift: Any, k: Any, offsets: Memory, weights: Memory, values: Memory) -> None:
-    value = load_pixels(values, VALUES + k)
-    for line in range(4):
-        row = load_points(offsets, ROWS + _part(line) + k)
-        weight_y = _gathered(offsets, ROWS, weights, LINE_WEIGHTS, line, k)
-        for column in range(4):
-            start = load_points(offsets, COLUMNS + _part(column) + k)
-            if row > MISSING and start > MISSING:
-                weight_x = _gathered(offsets, COLUMNS, weights, COLUMN_WEIGHTS, column, k)
-                to_source[np.uintp(row + start) + shift] += weighted(value, weight_y * weight_x)
-
-
-@inlined
-def _sum_ragged(source: Memory, shift: Any, k: Any, offsets: Memory, weights: Memory, values: Memory) -> None:
-    zero = like(load_pixels(values, VALUES + k), 0)
-    slope_x, slope_y = zero, zero
-    for line in range(4):
-        row = load_points(offsets, ROWS + _part(line) + k)
-        across, along = zero, zero
-        for column in range(4):
-            start = load_points(offsets, COLUMNS + _part(column) + k)
-            if row > MISSING and start > MISSING:
-                pixel = load_source(source, np.uintp(row + start) + shift)
-                across += weighted(pixel, _gathered_slope(offsets, COLUMNS, weights, COLUMN_SLOPES, column, k))
-                along += weighted(pixel, _gathered(offsets, COLUMNS, weights, COLUMN_WEIGHTS, column, k))
-        slope_x += weighted(across, _gathered(offsets, ROWS, weights, LINE_WEIGHTS, line, k))
-        slope_y += weighted(along, _gathered_slope(offsets, ROWS, weights, LINE_SLOPES, line, k))
-    _add_slopes(k, slope_x, slope_y, values)
-
-
-@inlined
-def _gathered(offsets: Memory, indices: Any, weights: Memory, part: Any, tap: int, k: Any) -> Any:
-    """The weights of all taps that fall on the pixel of *tap*, on one axis; 0 if an earlier tap has them."""
-    index, total = load_points(offsets, indices + _part(tap) + k), as_weight(weights, 0)
-    for other in range(4):
-        if load_points(offsets, indices + _part(other) + k) == index:
-            if other < tap:
-                return as_weight(weights, 0)
-            total += load_points(weights, part + _part(other) + k)
-    return total
-
-
-@inlined
-def _gathered_slope(offsets: Memory, indices: Any, weights: Memory, part: Any, tap: int, k: Any) -> Any:
-    """The same for slopes, which cancel where all four taps fall on one pixel; their sum would only nearly be 0."""
-    first, same = load_points(offsets, indices + k), 0
-    for other in range(4):
-        same += load_points(offsets, indices + _part(other) + k) == first
-    return as_weight(weights, 0) if same == 4 else _gathered(offsets, indices, weights, part, tap, k)
-
-
-@inlined
-def _add_slopes(k: Any, slope_x: Any, slope_y: Any, values: Memory) -> None:
-    value = load_pixels(values, VALUES + k)
-    store_pixels(values, SUM_X + k, load_pixels(values, SUM_X + k) + weighted(value, slope_x))
-    store_pixels(values, SUM_Y + k, load_pixels(values, SUM_Y + k) + weighted(value, slope_y))

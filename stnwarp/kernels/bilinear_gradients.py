@@ -118,8 +118,10 @@ def _work(
         for number in range(ragged):
             k = np.uintp(load_points(offsets, RAGGED_POINTS + number))
             _visit_ragged(source, to_source, shift, spreads, sums, k, offsets, weights, values)
-        if sums:
-            _add_slopes(count, channel == first, weights, values)
+        if sums and unusual > 0:
+            _add_slopes(count, channel == first, True, weights, values)
+        elif sums:
+            _add_slopes(count, channel == first, False, weights, values)
 
 
 @hot
@@ -240,7 +242,7 @@ def _visit_ragged(
 
 
 @inlined
-def _add_slopes(count: Any, first: bool, weights: Memory, values: Memory) -> None:
+def _add_slopes(count: Any, first: bool, unusual: bool, weights: Memory, values: Memory) -> None:
     """Add the slopes of a channel at the points, times its incoming gradient, to the sums; the first one sets them.
 
     What has weight 0 is not read, be it NaN or infinite, and a slope of 0 reads no gradient.
@@ -255,5 +257,9 @@ def _add_slopes(count: Any, first: bool, weights: Memory, values: Memory) -> Non
         slope_y = weighted(c - a, left) + weighted(d - b, across)
         sum_x = like(value, 0) if first else load_pixels(values, SUM_X + k)
         sum_y = like(value, 0) if first else load_pixels(values, SUM_Y + k)
-        store_pixels(values, SUM_X + k, sum_x + weighted(value, slope_x))
-        store_pixels(values, SUM_Y + k, sum_y + weighted(value, slope_y))
+        if unusual:
+            store_pixels(values, SUM_X + k, sum_x + weighted(value, slope_x))
+            store_pixels(values, SUM_Y + k, sum_y + weighted(value, slope_y))
+        else:
+            store_pixels(values, SUM_X + k, sum_x + slope_x * value)
+            store_pixels(values, SUM_Y + k, sum_y + slope_y * value)

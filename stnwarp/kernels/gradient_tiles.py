@@ -151,13 +151,13 @@ def load_values(gradient: Memory, call: GradientCall, tile: Tile, channel: int, 
         How many of them are NaN or infinite: multiplied by a weight of 0 they would not vanish.
     """
     base = tile.image * call.output_image_stride + channel * call.output_channel_stride
-    step, unusual = np.uintp(call.output_column_stride), 0
+    step, unusual = np.uintp(call.output_column_stride), np.int32(0)
     for line in range(tile.lines):
         first = base + (tile.row + line) * call.output_row_stride + tile.column * call.output_column_stride
         at, to = np.uintp(first), VALUES + np.uintp(line * tile.columns)
         for k in range(np.uintp(tile.columns)):
             value = load_source(gradient, at + k * step)
-            unusual += not is_finite(value)
+            unusual = np.int32(unusual + np.int32(not is_finite(value)))  # as wide as float32: it vectorises
             store_pixels(values, to + k, value)
     return unusual
 

@@ -1,0 +1,105 @@
+"""The bicubic gradients of points some of whose taps are missing, lie apart, or hold what is not finite: tap by tap.
+
+The weights of the four columns and the four lines around a point, and the slopes of these weights, are parts of the
+work space, four each.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from stnwarp.kernels.arithmetic import as_weight, like, weighted
+from stnwarp.kernels.blocks import BLOCK, Memory
+from stnwarp.kernels.gradient_neighbours import MISSING
+from stnwarp.kernels.gradient_tiles import COLUMNS, ROWS, SUM_X, SUM_Y, VALUES, is_finite
+from stnwarp.kernels.jit import inlined
+from stnwarp.kernels.memory import load_pixels, load_points, load_source, store_pixels
+
+COLUMN_WEIGHTS, LINE_WEIGHTS = np.uintp(0), np.uintp(4 * BLOCK)
+COLUMN_SLOPES, LINE_SLOPES = np.uintp(8 * BLOCK), np.uintp(12 * BLOCK)
+
+
+@inlined
+def part_of(number: int) -> Any:
+    """Where tap *number* begins in a part of the work space."""
+    return np.uintp(number * BLOCK)
+
+
+@inlined
+def spread_ragged(to_source: Memory, shift: Any, k: Any, offsets: Memory, weights: Memory, values: Memory) -> None:
+    """Add to the taps of a point."""
+    value = load_pixels(values, VALUES + k)
+    for line in range(4):
+        row = load_points(offsets, ROWS + part_of(line) + k)
+        for column in range(4):
+            start = load_points(offsets, COLUMNS + part_of(column) + k)
+            if row > MISSING and start > MISSING:
+                at = np.uintp(row + start) + shift
+                if is_finite(value):
+                    share = value * load_points(weights, LINE_WEIGHTS + part_of(line) + k)
+                    to_source[at] += share * load_points(weights, COLUMN_WEIGHTS + part_of(column) + k)
+                else:
+                    weight_y = _gathered(offsets, ROWS, weights, LINE_WEIGHTS, line, k)
+                    weight_x = _gathered(offsets, COLUMNS, weights, COLUMN_WEIGHTS, column, k)
+                    to_source[at] += weighted(value, weight_y * weight_x)
+
+
+@inlined
+def sum_ragged(source: Memory, shift: Any, k: Any, offsets: Memory, weights: Memory, values: Memory) -> None:
+    """Add the slopes at a point, times its incoming gradient, to the sums."""
+    zero = like(load_pixels(values, VALUES + k), 0)
+    slope_x, slope_y = zero, zero
+    for line in range(4):
+        row = load_points(offsets, ROWS + part_of(line) + k)
+        across, along = zero, zero
+        for column in range(4):
+            start, part = load_points(offsets, COLUMNS + part_of(column) + k), part_of(column) + k
+            if row > MISSING and start > MISSING:
+                pixel = load_source(source, np.uintp(row + start) + shift)
+                across += pixel * load_points(weights, COLUMN_SLOPES + part)
+                along += pixel * load_points(weights, COLUMN_WEIGHTS + part)
+        slope_x += across * load_points(weights, LINE_WEIGHTS + part_of(line) + k)
+        slope_y += along * load_points(weights, LINE_SLOPES + part_of(line) + k)
+    if is_finite(slope_x + slope_y):
+        add_slopes(k, slope_x, slope_y, values)
+    else:
+        sum_taps(source, shift, k, offsets, weights, values)
+
+
+@inlined
+def sum_taps(source: Memory, shift: Any, k: Any, offsets: Memory, weights: Memory, values: Memory) -> None:
+    """The same, reading only what has a weight."""
+    zero = like(load_pixels(values, VALUES + k), 0)
+    slope_x, slope_y = zero, zero
+    for line in range(4):
+        row = load_points(offsets, ROWS + part_of(line) + k)
+        across, along = zero, zero
+        for column in range(4):
+            start = load_points(offsets, COLUMNS + part_of(column) + k)
+            if row > MISSING and start > MISSING:
+                pixel = load_source(source, np.uintp(row + start) + shift)
+                across += weighted(pixel, _gathered(offsets, COLUMNS, weights, COLUMN_SLOPES, column, k))
+                along += weighted(pixel, _gathered(offsets, COLUMNS, weights, COLUMN_WEIGHTS, column, k))
+        slope_x += weighted(across, _gathered(offsets, ROWS, weights, LINE_WEIGHTS, line, k))
+        slope_y += weighted(along, _gathered(offsets, ROWS, weights, LINE_SLOPES, line, k))
+    add_slopes(k, slope_x, slope_y, values)
+
+
+@inlined
+def _gathered(offsets: Memory, indices: Any, weights: Memory, part: Any, tap: int, k: Any) -> Any:
+    """The weights of all taps that fall on the pixel of *tap*, on one axis; 0 if an earlier tap has them."""
+    index, total = load_points(offsets, indices + part_of(tap) + k), as_weight(weights, 0)
+    for other in range(4):
+        if load_points(offsets, indices + part_of(other) + k) == index:
+            if other < tap:
+                return as_weight(weights, 0)
+            total += load_points(weights, part + part_of(other) + k)
+    return total
+
+
+@inlined
+def add_slopes(k: Any, slope_x: Any, slope_y: Any, values: Memory) -> None:
+    """Add slopes times the incoming gradient; a slope of 0 reads none, be it NaN or infinite."""
+    value = load_pixels(values, VALUES + k)
+    store_pixels(values, SUM_X + k, load_pixels(values, SUM_X + k) + weighted(value, slope_x))
+    store_pixels(values, SUM_Y + k, load_pixels(values, SUM_Y + k) + weighted(value, slope_y))
