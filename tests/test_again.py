@@ -1,4 +1,5 @@
-"""The kernels' tests twice more: in plain Python, where coverage sees every line, and with every index checked.
+"""The kernels' tests again: in plain Python, where coverage sees every line, with every index checked, and as plain
+functions of Numba's.
 
 They take the longest; this file comes first, so that other processes meanwhile do the rest.
 """
@@ -8,14 +9,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from tests import smoke
 
 ROOT = Path(__file__).parents[1]
 
 # Overflow to infinity warns in plain Python, where numbers are NumPy scalars; compiled code is silent, and both go on.
 PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore::RuntimeWarning", "-m", "kernels and not slow"]
 COMPILER_ONLY = ["arithmetic", "collectors", "compiling", "front_end", "jit", "lanes", "machine", "memory", "native"]
-COMPILER_ONLY += ["object_cache", "groups", "float_blends"]
+COMPILER_ONLY += ["object_cache", "groups", "float_blends", "fallback", "trial", "versions"]
 TESTS = ["sampler", "convolution", "gradients", "volumes", "onnx_nodes", "warp", "recipes", "folder_work"]
 
 inner_run = pytest.mark.skipif(
@@ -43,3 +47,37 @@ def test_kernels_pass_in_plain_python_and_every_line_of_them_runs(tmp_path: Path
 def test_kernels_never_index_outside_their_arrays() -> None:
     run = _run(NUMBA_BOUNDSCHECK="1")
     assert run.returncode == 0, run.stdout[-4000:]
+
+
+def _without_inner_classes(*arguments: str, cache: Path) -> subprocess.CompletedProcess[str]:
+    """Run a module in a process whose Numba lacks the classes that make it fast."""
+    lacking = "import runpy, sys\nimport tests.without_inner_classes\ndel sys.argv[0]\n"
+    command = [sys.executable, "-c", f"{lacking}runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)"]
+    environment = {**os.environ, "STNWARP_CACHE_DIR": str(cache)}
+    return subprocess.run([*command, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+@inner_run
+def test_without_the_inner_classes_of_numba_results_are_the_same_and_kernels_are_kept(tmp_path: Path) -> None:
+    """Integers within one level in one of 10,000 values, floats within 8 units in the last place of full scale."""
+    run = _without_inner_classes("tests.smoke", str(tmp_path / "results.npz"), cache=tmp_path / "cache")
+    assert run.returncode == 0, run.stderr
+    assert run.stderr.count("Warning") == 1
+    assert len(run.stdout.split()) >= 15
+    ours, gaps = smoke.results(), []
+    with np.load(tmp_path / "results.npz") as slower:
+        for name, array in ours.items():
+            if array.dtype.kind == "u":
+                gaps.append(np.abs(array.astype(int) - slower[name]).ravel())
+            else:
+                full_scale = max(1, np.abs(array).max())
+                atol = 8 * np.finfo(array.dtype).eps * full_scale
+                np.testing.assert_allclose(slower[name], array, rtol=0, atol=atol, err_msg=name)
+    gap = np.concatenate(gaps)
+    assert gap.max() <= 1
+    assert (gap > 0).mean() <= 1e-4
+    again = ["pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore:the kernels cannot:RuntimeWarning"]
+    tests = _without_inner_classes(*again, "tests/test_smoke.py", cache=tmp_path / "cache")
+    assert tests.returncode == 0, tests.stdout[-4000:]
+    second = _without_inner_classes("tests.smoke", str(tmp_path / "again.npz"), cache=tmp_path / "cache")
+    assert second.stdout.split() == [], second.stderr

@@ -20,7 +20,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from stnwarp.kernels.blocks import FIRST, GROUP, LOWER_WORDS, UPPER_WORDS, Memory
-from stnwarp.kernels.jit import CHECKED, PLAIN, inlined
+from stnwarp.kernels.jit import ARRAYS, inlined
 from stnwarp.kernels.memory import as_word, load_points, load_source, load_word64, store_output, store_pixels, tag
 
 QUAD = 4  # pixels of three bytes that are copied at once
@@ -157,7 +157,7 @@ def _store_halves(pixels: Memory, to: Any, word: Any) -> None:
 
 # collect(source, shift, down, offsets, pixels, begin), as wide as the processor that this was measured on likes it.
 # Words of two or four bytes lie together, those of eight, and pairs of float32, apart.
-if PLAIN or CHECKED:
+if ARRAYS:
     collect_bytes, collect_words = _plain_collector(_reader(2), 16, True), _plain_collector(_reader(4), 32, True)
     collect_fours = _plain_collector(load_word64, 64, False)
     collect_pairs = _plain_collector(_read_pair, 64, False)

@@ -13,7 +13,7 @@ from numba.extending import intrinsic
 
 from stnwarp.kernels.arithmetic import like, weighted
 from stnwarp.kernels.blocks import Memory
-from stnwarp.kernels.jit import CHECKED, PLAIN, inlined
+from stnwarp.kernels.jit import ARRAYS, inlined
 from stnwarp.kernels.memory import load_source, store_output, tag
 
 _LANES = 4
@@ -72,5 +72,5 @@ def _plain_blender(channels: int) -> Callable[..., Any]:
 
 
 # blend(source, at, down, across, along, output, where): the pixel between the one *at* that element and its neighbours
-_make = _plain_blender if PLAIN or CHECKED else _blender
+_make = _plain_blender if ARRAYS else _blender
 blend_three, blend_four = _make(3), _make(4)

@@ -15,7 +15,7 @@ from numba.extending import intrinsic
 
 from stnwarp.kernels.blocks import FIRST, GROUP, LOWER_WEIGHT, RIGHT_WEIGHT, Memory
 from stnwarp.kernels.byte_floats import BIAS, PLACE, ROUNDING, biased, blended
-from stnwarp.kernels.jit import CHECKED, PLAIN, inlined
+from stnwarp.kernels.jit import ARRAYS, inlined
 from stnwarp.kernels.memory import load_points, load_word64, store_output, store_pixels, tag
 
 _BYTE, _WORD, _LONG, _FLOAT, _DOUBLE = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.FloatType(), ir.DoubleType()
@@ -195,5 +195,5 @@ def _plain_sampler(channels: int) -> Callable[..., Any]:
 # sample(source, down, offsets, weights, pixels, output, where, last): the block's groups before *last*, where a group
 # begins, to the output from *where* on, and that one to `pixels` as words; *down* is the distance to the lower
 # neighbours. The offsets are those of FIRST, and all of them can be read from.
-_make = _plain_sampler if PLAIN or CHECKED else _sampler
+_make = _plain_sampler if ARRAYS else _sampler
 sample_threes, sample_fours = _make(3), _make(4)

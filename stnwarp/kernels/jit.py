@@ -3,53 +3,72 @@
 `kernel` marks an entry point, `inlined` a helper that only kernels call. Both are lazy: nothing is compiled at import.
 Kernels are called through `native`, which hands over plain addresses and keeps the machine code for the next run.
 
-Two settings of Numba's own change that, for tests: with NUMBA_DISABLE_JIT=1 everything stays plain Python, and with
-NUMBA_BOUNDSCHECK=1 kernels take arrays and check every index.
+That takes inner classes of Numba's (`front_end`). Where they are not what they were, kernels take arrays, helpers use
+plain twins of all that is written in LLVM's language, and `fallback` compiles them with what Numba documents.
+
+Two settings of Numba's own change that, too, for tests: with NUMBA_DISABLE_JIT=1 everything stays plain Python, and
+with NUMBA_BOUNDSCHECK=1 kernels take arrays and check every index.
 """
 
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numba
+from numba.extending import register_jitable
 
-from stnwarp.kernels.front_end import FrontEnd
+from stnwarp.kernels.fallback import PlainKernel
+from stnwarp.kernels.versions import obstacle
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 PLAIN = bool(numba.config.DISABLE_JIT)
 CHECKED = bool(numba.config.BOUNDSCHECK) and not PLAIN
 
+# Why the inner classes cannot be used, where that is so.
+OBSTACLE: str | None = None
+_inner: dict[str, Any] = {}
+if not PLAIN and not CHECKED:
+    try:
+        from stnwarp.kernels.front_end import FrontEnd
+    except Exception as error:  # whatever it is that another version raises
+        OBSTACLE = " ".join(f"{type(error).__name__}: {error}".split())
+    else:
+        OBSTACLE = obstacle()
+        _inner["pipeline_class"] = FrontEnd
+FALLBACK = OBSTACLE is not None
+ARRAYS = PLAIN or CHECKED or FALLBACK  # what kernels take; otherwise addresses
+
 # `contract` lets multiply-add fuse, which can move the last bit of a float. Flags that assume no NaN would remove the
-# range tests, which are NaN tests; `reassoc` would let coordinates depend on how a row is cut into blocks. Kernels
-# own no memory: with `_nrt` Numba would count references to each array at each use, which costs more than the sampling.
-# Its rewrites are for expressions of whole arrays, of which there are none; to look for them takes a tenth of the time.
-_OPTIONS: dict[str, Any] = {
-    "nogil": True,
-    "error_model": "numpy",
-    "fastmath": {"contract", "nsz"},
-    "_nrt": False,
-    "no_rewrites": True,
-}
-if not CHECKED:
-    _OPTIONS["pipeline_class"] = FrontEnd
+# range tests, which are NaN tests; `reassoc` would let coordinates depend on how a row is cut into blocks.
+_DOCUMENTED: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
+# Kernels own no memory: with `_nrt` Numba would count references to each array at each use, which costs more than the
+# sampling. Its rewrites are for expressions of whole arrays, of which there are none; to look for them takes a tenth of
+# the time.
+_OPTIONS: dict[str, Any] = {**_DOCUMENTED, "_nrt": False, "no_rewrites": True, **_inner}
 # Nobody calls this from Python directly; the wrappers for that take longer to compile than the code.
 _NO_WRAPPERS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 def inlined(function: _Function) -> _Function:
     """Compile *function* into the kernels that call it."""
+    if FALLBACK:  # not njit, which adds wrappers for Python: without them it compiles in two thirds of the time
+        return register_jitable(**_DOCUMENTED)(function)  # type: ignore[no-any-return]
     compiled: _Function = numba.njit(**_OPTIONS, **_NO_WRAPPERS)(function)
     return compiled
 
 
 def hot(function: _Function) -> _Function:
     """Compile *function* into the loops that call it, however large it is: a call would reload all that it needs."""
+    if FALLBACK:
+        return inlined(function)
     compiled: _Function = numba.njit(forceinline=True, **_OPTIONS, **_NO_WRAPPERS)(function)
     return compiled
 
 
 def kernel(function: _Function) -> _Function:
     """Compile *function* when `native` asks for it."""
+    if FALLBACK:
+        return PlainKernel(function, _DOCUMENTED)  # type: ignore[return-value]
     wrappers: dict[str, Any] = {} if CHECKED else _NO_WRAPPERS
     compiled: _Function = numba.njit(**_OPTIONS, **wrappers)(function)
     return compiled

@@ -17,7 +17,7 @@ from numba import types
 from numba.extending import intrinsic, overload
 
 from stnwarp.kernels.arithmetic import as_weight
-from stnwarp.kernels.jit import CHECKED, PLAIN, inlined
+from stnwarp.kernels.jit import ARRAYS, inlined
 
 _FUSE = ("contract",)  # as everywhere: a multiplication and an addition may become one instruction
 _BYTES = {"i8": 1, "i16": 2, "float": 4, "double": 8}
@@ -132,7 +132,7 @@ def _plain_blender(taps: int, channels: int) -> Callable[..., Any]:
     return inlined(blend)
 
 
-_make = _plain_blender if PLAIN or CHECKED else _blender
+_make = _plain_blender if ARRAYS else _blender
 
 # blend(source, first tap, row stride, weights, across, along, to): the place whose first tap lies at that index of the
 # source, with the weights from the indices `across` and `along` on, into one element of weights for each channel. Where

@@ -21,7 +21,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload
 
-from stnwarp.kernels.jit import CHECKED, PLAIN, inlined
+from stnwarp.kernels.jit import ARRAYS, PLAIN, inlined
 
 _KINDS = ("source", "points", "pixels", "output")
 
@@ -175,7 +175,7 @@ else:
     as_float = _reinterpreter(types.uint32, types.float32, ir.FloatType())
     as_word = _reinterpreter(types.float32, types.uint32, ir.IntType(32))
 
-if PLAIN or CHECKED:
+if ARRAYS:
     load_source = load_points = load_pixels = inlined(_plain_load)
     store_points = store_pixels = store_output = inlined(_plain_store)
     load_word64 = inlined(_plain_load_word64)

@@ -51,6 +51,11 @@ def told_of_compiling(listener: Callable[[str], None]) -> Iterator[None]:
         _compile_listeners.remove(listener)
 
 
+def _tell(name: str) -> None:
+    for listener in list(_compile_listeners):
+        listener(name)
+
+
 class Held:
     """Arrays that are handed over again and again, one after the other; their addresses are looked up once."""
 
@@ -92,8 +97,8 @@ class Native:
 
     def __call__(self, *arguments: Any) -> None:
         """Run the kernel, without the interpreter's lock."""
-        if _runs_in_python():
-            getattr(importlib.import_module(self._module), self.name)(*_spread(arguments), *self._literals)
+        if _takes_arrays():
+            self._run_on_arrays(arguments)
             return
         types = ""  # of the arrays, by NumPy's letters: their names take longer to find than a small image to sample
         flat: list[int] = []
@@ -110,6 +115,9 @@ class Native:
             else:
                 flat += argument
         function = self._loaded.get(types) or self._load(types, _spread(arguments))
+        if function is None:
+            self._run_on_arrays(arguments)
+            return
         handed = array("q", flat)
         function(handed.buffer_info()[0])
 
@@ -118,14 +126,28 @@ class Native:
         """The types of arrays this kernel has been loaded for in this process."""
         return list(self._loaded)
 
-    def _load(self, types: str, arguments: tuple[Any, ...]) -> _Function:
+    def _run_on_arrays(self, arguments: tuple[Any, ...]) -> None:
+        from stnwarp.kernels import jit
+        from stnwarp.kernels.fallback import warn_once
+
+        kernel = getattr(importlib.import_module(self._module), self.name)
+        given = (*_spread(arguments), *self._literals)
+        if jit.FALLBACK:
+            warn_once(jit.OBSTACLE)
+            if kernel.compiles(given):
+                _tell(self.name)
+        kernel(*given)
+
+    def _load(self, types: str, arguments: tuple[Any, ...]) -> _Function | None:
+        """The kernel for arrays of *types*; None if it turns out that kernels take arrays here."""
         with _loading:
             if types not in self._loaded:
                 file = "-".join([self.name, *map(str, self._literals), f"{types}.o"])
                 found = from_cache(file)
                 if found is None:
-                    for listener in _compile_listeners:
-                        listener(self.name)
+                    if _finds_arrays():
+                        return None
+                    _tell(self.name)
                     found = self._compile(arguments)
                     to_cache(file, found)
                 self._loaded[types] = _link(*found)
@@ -144,17 +166,25 @@ def _address(array: NDArray[np.generic]) -> int:
 
 
 @cache
-def _runs_in_python() -> bool:
-    """Whether Numba is told to leave kernels plain, or to check indices: both need arrays, not addresses.
+def _takes_arrays() -> bool:
+    """Whether Numba is told to leave kernels plain or to check indices, or cannot be used the fast way.
 
-    Numba is asked, if there is any sign of it: loading it only to hear no would take half a second.
+    All three need arrays, not addresses. Numba is asked, if there is any sign of it: loading it only to hear no would
+    take half a second.
     """
     signs = any(os.environ.get(name) for name in ("NUMBA_DISABLE_JIT", "NUMBA_BOUNDSCHECK"))
     if not signs and "numba" not in sys.modules and not Path(".numba_config.yaml").exists():
         return False
     from stnwarp.kernels import jit
 
-    return jit.PLAIN or jit.CHECKED
+    return jit.ARRAYS
+
+
+def _finds_arrays() -> bool:
+    """`_takes_arrays` once more, now that Numba has to be loaded whatever the answer is."""
+    importlib.import_module("numba")
+    _takes_arrays.cache_clear()
+    return _takes_arrays()
 
 
 def _link(symbol: str, code: bytes) -> _Function:

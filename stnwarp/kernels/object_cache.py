@@ -32,11 +32,11 @@ def from_cache(file: str) -> tuple[str, bytes] | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        _warn(f"{error}")
+        warn_of_cache(f"{error}")
         return None
     checksum, content = data[:_CHECKSUM_BYTES], data[_CHECKSUM_BYTES:]
     if _checksum(file, content) != checksum:
-        _warn(f"{directory / file} is damaged and is made anew")
+        warn_of_cache(f"{directory / file} is damaged and is made anew")
         return None
     symbol, _, code = content.partition(b"\n")
     return symbol.decode(), code
@@ -57,7 +57,7 @@ def to_cache(file: str, compiled: tuple[str, bytes]) -> None:
         temporary.replace(directory / file)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        _warn(f"cannot write to the cache of compiled kernels: {error}")
+        warn_of_cache(f"cannot write to the cache of compiled kernels: {error}")
 
 
 def _checksum(file: str, content: bytes) -> bytes:
@@ -78,7 +78,7 @@ def cache_directory() -> Path | None:
             raise PermissionError(f"{directory} is not writable")
     # RuntimeError: there is no home directory.  PackageNotFoundError: frozen into a program.
     except (OSError, RuntimeError, PackageNotFoundError) as error:
-        _warn(f"compiled kernels cannot be cached: {error}")
+        warn_of_cache(f"compiled kernels cannot be cached: {error}")
         return None
     return directory
 
@@ -116,8 +116,8 @@ def _digest() -> str:
     return digest.hexdigest()[:16]
 
 
-def _warn(reason: str) -> None:
-    """Say what is wrong with the cache, once a run."""
+def warn_of_cache(reason: str) -> None:
+    """Say what is wrong with a cache of compiled kernels, once a run."""
     if not _warned:
         _warned.append(reason)
         advice = "set STNWARP_CACHE_DIR to a directory of your own if this comes again"

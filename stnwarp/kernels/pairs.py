@@ -8,7 +8,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from stnwarp.kernels.blocks import Memory
-from stnwarp.kernels.jit import CHECKED, PLAIN, inlined
+from stnwarp.kernels.jit import ARRAYS, inlined
 
 
 def _copy(typingctx: Any, source: Any, at: Any, values: Any, to: Any) -> Any:  # pragma: no cover: compiled only
@@ -30,4 +30,4 @@ def _plain_copy(source: Memory, at: Any, values: Memory, to: Any) -> None:
 
 
 # copy_pair(source, at, values, to): elements at and at + 1 of the source to those of values from to on
-copy_pair = inlined(_plain_copy) if PLAIN or CHECKED else intrinsic(_copy)
+copy_pair = inlined(_plain_copy) if ARRAYS else intrinsic(_copy)
