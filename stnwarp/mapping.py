@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stnwarp import conventions
-from stnwarp.arrays import PADDING_CODES, Batch
+from stnwarp.arrays import PADDING_CODES, Batch, Sides
 from stnwarp.conventions import Interpolation
 from stnwarp.kernels import blocks
 from stnwarp.views import Region, flat_copy, region_copy
@@ -20,6 +20,7 @@ _NOTHING = np.empty(0, np.float64)
 # Where the region that can be read has more pixels than this for each output pixel, a copy of it takes longer than
 # following its strides does.
 _SPARSE = 4
+_PACKED = 4  # channels that are blended together, of bytes
 
 _REACH = 6  # pixels beyond a place: 3 that an interpolation reads, and some for rounding
 
@@ -77,15 +78,25 @@ def readable(source: Batch, pixels: NDArray[np.generic], output: Batch, mapping:
 
 
 def _lies_as(source: Batch, output: Batch, kind: Interpolation) -> bool:
-    """Whether the pixels of a row lie in *source* as they do in *output*: the kernels for that are the fast ones."""
-    _, _, width, channels = source.shape
+    """Whether kernels follow *source* well: its channels, and for most its columns too, lie as they do in *output*."""
+    _, height, width, channels = source.shape
     _, by_row, by_column, by_channel = source.strides
+    if whole_pixels(channels, source.strides, output.strides):
+        copied = kind == Interpolation.NEAREST
+        blended = kind == Interpolation.BILINEAR and output.flat.dtype == np.uint8 and channels <= _PACKED
+        if copied or blended:
+            return True
     planar = output.strides[2] == 1
     if (by_column != output.strides[2] and width > 1) or (channels > 1 and not planar and by_channel != 1):
         return False
     if by_row < 0 and kind in (Interpolation.BICUBIC, Interpolation.LANCZOS):  # whose loads take several rows
         return False
-    return abs(by_row) >= width * by_column or source.shape[1] == 1
+    return abs(by_row) >= width * by_column or height == 1
+
+
+def whole_pixels(channels: int, strides: Sides, output_strides: Sides) -> bool:
+    """Whether the channels of a pixel lie side by side, and in the output the pixels of a row too."""
+    return output_strides[2] == channels and (channels == 1 or strides[3] == output_strides[3] == 1)
 
 
 def region_read(mapping: Mapping, sides: Sequence[int], output_size: Sequence[int]) -> Region:
@@ -102,18 +113,26 @@ def _read_on_axis(reach: tuple[float, float], side: int, folds: bool) -> tuple[i
     low, high = reach[0] - _REACH, reach[1] + _REACH
     if not low <= high or (folds and (low < 0 or high > side - 1)):  # NaN: nothing is known
         return 0, side - 1
-    return int(min(max(low, 0), side - 1)), int(min(max(np.ceil(high), 0), side - 1))
+    return int(min(max(low, 0), side - 1)), int(min(max(high + 1, 0), side - 1))
 
 
 def _matrix_reaches(matrices: NDArray[np.float64], output_size: Sequence[int]) -> list[tuple[float, float]]:
     """The least and the greatest row and column: where w keeps its sign they are those of the corners."""
     height, width = output_size
-    corners = np.array([[x, y, 1.0] for y in (0.0, height - 1.0) for x in (0.0, width - 1.0)])
-    with np.errstate(all="ignore"):
-        x, y, w = np.moveaxis(corners @ matrices.transpose(0, 2, 1), -1, 0)
-        known = ((w > 0).all(axis=1) | (w < 0).all(axis=1)).all()
-        places = np.stack((y / w, x / w)) if known else np.full((2, 1), np.nan)
-    return [(float(axis.min()), float(axis.max())) for axis in places]
+    corners = [(x, y) for y in (0.0, height - 1.0) for x in (0.0, width - 1.0)]
+    rows, columns = [], []
+    for a, b, c, d, e, f, g, h, i in matrices.reshape(-1, 9).tolist():  # in plain numbers: a small image waits for it
+        for x, y in corners:
+            w = g * x + h * y + i
+            if not w > 0.0:
+                return [(math.nan, math.nan)] * 2
+            rows.append((d * x + e * y + f) / w)
+            columns.append((a * x + b * y + c) / w)
+    return [_ends(rows), _ends(columns)]
+
+
+def _ends(values: list[float]) -> tuple[float, float]:
+    return (min(values), max(values)) if math.isfinite(sum(values)) else (math.nan, math.nan)
 
 
 def _grid_reaches(mapping: Mapping, sides: Sequence[int]) -> list[tuple[float, float]]:

@@ -32,7 +32,7 @@ from stnwarp.arrays import (
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, Interpolation
 from stnwarp.kernels import blocks
 from stnwarp.kernels.native import Held, Native, own_space
-from stnwarp.mapping import Mapping, grid_mapping, readable
+from stnwarp.mapping import Mapping, grid_mapping, readable, whole_pixels
 from stnwarp.sharing import share_out
 from stnwarp.views import native_dtype
 from stnwarp.volumes import sample_volumes
@@ -44,6 +44,7 @@ _KERNELS = {
     Interpolation.LANCZOS: Native("convolution", "convolution_rows", blocks.LANCZOS_TAPS),
 }
 _PACKED_BILINEAR = {channels: Native("packed", "packed_rows", channels) for channels in (1, 2, 3, 4)}
+_APART_BILINEAR = {channels: Native("packed_apart", "packed_apart_rows", channels) for channels in (1, 2, 3, 4)}
 _RGB_NEAREST = Native("nearest", "nearest_rows", 3)
 _PLANAR_BILINEAR = Native("planar", "planar_rows")
 _FLOAT_BILINEAR = {channels: Native("float_pixels", "float_pixel_rows", channels) for channels in (3, 4)}
@@ -205,7 +206,7 @@ def _uniform_fills(fill: float, channels: int, dtype: np.dtype[np.generic], inte
 def _whole_pixels(source: Batch, output: Batch, fills: Held) -> tuple[Batch, Batch, Held]:
     """For copying: each pixel as one unsigned integer where its bytes lie side by side, else each of its channels."""
     size, channels = source.flat.itemsize, source.shape[3]
-    if _lie_side_by_side(channels, source.strides, output.strides) and size * channels in _UNSIGNED:
+    if whole_pixels(channels, source.strides, output.strides) and size * channels in _UNSIGNED:
         whole = _UNSIGNED[size * channels]
         steps = (*source.strides[:3], source.origin, source.flat.size)
         aligned = not any(batch.flat.ctypes.data % whole.itemsize for batch in (source, output))
@@ -245,13 +246,14 @@ def _kernel(
     channels = shape[3]
     pairs = min(shape[1:3]) > 1 and padding != blocks.WRAP
     whole = _lie_side_by_side(channels, strides, output_strides)
-    packed = dtype == np.uint8 and whole
-    if interpolation == Interpolation.NEAREST and packed and channels == 3 and pairs:
+    bytes_together = dtype == np.uint8 and whole_pixels(channels, strides, output_strides) and pairs
+    if interpolation == Interpolation.NEAREST and bytes_together and channels == 3:
         return _RGB_NEAREST
     if interpolation != Interpolation.BILINEAR or not pairs:
         return _KERNELS[interpolation]
-    if packed and channels in _PACKED_BILINEAR:
-        return _PACKED_BILINEAR[channels]
+    if bytes_together and channels in _PACKED_BILINEAR:
+        # Words of eight bytes are read of rows that lie one behind the other; else they might reach past the memory.
+        return (_PACKED_BILINEAR if whole and abs(strides[1]) >= shape[2] * channels else _APART_BILINEAR)[channels]
     if dtype == np.float32 and strides[2] == output_strides[2] == 1:
         return _PLANAR_BILINEAR
     if dtype == np.float32 and whole and channels in _FLOAT_BILINEAR:

@@ -85,15 +85,18 @@ def view_of(array: NDArray[np.generic]) -> View | None:
     """*array*, not empty, as a view of its own memory; None where kernels cannot follow it and it has to be copied."""
     if array.flags.c_contiguous and is_plain(array):
         return _whole(array)
-    if not is_plain(array) or any(stride % array.itemsize for stride in array.strides):
+    size = array.itemsize
+    if not is_plain(array) or any(stride % size for stride in array.strides):
         return None
-    sides = list(zip(array.shape, array.strides, strict=True))
-    strides = tuple(stride // array.itemsize if length > 1 else 0 for length, stride in sides)
-    reaches = [(length - 1) * stride for length, stride in zip(array.shape, strides, strict=True)]
-    origin = -sum(reach for reach in reaches if reach < 0)
-    address = array.__array_interface__["data"][0] - origin * array.itemsize
-    extent = 1 + sum(map(abs, reaches))
-    return View(np.asarray(_Interface(array, address, (extent,))), strides, origin)
+    strides, origin, extent = [], 0, 1
+    for length, stride in zip(array.shape, array.strides, strict=True):
+        stride = stride // size if length > 1 else 0
+        reach = (length - 1) * stride
+        strides.append(stride)
+        extent += abs(reach)
+        origin -= min(reach, 0)
+    address = array.__array_interface__["data"][0] - origin * size
+    return View(np.asarray(_Interface(array, address, (extent,))), tuple(strides), origin)
 
 
 def _whole(array: NDArray[np.generic]) -> View:

@@ -39,6 +39,7 @@ from stnwarp.kernels.gradient_tiles import (
     FIRST,
     RAGGED_POINTS,
     ROWS,
+    UNUSUAL_POINTS,
     VALUES,
     GradientCall,
     Share,
@@ -170,14 +171,18 @@ def _work(
             _spread_unusual(to_source, call, shift, count, offsets, weights, values)
         elif spreads:
             _spread(to_source, call, shift, count, offsets, weights, values)
+        left = np.uintp(0)
         if sums:
-            _sum(source, call, shift, count, offsets, weights, values)
+            left = _sum(source, call, shift, count, offsets, weights, values)
         for number in range(ragged):
             k = np.uintp(load_points(offsets, RAGGED_POINTS + number))
             if spreads:
                 spread_ragged(to_source, shift, k, offsets, weights, values)
-            if sums:
-                sum_ragged(source, shift, k, offsets, weights, values)
+            if sums and sum_ragged(source, shift, k, offsets, weights, values):
+                store_points(offsets, UNUSUAL_POINTS + left, np.int64(k))
+                left += np.uintp(1)
+        for number in range(left):
+            sum_taps(source, shift, np.uintp(load_points(offsets, UNUSUAL_POINTS + number)), offsets, weights, values)
 
 
 @inlined
@@ -206,9 +211,13 @@ def _spread(
 @inlined
 def _sum(
     source: Memory, call: GradientCall, shift: Any, count: Any, offsets: Memory, weights: Memory, values: Memory
-) -> None:
-    """Add the slopes at each point that has all taps side by side, times its incoming gradient, to the sums."""
-    right, down = as_step(call.column_stride), as_step(call.row_stride)
+) -> Any:
+    """Add the slopes at each point that has all taps side by side, times its incoming gradient, to the sums.
+
+    Returns:
+        How many have slopes that are not finite; they are left out and put into UNUSUAL_POINTS.
+    """
+    right, down, left = as_step(call.column_stride), as_step(call.row_stride), np.uintp(0)
     for k in range(count):
         first = load_points(offsets, FIRST + k)
         if first >= 0:
@@ -229,7 +238,9 @@ def _sum(
                 for tap in range(4):
                     store_points(offsets, COLUMNS + part_of(tap) + k, tap * call.column_stride)
                     store_points(offsets, ROWS + part_of(tap) + k, first + tap * call.row_stride)
-                sum_taps(source, shift, k, offsets, weights, values)
+                store_points(offsets, UNUSUAL_POINTS + left, np.int64(k))
+                left += np.uintp(1)
+    return left
 
 
 @inlined

@@ -45,8 +45,8 @@ def spread_ragged(to_source: Memory, shift: Any, k: Any, offsets: Memory, weight
 
 
 @inlined
-def sum_ragged(source: Memory, shift: Any, k: Any, offsets: Memory, weights: Memory, values: Memory) -> None:
-    """Add the slopes at a point, times its incoming gradient, to the sums."""
+def sum_ragged(source: Memory, shift: Any, k: Any, offsets: Memory, weights: Memory, values: Memory) -> bool:
+    """Add the slopes at a point, times its incoming gradient, to the sums; True if they are not finite and left out."""
     zero = like(load_pixels(values, VALUES + k), 0)
     slope_x, slope_y = zero, zero
     for line in range(4):
@@ -62,13 +62,13 @@ def sum_ragged(source: Memory, shift: Any, k: Any, offsets: Memory, weights: Mem
         slope_y += along * load_points(weights, LINE_SLOPES + part_of(line) + k)
     if is_finite(slope_x + slope_y):
         add_slopes(k, slope_x, slope_y, values)
-    else:
-        sum_taps(source, shift, k, offsets, weights, values)
+        return False
+    return True
 
 
 @inlined
 def sum_taps(source: Memory, shift: Any, k: Any, offsets: Memory, weights: Memory, values: Memory) -> None:
-    """The same, reading only what has a weight."""
+    """The same for any slopes, reading only what has a weight."""
     zero = like(load_pixels(values, VALUES + k), 0)
     slope_x, slope_y = zero, zero
     for line in range(4):

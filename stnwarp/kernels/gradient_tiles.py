@@ -11,8 +11,8 @@ The work space of a thread is four arrays. Their parts are BLOCK long and start 
 
 - places, float64 or float32: X, Y and SLOPES as in `blocks`;
 - offsets, int64: of the first pixel that is read, or a code of `gradient_neighbours` (FIRST); and, where taps are
-  folded one by one, of up to four columns (COLUMNS) and four rows (ROWS), -1 for one outside; and a list of the points
-  for which that is so (RAGGED_POINTS);
+  folded one by one, of up to four columns (COLUMNS) and four rows (ROWS); and lists of the points for which that is so
+  (RAGGED_POINTS), and of those around which something is not finite (UNUSUAL_POINTS);
 - weights, of the images' type: sixteen parts, which the kernels name;
 - values, of the images' type: a channel of the gradient to the output (VALUES), and the sums over channels of the
   gradients to the places (SUM_X, SUM_Y). They are accessed as `pixels`, in the words of `memory`.
@@ -29,7 +29,7 @@ from stnwarp.kernels.coordinates import place_row
 from stnwarp.kernels.jit import inlined
 from stnwarp.kernels.memory import load_pixels, load_source, store_pixels
 
-FIRST, COLUMNS, ROWS, RAGGED_POINTS = (np.uintp(part * BLOCK) for part in (0, 1, 5, 9))
+FIRST, COLUMNS, ROWS, RAGGED_POINTS, UNUSUAL_POINTS = (np.uintp(part * BLOCK) for part in (0, 1, 5, 9, 10))
 VALUES, SUM_X, SUM_Y = (np.uintp(part * BLOCK) for part in range(3))
 TILE_WIDTH = 64
 _LINE = 64  # bytes of a cache line
@@ -95,7 +95,7 @@ GradientSpace = tuple[NDArray[np.floating], NDArray[np.int64], NDArray[np.floati
 
 def gradient_space(places: type[np.floating], weights: type[np.floating]) -> GradientSpace:
     """Fresh places, offsets, weights and values for one thread."""
-    parts = ((4, places), (10, np.int64), (16, weights), (3, weights))
+    parts = ((4, places), (11, np.int64), (16, weights), (3, weights))
     first, second, third, fourth = (_aligned(count * BLOCK, dtype) for count, dtype in parts)
     return first, second, third, fourth
 

@@ -89,7 +89,7 @@ def packed_rows(
             where, done = np.uintp(output_offset(call, image, row, column)), np.uintp(0)
             # INSIDE and RIM are literals for what is compiled into each branch.
             if region == OUTSIDE:
-                _fill(fill, pixels, count, channels)
+                fill_block(fill, pixels, count, channels)
             elif region == INSIDE:
                 if call.mapping != AFFINE and call.output_width == call.joined_width:
                     columns, ahead = lines_ahead_of_block(call, matrices, image, row, column, count, places, _BYTE)
@@ -101,7 +101,7 @@ def packed_rows(
             else:
                 locate_pairs(call, image, count, places, offsets, weights)
                 _sample(source, call, fill, offsets, weights, pixels, count, RIM, channels)
-            _unpack(output, where, pixels, done, count, channels)
+            unpack(output, where, pixels, done, count, channels)
             column += count
 
 
@@ -122,8 +122,8 @@ def _sample(
     _collect(source, call, offsets, pixels, np.uintp(0), channels)
     for group in range(np.uintp(1), groups):
         _collect(source, call, offsets, pixels, group * length, channels)
-        _blend(fill, weights, pixels, (group - np.uintp(1)) * length, region, channels)
-    _blend(fill, weights, pixels, (groups - np.uintp(1)) * length, region, channels)
+        blend_group(fill, weights, pixels, (group - np.uintp(1)) * length, region, channels)
+    blend_group(fill, weights, pixels, (groups - np.uintp(1)) * length, region, channels)
 
 
 @inlined
@@ -165,7 +165,8 @@ def _collect(source: Memory, call: Call, offsets: Memory, pixels: Memory, begin:
 
 
 @inlined
-def _fill(fill: Memory, pixels: Memory, count: int, channels: int) -> None:
+def fill_block(fill: Memory, pixels: Memory, count: int, channels: int) -> None:
+    """Set the packed pixels of a block to the fill."""
     word = np.uint32(0)
     for channel in range(channels):
         word |= np.uint32(np.int32(np.rint(fill[channel]))) << np.uint32(8 * channel)
@@ -174,11 +175,12 @@ def _fill(fill: Memory, pixels: Memory, count: int, channels: int) -> None:
 
 
 @hot
-def _blend(fill: Memory, weights: Memory, pixels: Memory, begin: Any, region: int, channels: int) -> None:
+def blend_group(fill: Memory, weights: Memory, pixels: Memory, begin: Any, region: int, channels: int) -> None:
+    """Blend the words of the group that begins there to packed pixels."""
     for place in range(np.uintp(GROUP)):
         k, word = begin + place, np.uint32(0)
         for channel in range(channels):
-            a, b, c, d = _corners(pixels, k, channel, channels)
+            a, b, c, d = corners(pixels, k, channel, channels)
             if region == INSIDE:
                 across, along = load_points(weights, RIGHT_WEIGHT + k), load_points(weights, LOWER_WEIGHT + k)
                 value = blended(a, b, c, d, across, along)
@@ -189,7 +191,7 @@ def _blend(fill: Memory, weights: Memory, pixels: Memory, begin: Any, region: in
 
 
 @inlined
-def _corners(pixels: Memory, k: Any, channel: int, channels: int) -> tuple[Any, Any, Any, Any]:
+def corners(pixels: Memory, k: Any, channel: int, channels: int) -> tuple[Any, Any, Any, Any]:
     """The four neighbours in one channel, biased."""
     if channels == 1:
         word = load_points(pixels, UPPER_WORDS + k)
@@ -222,7 +224,7 @@ def _mix_rim(a: Any, b: Any, c: Any, d: Any, weights: Memory, k: Any, fill: Any)
 
 
 @inlined
-def _unpack(output: Memory, where: Any, pixels: Memory, begin: Any, count: int, channels: int) -> None:
+def unpack(output: Memory, where: Any, pixels: Memory, begin: Any, count: int, channels: int) -> None:
     """Narrow packed pixels from *begin* on; spelt out, a loop over channels compiles to something ten times longer."""
     if channels == 4:
         for k in range(begin, np.uintp(count)):
