@@ -42,6 +42,10 @@ class ThetaError(ParameterError):
     """Transformation parameters that are not finite, or of the wrong number."""
 
 
+class DerivativeError(ParameterError, NotImplementedError):
+    """A derivative that is not computed; torch's own name for that is NotImplementedError, a RuntimeError."""
+
+
 class SingularTransformError(ThetaError):
     """A transformation that has no usable inverse, judged by its condition number."""
 

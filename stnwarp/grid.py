@@ -5,7 +5,7 @@ down. With ``align_corners=False`` -1 and 1 are the outer edges of the corner pi
 value governs the generator and the sampler. An axis of one pixel has its only point at 0.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -51,22 +51,29 @@ def affine_grid(
 
     Source: Jaderberg et al. 2015, equation (1); torch.nn.functional.affine_grid; ONNX AffineGrid-20.
     """
+    return affine_grid_over(theta, size, lambda side: regular_axis(side, align_corners))
+
+
+def affine_grid_over(
+    theta: ArrayLike, size: Sequence[int], axis: Callable[[int], NDArray[np.float64]]
+) -> NDArray[np.floating]:
+    """`affine_grid` over a regular grid of the points, float64 (side,), that *axis* gives for each side of *size*."""
     matrices, sides = _for_size(_affine_thetas(theta), size)
+    axes = [axis(side) for side in reversed(sides)]  # x first
     grid = np.empty((*matrices.shape[:-2], *sides, len(sides)), _grid_type(theta))
     with np.errstate(over="ignore", invalid="ignore"):
-        for axis in range(len(sides)):
-            grid[..., axis] = _affine_axis(matrices[..., axis, :], sides, align_corners)
+        for coordinate in range(len(sides)):
+            grid[..., coordinate] = _affine_axis(matrices[..., coordinate, :], axes)
     return grid
 
 
-def _affine_axis(row: NDArray[np.float64], sides: tuple[int, ...], align_corners: bool) -> NDArray[np.float64]:
-    """One coordinate of the grid, (..., *sides): *row* is that of theta, (..., 3) or (..., 4), its shift last."""
-    rank = len(sides)
+def _affine_axis(row: NDArray[np.float64], axes: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """One coordinate of the grid, (..., H, W): *row* is that of theta, (..., 3) or (..., 4), its shift last."""
+    rank = len(axes)
     entries = np.moveaxis(row, -1, 0)[(..., *(None,) * rank)]
     value: NDArray[np.float64] = entries[rank]
     for axis in reversed(range(rank)):  # the shift first and x last, so that a row of points is one pass over memory
-        points = regular_axis(sides[rank - 1 - axis], align_corners)
-        value = entries[axis] * points.reshape(-1, *(1,) * axis) + value
+        value = entries[axis] * axes[axis].reshape(-1, *(1,) * axis) + value
     return value
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import stnwarp
-from stnwarp.errors import ParameterError, ShapeError
+from stnwarp.errors import ParameterError, ShapeError, ThetaError
 from stnwarp.torch import affine_grid, grid_sample, spatial_transform
 
 pytestmark = pytest.mark.filterwarnings("ignore:Since version 1.3.0, affine_grid:UserWarning")
@@ -148,13 +148,88 @@ def test_float32_and_layouts_go_through_without_a_copy_of_their_own() -> None:
     np.testing.assert_array_equal(output.detach(), stnwarp.grid_sample(input.detach().numpy(), grid.detach().numpy()))
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.int64])
+@pytest.mark.parametrize("dtype", [torch.int64, torch.complex64])
 def test_other_types_are_refused_in_words(dtype: torch.dtype) -> None:
     input, grid = torch.zeros(1, 1, 2, 2).to(dtype), torch.zeros(1, 2, 2, 2)
-    with pytest.raises(ShapeError, match=rf"input must be float32 or float64, got {dtype}; convert it with .float\(\)"):
+    words = rf"input must be float16, bfloat16, float32 or float64, got {dtype}; convert it with .float\(\)"
+    with pytest.raises(ShapeError, match=words):
         grid_sample(input, grid)
-    with pytest.raises(ShapeError, match="theta must be float32 or float64"):
+    with pytest.raises(ShapeError, match="theta must be float16"):
         affine_grid(torch.zeros(1, 2, 3).to(dtype), (1, 1, 2, 2))
+
+
+@pytest.mark.parametrize("places_dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_computed_in_float32_and_rounded_once(dtype: torch.dtype, places_dtype: torch.dtype) -> None:
+    input = _random(1, 2, 3, 5, 4).to(dtype).to(memory_format=torch.channels_last)
+    grid, theta = _points(2, 2, 3, 4, 2).to(places_dtype), _thetas(2).to(places_dtype)
+    incoming = _random(4, 2, 3, 3, 4, dtype=dtype, grad=False)
+    wide = torch.float64 if places_dtype == torch.float64 else torch.float32
+    for function, places in ((grid_sample, grid), (lambda a, b: spatial_transform(a, b, (3, 4)), theta)):
+        results = []
+        for types in ((dtype, places_dtype, dtype), (torch.float32, wide, torch.float32)):
+            leaves = [one.detach().to(kind).requires_grad_() for one, kind in zip((input, places), types, strict=False)]
+            output = function(*leaves)
+            results.append((output, *torch.autograd.grad(output, leaves, incoming.to(types[2]))))
+        for half, full, kind in zip(*results, (dtype, dtype, places_dtype), strict=True):
+            assert half.dtype == kind
+            assert torch.equal(half, full.to(kind))
+    narrow, full = (affine_grid(theta.detach().to(kind), (2, 1, 3, 4)) for kind in (places_dtype, wide))
+    assert torch.equal(narrow, full.to(places_dtype))
+
+
+def test_autocast_leaves_the_types_as_they_are_given() -> None:
+    input, theta = _random(1, 2, 1, 4, 4, dtype=torch.bfloat16), _thetas(2).float().detach().requires_grad_()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        output = spatial_transform(input, theta)
+        output.float().sum().backward()
+    assert (output.dtype, input.grad.dtype, theta.grad.dtype) == (torch.bfloat16, torch.bfloat16, torch.float32)
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [
+        *(((0, 3, 4, 5), (2, 3)), ((2, 0, 4, 5), (2, 3)), ((2, 3, 4, 5), (0, 3)), ((2, 3, 4, 5), (2, 0))),
+        *(((0, 3, 4, 5, 6), (2, 2, 3)), ((2, 0, 4, 5, 6), (2, 2, 3)), ((2, 3, 4, 5, 6), (2, 0, 3))),
+    ],
+)
+def test_empty_batches_give_empties_backward_too(shape: tuple[int, ...], size: tuple[int, ...]) -> None:
+    rank = len(size)
+    input, theta = torch.ones(shape, requires_grad=True), torch.zeros(shape[0], rank, rank + 1, requires_grad=True)
+    output = grid_sample(input, affine_grid(theta, (*shape[:2], *size)))
+    outputs = [output, spatial_transform(input, theta, size)] if rank == 2 else [output]
+    for output in outputs:
+        assert output.shape == (*shape[:2], *size)
+        for gradient, given in zip(torch.autograd.grad(output.sum(), (input, theta)), (input, theta), strict=True):
+            assert gradient.shape == given.shape
+            assert not gradient.any()
+    with pytest.raises(ParameterError, match="interpolation must be one of"):
+        grid_sample(input, affine_grid(theta, (*shape[:2], *size)), "bilinaer")
+
+
+def test_inputs_without_pixels_and_shapes_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ShapeError, match=r"input must have pixels, got shape \(2, 3, 0, 4\)"):
+        grid_sample(torch.ones(2, 3, 0, 4), torch.ones(2, 1, 1, 2))
+    with pytest.raises(ShapeError, match=r"grid must be .* with N = 0"):
+        grid_sample(torch.ones(0, 3, 4, 4), torch.ones(2, 1, 1, 2))
+    with pytest.raises(ShapeError, match=r"theta must be .* with N = 0"):
+        spatial_transform(torch.ones(0, 3, 4, 4), torch.ones(2, 2, 3))
+    with pytest.raises(ShapeError, match=r"theta must be .* got \(2, 2, 3\) with \(3, 1, 4, 4\)"):
+        affine_grid(torch.ones(2, 2, 3), (3, 1, 4, 4))
+    with pytest.raises(ShapeError, match="size must be"):
+        spatial_transform(torch.ones(1, 3, 4, 4), torch.ones(1, 2, 3), (4, 4, 4))
+    with pytest.raises(ThetaError, match="finite"):
+        affine_grid(torch.full((1, 2, 3), torch.nan), (1, 1, 4, 4))
+
+
+def test_views_with_the_sign_turned_are_read_as_what_they_are() -> None:
+    view = torch.imag(torch.complex(_random(1, 1, 1, 3, 4, grad=False), _random(2, 1, 1, 3, 4, grad=False)).conj())
+    assert view.is_neg()
+    grid = _points(3, 1, 2, 2, 2)
+    torch.testing.assert_close(grid_sample(view, grid), grid_sample(view.clone(), grid), rtol=0, atol=0)
+    parameter = torch.nn.Parameter(view.clone())
+    grid_sample(parameter, grid.detach()).sum().backward()
+    assert parameter.grad is not None
 
 
 def test_tensors_elsewhere_than_on_the_cpu_are_refused_in_words() -> None:
@@ -165,12 +240,37 @@ def test_tensors_elsewhere_than_on_the_cpu_are_refused_in_words() -> None:
         spatial_transform(torch.zeros(1, 1, 2, 2), torch.zeros(1, 2, 3, device="meta"))
 
 
-def test_second_derivatives_are_refused_by_torch() -> None:
-    input, theta = _random(11, 1, 1, 3, 4), _thetas(1)
-    for output in (spatial_transform(input, theta), grid_sample(input, affine_grid(theta, (1, 1, 3, 4)))):
-        (first,) = torch.autograd.grad(output.square().sum(), input, create_graph=True)
-        with pytest.raises(RuntimeError, match="once_differentiable"):
-            first.sum().backward()
+@pytest.mark.parametrize("align_corners", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_at_the_exact_identity_the_slopes_are_torchs(dtype: torch.dtype, align_corners: bool) -> None:
+    """Each point lies on a kink of bilinear, up to a rounding, which decides for one of the slopes beside it."""
+    for side in range(2, 65):
+        input = 9 * _random(side, 1, 1, side, 67 - side, dtype=dtype, grad=False)
+        for shift in (0.0, 0.3):
+            theta = torch.eye(2, 3, dtype=dtype)[None].clone()
+            theta[..., 2] = shift
+            theirs = torch.nn.functional.affine_grid(theta, input.shape, align_corners=align_corners)
+            assert torch.equal(affine_grid(theta, input.shape, align_corners), theirs)
+        for padding_mode in PADDING:
+            theta = torch.eye(2, 3, dtype=dtype)[None].requires_grad_()
+            weights = _random(1, *input.shape, dtype=dtype, grad=False)
+            found = []
+            for functions in (stnwarp.torch, torch.nn.functional):
+                grid = functions.affine_grid(theta, input.shape, align_corners=align_corners)
+                output = functions.grid_sample(input, grid, "bilinear", padding_mode, align_corners)
+                found.append(torch.autograd.grad(output, (grid, theta), weights))
+            tolerance = 1e-3 if dtype == torch.float32 else 1e-11
+            torch.testing.assert_close(*found, rtol=tolerance, atol=tolerance * side)
+
+
+def test_at_the_exact_identity_the_fused_slopes_are_those_to_the_right_and_down() -> None:
+    input, theta = _random(1, 1, 1, 6, 5, grad=False), torch.eye(2, 3, dtype=torch.float64)[None].requires_grad_()
+    output = spatial_transform(input, theta)[..., :-1, :-1]
+    weights = _random(2, *output.shape, grad=False)
+    (found,) = torch.autograd.grad(output, theta, weights)
+    right, down = input.diff(dim=-1)[..., :-1, :], input.diff(dim=-2)[..., :-1]
+    wanted = torch.stack([(weights * right).sum() * 2.5, (weights * down).sum() * 3])  # a unit of x is 2.5 pixels
+    torch.testing.assert_close(found[0, :, 2], wanted, rtol=0, atol=1e-11)
 
 
 def test_torch_is_loaded_on_demand_and_its_absence_names_the_extra() -> None:

@@ -7,6 +7,6 @@ the pixels that were read there have theirs.
 """
 
 from stnwarp.gradients.generator import affine_grid_backward
-from stnwarp.gradients.sampling import grid_sample_backward, spatial_transform_backward
+from stnwarp.gradients.sampling import Gradients, grid_sample_backward, spatial_transform_backward
 
-__all__ = ["affine_grid_backward", "grid_sample_backward", "spatial_transform_backward"]
+__all__ = ["Gradients", "affine_grid_backward", "grid_sample_backward", "spatial_transform_backward"]
