@@ -39,7 +39,7 @@ def affine_grid(
         theta: (N, 2, 3) with size (N, C, H, W), or (2, 3) or (1, 2, 3) with size (H, W). For volumes (N, 3, 4) with
             size (N, C, D, H, W), or (3, 4) or (1, 3, 4) with size (D, H, W). A (3, 3) whose last row is that of an
             affine map counts as (2, 3); for homographies there is `projective_grid`.
-        size: of the output, in pixels, which may be 0; C is not used.
+        size: of the output, in pixels; with a batch its sides may be 0. C is not used.
         align_corners: see the convention above.
 
     Returns:
@@ -173,7 +173,8 @@ def _for_size(matrices: NDArray[np.float64], size: Sequence[int]) -> tuple[NDArr
     """*matrices* and the sides of the output; with a size of one output, without a batch axis."""
     sides, rank = tuple(size), 2 if matrices.shape[-1] == 3 else 3
     names = "H, W" if rank == 2 else "D, H, W"
-    if len(sides) == rank and len(matrices) == 1:
+    least = 1 if len(sides) == rank else 0  # a batch may be empty
+    if len(sides) == rank and matrices.ndim == 3 and len(matrices) == 1:
         matrices = matrices[0]
     if matrices.ndim == 3:
         if len(sides) != 2 + rank or sides[0] != len(matrices):
@@ -181,7 +182,7 @@ def _for_size(matrices: NDArray[np.float64], size: Sequence[int]) -> tuple[NDArr
         sides = sides[2:]
     elif len(sides) != rank:
         raise ShapeError(f"size must be ({names}) for one theta of shape {matrices.shape}, got {sides}")
-    return matrices, checked_sides(sides, rank, 0)
+    return matrices, checked_sides(sides, rank, least)
 
 
 def _grid_type(theta: ArrayLike) -> np.dtype[np.generic]:

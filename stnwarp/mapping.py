@@ -17,9 +17,8 @@ from stnwarp.kernels import blocks
 from stnwarp.views import Region, flat_copy, region_copy
 
 _NOTHING = np.empty(0, np.float64)
-# Where the region that can be read has more pixels than this for each output pixel, a copy of it takes longer than
-# following its strides does.
-_SPARSE = 4
+# Numbers that are copied in the time that an output pixel takes longer in kernels for everything, in `packed_apart`.
+_GENERAL, _APART = 8, 4
 _PACKED = 4  # channels that are blended together, of bytes
 
 _REACH = 6  # pixels beyond a place: 3 that an interpolation reads, and some for rounding
@@ -64,34 +63,35 @@ def _padding_code(padding_mode: str) -> int:
 
 
 def readable(source: Batch, pixels: NDArray[np.generic], output: Batch, mapping: Mapping, kind: Interpolation) -> Batch:
-    """*source*, a view, where kernels follow it at least as fast as they read a copy; else a copy of what is read."""
+    """*source*, a view, where kernels follow it in less time than a copy takes; else a copy of what is read."""
     dtype = output.flat.dtype
     follows = source.flat.size > 0 and pixels.dtype == dtype
-    if follows and _lies_as(source, output, kind):
+    worth = _numbers_worth_a_copy(source, output, kind) if follows else None
+    if worth == 0:
         return source
     region = region_read(mapping, source.shape[1:3], output.shape[1:3])
-    read = math.prod(last - first + 1 for first, last in region)
-    if follows and read > _SPARSE * output.shape[1] * output.shape[2]:
+    numbers = math.prod(last - first + 1 for first, last in region) * source.shape[3]
+    if worth is not None and numbers > worth * output.shape[1] * output.shape[2]:
         return source
     view = region_copy(pixels, region, dtype, planar=output.strides[2] != output.shape[3])
     return Batch(view.flat, source.shape, view.strides)  # type: ignore[arg-type]
 
 
-def _lies_as(source: Batch, output: Batch, kind: Interpolation) -> bool:
-    """Whether kernels follow *source* well: its channels, and for most its columns too, lie as they do in *output*."""
-    _, height, width, channels = source.shape
+def _numbers_worth_a_copy(source: Batch, output: Batch, kind: Interpolation) -> int:
+    """How many numbers for each output pixel are copied in the time that is lost by following *source*."""
+    width, channels = source.shape[2:]
     _, by_row, by_column, by_channel = source.strides
+    if kind in (Interpolation.BICUBIC, Interpolation.LANCZOS) and by_row < 0:  # whose loads take several rows
+        return _GENERAL
+    together = channels == 1 or by_channel == 1 or output.strides[2] == 1
+    if together and (by_column == output.strides[2] or width == 1):
+        return 0
     if whole_pixels(channels, source.strides, output.strides):
-        copied = kind == Interpolation.NEAREST
-        blended = kind == Interpolation.BILINEAR and output.flat.dtype == np.uint8 and channels <= _PACKED
-        if copied or blended:
-            return True
-    planar = output.strides[2] == 1
-    if (by_column != output.strides[2] and width > 1) or (channels > 1 and not planar and by_channel != 1):
-        return False
-    if by_row < 0 and kind in (Interpolation.BICUBIC, Interpolation.LANCZOS):  # whose loads take several rows
-        return False
-    return abs(by_row) >= width * by_column or height == 1
+        if kind == Interpolation.NEAREST:
+            return 0
+        if kind == Interpolation.BILINEAR and output.flat.dtype == np.uint8 and channels <= _PACKED:
+            return _APART
+    return _GENERAL
 
 
 def whole_pixels(channels: int, strides: Sides, output_strides: Sides) -> bool:

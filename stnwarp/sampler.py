@@ -55,6 +55,7 @@ _UNSIGNED = {np.dtype(kind).itemsize: np.dtype(kind) for kind in (np.uint8, np.u
 # Under affine maps a row's edges are worth solving for, unless rows are shorter than this.
 _NARROW = 128
 
+_WORD = 8  # bytes
 # Along an axis; float32 does not tell the pixels of longer ones apart.
 _FLOAT32_PIXELS = 2**24
 
@@ -178,7 +179,7 @@ def _plan(
     *modes* are interpolation, mapping, padding, align_corners, and the points of a grid that each image has.
     """
     interpolation, kind, padding, align_corners, grid_stride = modes
-    rows = _kernel(interpolation, padding, dtype, (shape, strides), output_strides)
+    rows = _kernel(interpolation, padding, dtype, nbytes, (shape, strides), output_strides)
     width = output_shape[2]
     if kind in (blocks.GRID, blocks.GRID_FLOAT32):
         output_shape, output_strides = _rows_joined(output_shape, output_strides)
@@ -188,7 +189,7 @@ def _plan(
     codes = (kind, padding, int(align_corners))
     sizes = (*shape[1:], *strides, origin, *output_shape[1:3], *output_strides)
     exact = kind == blocks.GRID_FLOAT32 and rows is _PLANAR_BILINEAR and max(shape[1:3]) <= _FLOAT32_PIXELS
-    call = blocks.Call(*codes, *sizes, max(nbytes - 8, 0), width, grid_stride)
+    call = blocks.Call(*codes, *sizes, max(nbytes - _WORD, 0), width, grid_stride)
     return rows, call, np.float32 if exact else np.float64
 
 
@@ -238,6 +239,7 @@ def _kernel(
     interpolation: Interpolation,
     padding: int,
     dtype: np.dtype[np.generic],
+    nbytes: int,
     source: tuple[Sides, Sides],
     output_strides: Sides,
 ) -> Native:
@@ -252,8 +254,9 @@ def _kernel(
     if interpolation != Interpolation.BILINEAR or not pairs:
         return _KERNELS[interpolation]
     if bytes_together and channels in _PACKED_BILINEAR:
-        # Words of eight bytes are read of rows that lie one behind the other; else they might reach past the memory.
-        return (_PACKED_BILINEAR if whole and abs(strides[1]) >= shape[2] * channels else _APART_BILINEAR)[channels]
+        if nbytes < _WORD:  # what is read at once
+            return _KERNELS[interpolation]
+        return (_PACKED_BILINEAR if whole else _APART_BILINEAR)[channels]
     if dtype == np.float32 and strides[2] == output_strides[2] == 1:
         return _PLANAR_BILINEAR
     if dtype == np.float32 and whole and channels in _FLOAT_BILINEAR:

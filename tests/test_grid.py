@@ -66,8 +66,9 @@ def test_sampling_grid_takes_every_transform() -> None:
 @pytest.mark.parametrize(
     ("theta", "size", "error", "words"),
     [
-        (np.eye(3), (4, 4), ShapeError, r"\(2, 3\)"),
-        (np.eye(2, 3)[None], (4, 4), ShapeError, r"\(N, C, H, W\)"),
+        (np.eye(3)[::-1], (4, 4), ShapeError, "projective_grid"),
+        (np.eye(4), (4, 4), ShapeError, r"\(2, 3\)"),
+        (np.zeros((2, 2, 3)), (4, 4), ShapeError, r"\(N, C, H, W\)"),
         (np.eye(2, 3)[None], (2, 1, 4, 4), ShapeError, "N = 1"),
         (np.eye(2, 3), (1, 1, 4, 4), ShapeError, r"\(H, W\)"),
         (np.eye(2, 3), (0, 4), ShapeError, "at least 1"),

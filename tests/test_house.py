@@ -13,9 +13,10 @@ import stnwarp
 PACKAGE = Path(stnwarp.__file__).parent
 FLOORS = (
     {"errors", "sharing"},
-    {"conventions", "json_text"},
+    {"conventions", "json_text", "views"},
     {"kernels", "terms"},
     {"transforms", "arrays"},
+    {"mapping"},
     {"volumes"},
     {"grid"},
     {"sampler"},

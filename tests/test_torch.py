@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import stnwarp
-from stnwarp.errors import ParameterError, ShapeError, ThetaError
+from stnwarp.errors import DtypeError, ParameterError, ShapeError, ThetaError
 from stnwarp.torch import affine_grid, grid_sample, spatial_transform
 
 pytestmark = pytest.mark.filterwarnings("ignore:Since version 1.3.0, affine_grid:UserWarning")
@@ -152,9 +152,9 @@ def test_float32_and_layouts_go_through_without_a_copy_of_their_own() -> None:
 def test_other_types_are_refused_in_words(dtype: torch.dtype) -> None:
     input, grid = torch.zeros(1, 1, 2, 2).to(dtype), torch.zeros(1, 2, 2, 2)
     words = rf"input must be float16, bfloat16, float32 or float64, got {dtype}; convert it with .float\(\)"
-    with pytest.raises(ShapeError, match=words):
+    with pytest.raises(DtypeError, match=words):
         grid_sample(input, grid)
-    with pytest.raises(ShapeError, match="theta must be float16"):
+    with pytest.raises(DtypeError, match="theta must be float16"):
         affine_grid(torch.zeros(1, 2, 3).to(dtype), (1, 1, 2, 2))
 
 

@@ -273,7 +273,7 @@ def test_affine_grid_equals_torch(size: tuple[int, ...], align_corners: bool, dt
         (np.eye(3, 4), (4, 4), ShapeError, r"\(D, H, W\)"),
         (np.zeros((2, 3, 4)), (4, 4, 4), ShapeError, r"\(N, C, D, H, W\)"),
         (np.eye(3, 4)[None], (2, 1, 4, 4, 4), ShapeError, "N = 1"),
-        (np.eye(3, 4), (-1, 4, 4), ShapeError, r"\(depth, height, width\).*at least 0"),
+        (np.eye(3, 4), (0, 4, 4), ShapeError, r"\(depth, height, width\).*at least 1"),
         (np.eye(3, 4), (4, 4, "a"), ShapeError, "depth"),
         (np.eye(4), (4, 4, 4), ShapeError, r"\(3, 4\)"),
         (np.full((3, 4), np.inf), (4, 4, 4), ThetaError, "inf"),

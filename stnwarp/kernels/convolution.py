@@ -19,16 +19,20 @@ from stnwarp.kernels.memory import as_step, load_pixels, load_points, load_sourc
 from stnwarp.kernels.neighbours import fill_pixels
 from stnwarp.kernels.regions import block_at, output_offset, region_of, row_edges
 from stnwarp.kernels.tap_regions import all_taps, any_tap, padded
+from stnwarp.kernels.tap_weights import stride
 from stnwarp.kernels.tap_windows import blend_block, prefetch_block
 from stnwarp.kernels.taps import (
     ACROSS,
     ALONG,
     BLENDED,
     COLUMNS,
+    FIRST_TAP,
     LINES,
     MISSING_X,
     MISSING_Y,
     ODD,
+    WINDOW_ACROSS,
+    WINDOW_ALONG,
     fit_windows,
     locate_inside_taps,
     locate_taps,
@@ -74,7 +78,7 @@ def convolution_rows(
             if region == OUTSIDE:
                 fill_pixels(call, output, fill, image, row, column, count)
             else:
-                inside, odd = region == INSIDE and together > 0, int(np.int64(0))
+                inside, odd = region == INSIDE, int(np.int64(0))
                 if inside:
                     locate_inside_taps(call, image, whole, places, offsets, weights, taps)
                 else:
@@ -85,8 +89,8 @@ def convolution_rows(
                     source, output, call, fill, offsets, weights, image, row, column, count, inside, together, taps
                 )
                 if inside and not done:
-                    locate_taps(call, whole, places, offsets, weights, taps)
-                if odd > 0 or not done:
+                    _blend_inside(source, output, call, offsets, weights, image, row, column, count, taps)
+                elif odd > 0 or not done:
                     _blend_odd(source, output, call, fill, offsets, weights, image, row, column, count, done, taps)
             column += count
 
@@ -162,6 +166,36 @@ def _store(output: Memory, first: Any, step: Any, weights: Memory, skip: Any, ev
     for k in range(np.uintp(count)):
         value = load_points(weights, BLENDED + skip + every * k)
         store_rounded(output, first + k * step, clamped(output, value))
+
+
+@inlined
+def _blend_inside(
+    source: Memory,
+    output: Memory,
+    call: Call,
+    offsets: Memory,
+    weights: Memory,
+    image: int,
+    row: int,
+    column: int,
+    count: int,
+    taps: int,
+) -> None:
+    """Blend a block all of whose taps exist, tap by tap, reading what has a weight."""
+    right, down, step = as_step(call.column_stride), as_step(call.row_stride), np.uintp(call.output_column_stride)
+    for channel in range(call.channels):
+        shift = as_step(channel * call.channel_stride)
+        first = np.uintp(output_offset(call, image, row, column) + channel * call.output_channel_stride)
+        for k in range(np.uintp(count)):
+            at, total = np.uintp(load_points(offsets, FIRST_TAP + k)) + shift, as_weight(weights, 0)
+            for line in range(np.uintp(taps)):
+                along = as_weight(weights, 0)
+                for tap in range(np.uintp(taps)):
+                    weight = load_pixels(weights, WINDOW_ACROSS + stride(taps) * k + tap)
+                    along += weighted(load_source(source, at + tap * right), weight)
+                total += weighted(along, load_pixels(weights, WINDOW_ALONG + stride(taps) * k + line))
+                at += down
+            store_rounded(output, first + k * step, clamped(output, total))
 
 
 @inlined

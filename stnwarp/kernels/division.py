@@ -5,7 +5,7 @@ from typing import Any
 from numba import types
 from numba.extending import intrinsic
 
-from stnwarp.kernels.jit import CHECKED, PLAIN, inlined
+from stnwarp.kernels.jit import ARRAYS, inlined
 from stnwarp.kernels.machine import fuses
 
 
@@ -38,4 +38,4 @@ _INFINITY = float("inf")
 
 # divide(dividend, divisor, 1 / divisor): the quotient as a division rounds it. Where the processor has no fused
 # multiply-add, that would be a call of a function for each number, and a division is the faster.
-divide = inlined(_plain_divide if PLAIN or CHECKED or not fuses() else _divide)
+divide = inlined(_plain_divide if ARRAYS or not fuses() else _divide)

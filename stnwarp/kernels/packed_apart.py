@@ -1,7 +1,7 @@
 """Bilinear sampling of uint8 pictures whose pixels do not lie side by side: every other column, or columns backwards.
 
 The channels of a pixel do. The words that `packed` reads at once are put together from a load for each neighbour; from
-there on everything is the same, and so are the results.
+there on everything is the same.
 """
 
 from typing import Any
@@ -14,23 +14,20 @@ from stnwarp.kernels.blocks import (
     FIRST,
     GROUP,
     INSIDE,
-    LOWER_WEIGHT,
     LOWER_WORDS,
     OUTSIDE,
-    RIGHT_WEIGHT,
     RIM,
     UPPER_WORDS,
     Call,
     Memory,
 )
-from stnwarp.kernels.byte_floats import rounded
 from stnwarp.kernels.jit import inlined, kernel
 from stnwarp.kernels.locating import locate_block
-from stnwarp.kernels.memory import as_step, load_points, load_source, store_pixels, store_points
+from stnwarp.kernels.memory import as_step, load_points, store_points
 from stnwarp.kernels.neighbours import locate_pairs, tabulate_steps
-from stnwarp.kernels.packed import blend_group, corners, fill_block, unpack
+from stnwarp.kernels.packed import blend_group, fill_block, unpack
 from stnwarp.kernels.regions import SLACK, block_at, output_offset, pair_bounds, row_edges, touch_bounds
-from stnwarp.kernels.words import fill_up_groups
+from stnwarp.kernels.words import fill_up_groups, word_within
 
 _ONE, _TWO = np.uintp(1), np.uintp(2)
 
@@ -51,7 +48,10 @@ def packed_apart_rows(
     stop: int,
     channels: int,
 ) -> None:
-    """Sample rows [start, stop) of the batch's outputs; arguments as in `packed.packed_rows`."""
+    """Sample rows [start, stop) of the batch's outputs; arguments as in `packed.packed_rows`.
+
+    The input has at least eight bytes.
+    """
     margin = 1 if channels == 3 else 0  # as there, so that the same places are inside
     known = -1
     for index in range(start, stop):
@@ -89,47 +89,23 @@ def _sample(
     region: int,
     channels: int,
 ) -> None:
-    right, down = as_step(call.column_stride), as_step(call.row_stride)
+    right, down, last = as_step(call.column_stride), as_step(call.row_stride), np.uintp(call.last_word)
     for group in range(fill_up_groups(offsets, count)):
         begin = group * np.uintp(GROUP)
         for place in range(np.uintp(GROUP)):
             k = begin + place
             at = np.uintp(load_points(offsets, FIRST + k))
-            upper, lower = _pair(source, at, right, channels), _pair(source, at + down, right, channels)
-            _store_pairs(pixels, k, upper, lower, channels)
-        if region == INSIDE and channels > 2:
-            _blend_inside(weights, pixels, begin, channels)
-        else:
-            blend_group(fill, weights, pixels, begin, region, channels)
+            upper = _pair(source, at, right, last, channels)
+            _store_pairs(pixels, k, upper, _pair(source, at + down, right, last, channels), channels)
+        blend_group(fill, weights, pixels, begin, region, channels)
 
 
 @inlined
-def _blend_inside(weights: Memory, pixels: Memory, begin: Any, channels: int) -> None:
-    """As `groups` does, which adds up in another order than `byte_floats`."""
-    for place in range(np.uintp(GROUP)):
-        k, word = begin + place, np.uint32(0)
-        across, along = load_points(weights, RIGHT_WEIGHT + k), load_points(weights, LOWER_WEIGHT + k)
-        both = across * along
-        below, one = along - both, np.float32(1)
-        for channel in range(channels):
-            a, b, c, d = corners(pixels, k, channel, channels)
-            value = a * ((one - across) - below)
-            value = b * (across - both) + value
-            value = c * below + value
-            value = d * both + value
-            word |= rounded(value) << np.uint32(8 * channel)
-        store_pixels(pixels, k, word)
-
-
-@inlined
-def _pair(source: Memory, at: Any, right: Any, channels: int) -> Any:
+def _pair(source: Memory, at: Any, right: Any, last: Any, channels: int) -> Any:
     """Two neighbours in one word: the left one in the low bytes."""
-    word = np.uint64(0)
-    for channel in range(channels):
-        left, shift = load_source(source, at + np.uintp(channel)), np.uint64(8 * channel)
-        word |= np.uint64(left) << shift
-        word |= np.uint64(load_source(source, at + right + np.uintp(channel))) << (shift + np.uint64(8 * channels))
-    return word
+    bits = np.uint64(8 * channels)
+    pixel = (np.uint64(1) << bits) - np.uint64(1)
+    return word_within(source, at, last) & pixel | (word_within(source, at + right, last) & pixel) << bits
 
 
 @inlined

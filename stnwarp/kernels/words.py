@@ -32,13 +32,14 @@ def collect_last_words(source: Memory, down: Any, offsets: Memory, pixels: Memor
     for pair in range(np.uintp(GROUP // 2)):
         k = begin + pair * _TWO
         at, after = np.uintp(load_points(offsets, FIRST + k)), np.uintp(load_points(offsets, FIRST + k + _ONE))
-        store_words64(pixels, UPPER_WORDS + _TWO * k, _within(source, at, last), _within(source, after, last))
+        store_words64(pixels, UPPER_WORDS + _TWO * k, word_within(source, at, last), word_within(source, after, last))
         at, after = at + down, after + down
-        store_words64(pixels, LOWER_WORDS + _TWO * k, _within(source, at, last), _within(source, after, last))
+        store_words64(pixels, LOWER_WORDS + _TWO * k, word_within(source, at, last), word_within(source, after, last))
 
 
 @inlined
-def _within(source: Memory, at: Any, last: Any) -> Any:
+def word_within(source: Memory, at: Any, last: Any) -> Any:
+    """The eight bytes from *at* on; those behind the memory, whose last eight begin at *last*, are 0."""
     back = at - last if at > last else np.uintp(0)
     return load_word64(source, at - back) >> (np.uint64(8) * np.uint64(back))
 

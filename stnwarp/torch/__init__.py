@@ -48,8 +48,8 @@ def affine_grid(theta: torch.Tensor, size: Sequence[int], align_corners: bool = 
         (N, H, W, 2) or (N, D, H, W, 3), of theta's dtype.
 
     Raises:
-        ShapeError: a wrong shape or dtype.  ParameterError: theta is not on the CPU.  ThetaError: it is not finite.
-        DerivativeError: a second derivative, or one in forward mode.
+        ShapeError: a wrong shape.  DtypeError: a wrong dtype.  ThetaError: theta is not finite.
+        ParameterError: theta is not on the CPU.  DerivativeError: a second derivative, or one in forward mode.
 
     Source: Jaderberg et al. 2015, equation (1); torch.nn.functional.affine_grid.
     """
@@ -79,7 +79,8 @@ def grid_sample(
         (N, C, H', W') or (N, C, D', H', W'), of input's dtype. N, C and the sides of the output may be 0.
 
     Raises:
-        ShapeError: a wrong shape or dtype.  DerivativeError: a second derivative, or one in forward mode.
+        ShapeError: a wrong shape.  DtypeError: a wrong dtype.
+        DerivativeError: a second derivative, or one in forward mode.
         ParameterError: an unknown mode, one that torch has not while a model is exported, or a tensor that is not on
         the CPU.
 
@@ -113,7 +114,7 @@ def spatial_transform(
         (N, C, height, width) of input's dtype.
 
     Raises:
-        ShapeError: a wrong shape or dtype.  ThetaError: theta is not finite.
+        ShapeError: a wrong shape.  DtypeError: a wrong dtype.  ThetaError: theta is not finite.
         DerivativeError: a second derivative, or one in forward mode.
         ParameterError: an unknown mode, one that torch has not while a model is exported, or a tensor that is not on
         the CPU.

@@ -6,7 +6,7 @@ derivatives are in `stnwarp.torch.functions`.
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -116,7 +116,7 @@ def _zeros(given: Pair, mask: Mask) -> Pair:
 
 
 def _both(found: gradients.Gradients, given: Pair) -> Pair:
-    """Of the gradients *found* each as a tensor of the dtype of what it is to, and laid like it; None as an empty one."""
+    """Of the gradients *found* each as a tensor of the dtype of what it is to, laid like it; None as an empty one."""
     first, second = (
         to.new_empty(0) if one is None else laid_like(tensor(one, to.dtype), to)
         for one, to in zip(found, given, strict=True)

@@ -9,20 +9,20 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 
-from stnwarp.errors import ParameterError, ShapeError
+from stnwarp.errors import DtypeError, ParameterError, ShapeError
 
 _HALVES = (torch.float16, torch.bfloat16)
 _DTYPES = (torch.float32, torch.float64, *_HALVES)
 
 
 def check_tensors(**tensors: torch.Tensor) -> None:
-    """Refuse tensors by name: ParameterError if one is not on the CPU, ShapeError if it is not of floats."""
+    """Refuse tensors by name: ParameterError if one is not on the CPU, DtypeError if it is not of floats."""
     for what, tensor in tensors.items():
         if tensor.device.type != "cpu":
             raise ParameterError(f"{what} must be on the CPU, got {tensor.device}; use torch.nn.functional there")
         if tensor.dtype not in _DTYPES:
             names = "float16, bfloat16, float32 or float64"
-            raise ShapeError(f"{what} must be {names}, got {tensor.dtype}; convert it with .float()")
+            raise DtypeError(f"{what} must be {names}, got {tensor.dtype}; convert it with .float()")
 
 
 def array(tensor: torch.Tensor) -> NDArray[Any]:
