@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from stnwarp.conventions import Interpolation, PaddingMode
+from stnwarp.conventions import Interpolation, PaddingMode, shortened
 from stnwarp.errors import DtypeError, ParameterError, ShapeError
 from stnwarp.kernels import blocks
 from stnwarp.views import as_array, native_dtype, view_of, writeable
@@ -56,7 +56,7 @@ def image_of(values: ArrayLike, what: str, interpolation: Interpolation) -> NDAr
     dtypes = _COPIED if nearest else _INTERPOLATED
     if native_dtype(array.dtype) in dtypes:
         return array
-    also = "" if nearest else "; nearest takes every integer type and bool too"
+    also = "; nearest takes it" if native_dtype(array.dtype) in _COPIED else ""
     raise DtypeError(f"{what} must be {_names(dtypes)} for {interpolation}, got {array.dtype}{also}")
 
 
@@ -72,7 +72,7 @@ def floats_of(values: ArrayLike, what: str) -> NDArray[np.floating]:
 
 def _names(dtypes: Iterable[np.dtype[Any]]) -> str:
     """As in 'bool, int8, uint8 or float32'."""
-    names = [dtype.name for dtype in sorted(dtypes, key=lambda dtype: ("buif".index(dtype.kind), dtype.itemsize))]
+    names = [dtype.name for dtype in sorted(dtypes, key=lambda dtype: ("biuf".index(dtype.kind), dtype.itemsize))]
     return f"{', '.join(names[:-1])} or {names[-1]}"
 
 
@@ -184,12 +184,11 @@ def fill_values(
         ShapeError: neither one number nor one for each channel.
         ParameterError: a number that *dtype* cannot hold.
     """
-    try:
-        values = np.asarray(fill)
-    except (TypeError, ValueError, RuntimeError):
-        values = np.asarray(None)
-    if values.dtype.kind not in "biuf":
-        raise ParameterError(f"fill must be one number or one for each channel, got {fill!r}")
+    values = as_array(fill, "fill")
+    if isinstance(fill, list | tuple) and all(isinstance(number, int) for number in fill):
+        values = np.array(fill, object)  # NumPy would make floats of whole numbers that no one type holds
+    elif values.dtype.kind not in "biuf":
+        raise ParameterError(f"fill must be one number or one for each channel, got {shortened(fill)}")
     if values.shape not in ((), (1,), (channels,)):
         raise ShapeError(f"fill must be one number or {channels}, one for each channel, got shape {values.shape}")
     low, high = _range(dtype)

@@ -14,7 +14,7 @@ from stnwarp.arrays import checked_sides, checked_size
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS
 from stnwarp.errors import ShapeError, ThetaError
 from stnwarp.transforms import MatrixTransform, SamplingGrid, Transform
-from stnwarp.transforms.matrices import as_floats
+from stnwarp.transforms.matrices import MatrixLike, as_floats, matrix_of
 from stnwarp.views import as_array, native_dtype
 
 _BAND_POINTS = 2**18  # of a grid are mapped at a time, so that what a transform needs besides does not add up
@@ -29,7 +29,7 @@ def regular_axis(size: int, align_corners: bool) -> NDArray[np.float64]:
 
 
 def affine_grid(
-    theta: ArrayLike, size: Sequence[int], align_corners: bool = DEFAULT_ALIGN_CORNERS
+    theta: MatrixLike, size: Sequence[int], align_corners: bool = DEFAULT_ALIGN_CORNERS
 ) -> NDArray[np.floating]:
     """The sampling grid of an affine *theta* over the regular grid of an output of *size*.
 
@@ -55,7 +55,7 @@ def affine_grid(
 
 
 def affine_grid_over(
-    theta: ArrayLike, size: Sequence[int], axis: Callable[[int], NDArray[np.float64]]
+    theta: MatrixLike, size: Sequence[int], axis: Callable[[int], NDArray[np.float64]]
 ) -> NDArray[np.floating]:
     """`affine_grid` over a regular grid of the points, float64 (side,), that *axis* gives for each side of *size*."""
     matrices, sides = _for_size(_affine_thetas(theta), size)
@@ -78,7 +78,7 @@ def _affine_axis(row: NDArray[np.float64], axes: list[NDArray[np.float64]]) -> N
 
 
 def projective_grid(
-    theta: ArrayLike, size: Sequence[int], align_corners: bool = DEFAULT_ALIGN_CORNERS
+    theta: MatrixLike, size: Sequence[int], align_corners: bool = DEFAULT_ALIGN_CORNERS
 ) -> NDArray[np.floating]:
     """The sampling grid of a homography: `affine_grid` for (N, 3, 3) with (N, C, H, W), or one (3, 3) with (H, W).
 
@@ -148,7 +148,7 @@ def _mapped_rows(
     return given.grid
 
 
-def _affine_thetas(theta: ArrayLike) -> NDArray[np.float64]:
+def _affine_thetas(theta: MatrixLike) -> NDArray[np.float64]:
     """*theta* as (..., 2, 3) or (..., 3, 4)."""
     matrices = _checked_theta(theta, (2, 3), (3, 4), (3, 3))
     if matrices.shape[-2:] != (3, 3):
@@ -159,8 +159,8 @@ def _affine_thetas(theta: ArrayLike) -> NDArray[np.float64]:
     return matrices[..., :2, :] / last[..., 2, None, None]
 
 
-def _checked_theta(theta: ArrayLike, *shapes: tuple[int, int]) -> NDArray[np.float64]:
-    matrices = as_floats(theta, "theta")
+def _checked_theta(theta: MatrixLike, *shapes: tuple[int, int]) -> NDArray[np.float64]:
+    matrices = as_floats(matrix_of(theta), "theta")
     if matrices.ndim not in (2, 3) or matrices.shape[-2:] not in shapes:
         known = ", ".join(f"({rows}, {columns}) or (N, {rows}, {columns})" for rows, columns in shapes)
         raise ShapeError(f"theta must have shape {known}, got {matrices.shape}")
@@ -185,7 +185,7 @@ def _for_size(matrices: NDArray[np.float64], size: Sequence[int]) -> tuple[NDArr
     return matrices, checked_sides(sides, rank, least)
 
 
-def _grid_type(theta: ArrayLike) -> np.dtype[np.generic]:
+def _grid_type(theta: MatrixLike) -> np.dtype[np.generic]:
     """That of *theta* if it is a float of no more than 32 bits, else float64."""
-    dtype = native_dtype(as_array(theta, "theta").dtype)
+    dtype = native_dtype(as_array(matrix_of(theta), "theta").dtype)
     return dtype if dtype in (np.float16, np.float32) else np.dtype(np.float64)

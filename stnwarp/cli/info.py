@@ -97,9 +97,11 @@ def _described(file: Path, told: ToldOptions, max_pixels: int) -> Mapping[str, A
 
 def _is_checkpoint(file: Path) -> bool:
     """Whether *file* is named as a network, or is the name of one that comes with the package and of nothing else."""
+    if file.suffix or file.exists():
+        return file.suffix.lower() == _NETWORK
     from stnwarp.localisation import shipped_names
 
-    return file.suffix.lower() == _NETWORK or (str(file) in shipped_names() and not file.exists())
+    return str(file) in shipped_names()
 
 
 def _described_image(file: Path, max_pixels: int) -> dict[str, Any]:

@@ -27,13 +27,15 @@ def affine_grid_backward(
         align_corners: as it was given to `affine_grid`.
 
     Returns:
-        (N, 2, 3) or (2, 3), for volumes (N, 3, 4) or (3, 4), float32 for a float32 grad_grid, else float64.
+        (N, 2, 3) or (2, 3), for volumes (N, 3, 4) or (3, 4), of grad_grid's dtype.
 
     Raises:
-        ShapeError: grad_grid and size do not fit together.
+        ShapeError: grad_grid and size do not fit together.  DtypeError: grad_grid is not of floats.
     """
     given = floats_of(grad_grid, "grad_grid")
     sides, rank = _grid_sides(given, size), given.shape[-1]
+    if given.size == 0:
+        return np.zeros((*given.shape[: -rank - 1], rank, rank + 1), given.dtype)
     axes = [regular_axis(side, align_corners) for side in reversed(sides)]  # x first
     totals = _sum_rows(given, axes[0])  # (..., H, rank, 2): of the gradient times x, and of the gradient
     gradient = np.empty((*given.shape[: -rank - 1], rank, rank + 1))
@@ -52,7 +54,7 @@ def _grid_sides(given: NDArray[np.generic], size: Sequence[int]) -> tuple[int, .
     batch = asked[:1] if len(asked) > 3 else ()
     if given.dtype.kind != "f" or len(sides) not in (2, 3) or given.shape != (*batch, *sides, len(sides)):
         found = f"shape {given.shape} of {given.dtype} for size {asked}"
-        raise ShapeError(f"grad_grid must be floats of the shape of the grid that size makes, got {found}")
+        raise ShapeError(f"grad_grid must have the shape of the grid that size makes, got {found}")
     return sides
 
 

@@ -4,6 +4,7 @@ Nothing here knows whether the coordinates are normalised or pixels: theta and p
 """
 
 import math
+from typing import Protocol, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -49,7 +50,27 @@ def _real(value: object) -> float:
         return math.inf
 
 
-def as_matrix(values: ArrayLike, what: str = "theta") -> Array:
+class HasMatrix(Protocol):
+    """A transform by a matrix, such as a `MatrixTransform`."""
+
+    @property
+    def theta(self) -> Array:
+        """(2, 3) or (3, 3)."""
+
+
+MatrixLike: TypeAlias = ArrayLike | HasMatrix
+
+
+def matrix_of(values: MatrixLike, what: str = "theta") -> ArrayLike:
+    """*values*, or the matrix of the transform that is given for one; ShapeError for a transform that has none."""
+    if not hasattr(values, "map_points"):
+        return cast(ArrayLike, values)
+    if not hasattr(values, "theta"):
+        raise ShapeError(f"{what} must be a matrix, and a {type(values).__name__} has none")
+    return cast(HasMatrix, values).theta
+
+
+def as_matrix(values: MatrixLike, what: str = "theta") -> Array:
     """*values*, (2, 3) or (3, 3), or with an axis of one before, as a new (3, 3) float64 array.
 
     An affine matrix comes back with the last row (0, 0, 1), whatever its scale was. A transform that has a matrix may
@@ -59,9 +80,7 @@ def as_matrix(values: ArrayLike, what: str = "theta") -> Array:
         ShapeError: another shape, or not real numbers.
         ThetaError: an entry that is not finite, or a last row of zeros, which sends every point to infinity.
     """
-    if hasattr(values, "map_points") and not hasattr(values, "theta"):
-        raise ShapeError(f"{what} must be a matrix (2, 3) or (3, 3), and a {type(values).__name__} has none")
-    given = as_floats(getattr(values, "theta", values), what)
+    given = as_floats(matrix_of(values, what), what)
     if given.ndim == 3 and len(given) == 1:
         given = given[0]
     if given.shape not in ((2, 3), (3, 3)):

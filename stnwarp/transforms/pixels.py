@@ -13,10 +13,9 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from stnwarp.errors import ShapeError
-from stnwarp.transforms.matrices import Array, all_on_grain, as_matrices, as_matrix, on_grain, product
+from stnwarp.transforms.matrices import Array, MatrixLike, all_on_grain, as_matrices, as_matrix, on_grain, product
 
 
 def normalised_from_pixel(size: tuple[int, int], align_corners: bool) -> Array:
@@ -29,8 +28,12 @@ def pixel_from_normalised(size: tuple[int, int], align_corners: bool) -> Array:
     return _to_pixel(_axes(size, align_corners))
 
 
-def pixel_matrix(theta: Array, input_size: tuple[int, int], output_size: tuple[int, int], align_corners: bool) -> Array:
+def pixel_matrix(
+    theta: MatrixLike, input_size: tuple[int, int], output_size: tuple[int, int], align_corners: bool
+) -> Array:
     """The (3, 3) matrix from output pixel index to input pixel index that *theta*, (2, 3) or (3, 3), means.
+
+    A transform by a matrix may be given for theta.
 
     Whole numbers and halves come out exact: the identity, quarter turns, flips and whole-pixel shifts are the
     same matrices after a journey through theta as before it.
@@ -39,7 +42,7 @@ def pixel_matrix(theta: Array, input_size: tuple[int, int], output_size: tuple[i
 
 
 def pixel_entries(
-    theta: ArrayLike, input_size: tuple[int, int], output_size: tuple[int, int], align_corners: bool
+    theta: MatrixLike, input_size: tuple[int, int], output_size: tuple[int, int], align_corners: bool
 ) -> list[float]:
     """The nine entries of `pixel_matrix`, row by row."""
     return list(_entries(tuple(_numbers(theta)), *input_size, *output_size, align_corners))
@@ -64,7 +67,7 @@ def pixel_matrices(
     return np.stack(entries, axis=1).reshape(-1, 3, 3)
 
 
-def _numbers(theta: ArrayLike) -> list[float]:
+def _numbers(theta: MatrixLike) -> list[float]:
     """The nine numbers of *theta*; `as_matrix` is asked where anything could be wrong with it."""
     if isinstance(theta, np.ndarray) and theta.shape == (2, 3) and theta.dtype.kind == "f":
         numbers = [*map(float, theta.ravel().tolist()), 0.0, 0.0, 1.0]  # of long doubles too
