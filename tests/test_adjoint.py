@@ -18,8 +18,6 @@ from stnwarp import (
     spatial_transform_backward,
 )
 
-pytestmark = pytest.mark.kernels
-
 MODES = ["nearest", "bilinear", "bicubic"]
 PADDING = ["zeros", "border", "reflection", "wrap"]
 FLOATS = [np.float32, np.float64]
@@ -117,6 +115,7 @@ def test_volumes_are_adjoint_to_their_gradients(
     _assert_adjoint(to_input, samples, gradient, mode)
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_a_homography_reads_halves_to_even(dtype: type) -> None:
     """The last pixel of row 9 lies at x = 3.5 of 4 columns, which rounds to 4: outside."""
@@ -146,6 +145,7 @@ def test_every_quotient_of_a_homography_is_rounded_correctly() -> None:
         np.testing.assert_array_equal(spatial_transform(images, theta[None], mode="nearest")[0, 0], expected)
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize("grid_dtype", FLOATS)
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_wrapping_a_float32_coordinate_does_not_round_it(dtype: type, grid_dtype: type) -> None:
@@ -160,8 +160,9 @@ def test_wrapping_a_float32_coordinate_does_not_round_it(dtype: type, grid_dtype
     assert np.flatnonzero(to_volume).tolist() == [25]
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize("mode", [*MODES, "lanczos"])
-@pytest.mark.parametrize("power", [1, 5, 15, 17, 20, 30, 300])
+@pytest.mark.parametrize("power", [1, 15, 20, 300])
 def test_far_coordinates_wrap_to_the_pixel_that_the_remainder_says(power: int, mode: str) -> None:
     """Of nine pixels, a coordinate under align_corners is four pixels long: all products are exact."""
     row, coordinates = np.arange(9.0).reshape(1, 1, 1, 9), np.array([1.0, -1.0, 3.0, -7.0]) * 10.0**power

@@ -21,6 +21,7 @@ PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore::Runtime
 COMPILER_ONLY = ["arithmetic", "collectors", "compiling", "front_end", "jit", "lanes", "machine", "memory", "native"]
 COMPILER_ONLY += ["object_cache", "groups", "float_blends", "fallback", "trial", "versions"]
 TESTS = ["sampler", "convolution", "gradients", "volumes", "onnx_nodes", "warp", "recipes", "folder_work"]
+TESTS += ["adjoint", "weight_zero", "views"]
 
 inner_run = pytest.mark.skipif(
     os.environ.get("NUMBA_DISABLE_JIT") == "1" or os.environ.get("NUMBA_BOUNDSCHECK") == "1",

@@ -24,8 +24,6 @@ from stnwarp.errors import DtypeError, ParameterError, ShapeError, StnwarpError
 from stnwarp.transforms import pixel_matrix
 from tests import oracle
 
-pytestmark = pytest.mark.kernels
-
 INTEGERS = [np.int8, np.int16, np.int32, np.int64, np.uint32, np.uint64]
 LABELS = [*INTEGERS, np.bool_, np.float16]
 MODES = ["nearest", "bilinear", "bicubic", "lanczos"]

@@ -459,7 +459,7 @@ def test_thetas_that_cannot_be_used_are_refused_in_words(theta: NDArray, words: 
 
 @pytest.mark.parametrize("size", [(2, 3, 4), (1, 1, 5, 6, 7), (1, 2, 5, 7), (5, 6), (2, 2, 5, 6)])
 def test_sizes_that_are_not_the_grids_are_refused(size: tuple[int, ...]) -> None:
-    with pytest.raises(ShapeError, match="of the shape of the grid that size makes"):
+    with pytest.raises(ShapeError, match="the shape of the grid that size makes"):
         affine_grid_backward(GRID, size)
 
 

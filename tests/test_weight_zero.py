@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from stnwarp import grid_sample, grid_sample_backward, spatial_transform, spatial_transform_backward
 
-pytestmark = pytest.mark.kernels
-
 MODES = ["nearest", "bilinear", "bicubic"]
 PADDING = ["zeros", "border", "reflection", "wrap"]
 SIZES = [(4, 8), (1, 6), (6, 1), (1, 1), (2, 3)]
@@ -72,6 +70,7 @@ def test_a_spoilt_gradient_spoils_what_it_was_read_from(
         _assert_read(found[1], expected[1])
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_a_bicubic_slope_at_a_pixel_reads_its_two_neighbours(dtype: type) -> None:
     row = np.arange(8, dtype=dtype).reshape(1, 1, 1, 8)
@@ -81,6 +80,7 @@ def test_a_bicubic_slope_at_a_pixel_reads_its_two_neighbours(dtype: type) -> Non
     np.testing.assert_array_equal(to_grid.ravel(), [6, 0])
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize("padding_mode", PADDING)
 @pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
 def test_one_spoilt_pixel_under_the_identity_spoils_four_slopes(mode: str, padding_mode: str) -> None:
@@ -94,6 +94,7 @@ def test_one_spoilt_pixel_under_the_identity_spoils_four_slopes(mode: str, paddi
     assert np.isfinite(spatial_transform_backward(np.ones_like(image), image, theta, mode, padding_mode)[0]).all()
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize("mode", MODES)
 def test_a_point_that_reads_nothing_has_no_gradient(mode: str) -> None:
     image, gradient = np.full((1, 2, 4, 4), np.nan), np.full((1, 2, 1, 4), np.inf)
@@ -103,6 +104,7 @@ def test_a_point_that_reads_nothing_has_no_gradient(mode: str) -> None:
     assert not to_grid.any()
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize("bad", BAD)
 @pytest.mark.parametrize("padding_mode", PADDING)
 def test_volumes_likewise(padding_mode: str, bad: float) -> None:
@@ -127,3 +129,18 @@ def test_volumes_likewise(padding_mode: str, bad: float) -> None:
             grid_sample_backward(each, volume, grid, mode, padding_mode) for each in (one, spoilt_gradient)
         )
         _assert_read(found[0], expected[0])
+
+
+@pytest.mark.kernels
+@pytest.mark.parametrize("padding_mode", PADDING)
+@pytest.mark.parametrize("mode", MODES)
+def test_gradients_that_are_not_finite_reach_what_was_read(mode: str, padding_mode: str) -> None:
+    image, grid = np.arange(1.0, 13).reshape(1, 1, 3, 4), _grid((3, 4), np.float64)[:, :, :6]
+    one = np.zeros((1, 1, 3, 6))
+    one[0, 0, :, 1] = 1
+    for bad in BAD:
+        spoilt = np.where(one == 1, bad, one)
+        found, expected = (grid_sample_backward(each, image, grid, mode, padding_mode) for each in (spoilt, one))
+        _assert_read(found[1], expected[1])
+        reached = grid_sample_backward(np.ones_like(one) * one, np.ones_like(image), grid, mode, padding_mode)[0]
+        assert not np.isfinite(found[0][np.abs(reached) > 1e-9]).any()
