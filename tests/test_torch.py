@@ -288,3 +288,28 @@ def test_torch_is_loaded_on_demand_and_its_absence_names_the_extra() -> None:
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     words = "MissingExtraError stnwarp.torch needs PyTorch; install it with: pip install 'stnwarp[train]'"
     assert run.stdout.strip() == words
+
+
+def test_without_the_names_that_torch_does_not_document_gradients_remain() -> None:
+    code = """if True:
+        import warnings
+        import torch
+        import torch._functorch.autograd_function as inner
+        del inner.enable_single_level_autograd_function
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            from stnwarp.torch import affine_grid, grid_sample, spatial_transform
+        assert [str(each.message)[:8] for each in caught if each.category is RuntimeWarning] == ["PyTorch "], caught
+        input = torch.rand(2, 3, 5, 6, dtype=torch.float64, requires_grad=True)
+        theta = (torch.eye(2, 3, dtype=torch.float64) + 0.05).repeat(2, 1, 1).requires_grad_()
+        assert torch.autograd.gradcheck(lambda a, b: spatial_transform(a, b, (4, 5)), (input, theta))
+        assert torch.autograd.gradcheck(lambda a, b: grid_sample(a, affine_grid(b, (2, 3, 4, 5))), (input, theta))
+        (first,) = torch.autograd.grad(spatial_transform(input, theta).square().sum(), theta, create_graph=True)
+        try:
+            first.sum().backward()
+        except NotImplementedError as error:
+            print(error)
+    """
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert run.returncode == 0, run.stderr
+    assert "spatial_transform has no second derivatives" in run.stdout

@@ -13,7 +13,7 @@ from torch.autograd.forward_ad import unpack_dual
 
 from stnwarp.errors import DerivativeError
 from stnwarp.torch import operators
-from stnwarp.torch.library import derive, is_transforming, without_derivative
+from stnwarp.torch.library import REGISTERS_DERIVATIVES, derive, is_transforming, without_derivative
 
 _INSTEAD = {
     "affine_grid": "torch.nn.functional.affine_grid",
@@ -36,7 +36,7 @@ Rest = Callable[..., Any]
 
 def apply(name: str, *arguments: Any) -> torch.Tensor:
     """The operator called *name*, by the shorter way where there is one: small tensors wait for it."""
-    by_dispatch = torch.compiler.is_compiling() or is_transforming()
+    by_dispatch = REGISTERS_DERIVATIVES and (torch.compiler.is_compiling() or is_transforming())
     result: torch.Tensor = (_OPERATORS if by_dispatch else _APPLIED)[name](*arguments)
     return result
 
@@ -45,7 +45,7 @@ def _gradient(name: str, *arguments: Any) -> Any:
     operator = _GRADIENTS[name]
     tangent = unpack_dual(arguments[0]).tangent  # type: ignore[no-untyped-call]
     if torch.is_grad_enabled() or is_transforming() or tangent is not None:
-        return operator(*arguments)
+        return (operator if REGISTERS_DERIVATIVES else _GRADIENTS_APPLIED[name])(*arguments)
     return without_derivative(operator, *arguments)
 
 
@@ -131,5 +131,4 @@ _APPLIED = {
     "grid_sample": derive(operators.grid_sample, _GridSample),
     "spatial_transform": derive(operators.spatial_transform, _SpatialTransform),
 }
-for _name, _operator in _GRADIENTS.items():
-    derive(_operator, _gradient_function(_name))
+_GRADIENTS_APPLIED = {name: derive(operator, _gradient_function(name)) for name, operator in _GRADIENTS.items()}

@@ -3,18 +3,35 @@
 torch.library.register_autograd is not enough: what it makes fails under torch.func, and an autograd function round an
 operator without a derivative of its own loses the gradient where torch.compile meets torch.func. So the derivative is
 registered as torch registers those of its own operators, for each level of torch.func by itself. That takes a few
-names that torch does not document; the tests call each of them.
+names that torch does not document. Where a release lacks one of them, gradients are those of plain autograd functions,
+which is all that training needs: torch.func and torch.compile then go without, and one warning says so.
 """
 
+import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
 import torch
-from torch._functorch import autograd_function
 from torch.autograd import Function, forward_ad
 
 _NAMESPACE = "stnwarp"
+
+try:
+    from torch._functorch.autograd_function import enable_single_level_autograd_function  # type: ignore[attr-defined]
+
+    _with_forward_mode = forward_ad._set_fwd_grad_enabled
+    _after_autograd, _below_autograd = torch._C._after_autograd_keyset, torch._C._AutoDispatchBelowAutograd
+    _are_transforms_active = torch._C._are_functorch_transforms_active
+    REGISTERS_DERIVATIVES = True  # with torch's dispatcher; else derivatives are known to plain autograd alone
+except (ImportError, AttributeError) as error:
+    REGISTERS_DERIVATIVES = False
+    warnings.warn(
+        f"PyTorch {torch.__version__} lacks what stnwarp.torch needs for torch.compile and torch.func ({error}); "
+        "gradients work without",
+        RuntimeWarning,
+        stacklevel=2,
+    )
 
 
 class Rule(Protocol):
@@ -49,7 +66,8 @@ def define(
         torch.library.register_fake(qualified, shape)
         operator = getattr(namespace, name).default
         torch.library.register_vmap(qualified, partial(rule, operator))
-        _register_derivative(name, operator)
+        if REGISTERS_DERIVATIVES:
+            _register_derivative(name, operator)
     return getattr(namespace, name).default
 
 
@@ -59,10 +77,10 @@ def _register_derivative(name: str, operator: Any) -> None:
 
     def differentiable(keys: Any, *arguments: Any, library: Any = library) -> Any:  # without the library it would end
         def rest(*given: Any) -> Any:
-            with torch.enable_grad(), forward_ad._set_fwd_grad_enabled(True):  # of the levels of torch.func below
-                return operator.redispatch(keys & torch._C._after_autograd_keyset, *given)
+            with torch.enable_grad(), _with_forward_mode(True):  # of the levels of torch.func below
+                return operator.redispatch(keys & _after_autograd, *given)
 
-        with autograd_function.enable_single_level_autograd_function():  # type: ignore[attr-defined]
+        with enable_single_level_autograd_function():
             return known[name](rest, *arguments)
 
     library.impl(name, differentiable, "Autograd", with_keyset=True)  # type: ignore[no-untyped-call]
@@ -81,11 +99,10 @@ def derive(operator: Any, function: type[Function]) -> Callable[..., Any]:
 
 def without_derivative(operator: Callable[..., Any], *arguments: Any) -> Any:
     """What *operator* returns, and autograd does not see; not for torch.func."""
-    with torch._C._AutoDispatchBelowAutograd():
+    with _below_autograd() if REGISTERS_DERIVATIVES else torch.no_grad():
         return operator(*arguments)
 
 
 def is_transforming() -> bool:
     """Whether torch.func is at work."""
-    active: bool = torch._C._are_functorch_transforms_active()
-    return active
+    return REGISTERS_DERIVATIVES and bool(_are_transforms_active())
