@@ -49,15 +49,15 @@ class Batch(NamedTuple):
     pixels: NDArray[np.generic] | None = None
 
 
-def image_of(values: ArrayLike, what: str, interpolation: Interpolation) -> NDArray[np.generic]:
-    """*values* as an array of a dtype that *interpolation* takes; DtypeError otherwise."""
+def image_of(values: ArrayLike, what: str, interpolation: Interpolation | None = None) -> NDArray[np.generic]:
+    """*values* as an array of a dtype that *interpolation* takes, or a network (None); DtypeError otherwise."""
     array = as_array(values, what)
-    nearest = interpolation is Interpolation.NEAREST
-    dtypes = _COPIED if nearest else _INTERPOLATED
+    dtypes = _COPIED if interpolation is Interpolation.NEAREST else _INTERPOLATED
     if native_dtype(array.dtype) in dtypes:
         return array
-    also = "; nearest takes it" if native_dtype(array.dtype) in _COPIED else ""
-    raise DtypeError(f"{what} must be {_names(dtypes)} for {interpolation}, got {array.dtype}{also}")
+    wanted = _names(dtypes) if interpolation is None else f"{_names(dtypes)} for {interpolation}"
+    also = "; nearest takes it" if interpolation and native_dtype(array.dtype) in _COPIED else ""
+    raise DtypeError(f"{what} must be {wanted}, got {array.dtype}{also}")
 
 
 def floats_of(values: ArrayLike, what: str) -> NDArray[np.floating]:

@@ -17,8 +17,9 @@ from stnwarp.kernels import blocks
 from stnwarp.views import Region, flat_copy, region_copy
 
 _NOTHING = np.empty(0, np.float64)
-# Numbers that are copied in the time that an output pixel takes longer in kernels for everything, in `packed_apart`.
-_GENERAL, _APART = 8, 4
+# Numbers that are copied in the time that an output pixel takes longer: in kernels for everything, in `packed_apart`,
+# and in the kernel that a copy would go through as well.
+_GENERAL, _APART, _SAME = 8, 4, 2
 _PACKED = 4  # channels that are blended together, of bytes
 
 _REACH = 6  # pixels beyond a place: 3 that an interpolation reads, and some for rounding
@@ -91,6 +92,8 @@ def _numbers_worth_a_copy(source: Batch, output: Batch, kind: Interpolation) -> 
             return 0
         if kind == Interpolation.BILINEAR and output.flat.dtype == np.uint8 and channels <= _PACKED:
             return _APART
+    if kind == Interpolation.BILINEAR and output.flat.dtype in (np.uint16, np.float64):
+        return _SAME
     return _GENERAL
 
 

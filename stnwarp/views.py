@@ -36,8 +36,8 @@ def as_array(values: ArrayLike, what: str) -> NDArray[Any]:
         raise ParameterError(f"{what} is a tensor that needs a gradient; use stnwarp.torch, or pass {what}.detach()")
     try:
         return np.asarray(values)
-    except ValueError as error:
-        raise ShapeError(f"{what} is not an array: {error}") from None
+    except ValueError:
+        raise ShapeError(f"{what} must be an array; give every row the same count") from None
     except (TypeError, RuntimeError) as error:
         reason = str(error).partition("\n")[0]
         raise DtypeError(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.benchmarks import speed, startup
+from tests.benchmarks import speed, startup, views
 from tests.benchmarks.cases import cases, further_rows, image_rows, tensor_rows
 from tests.benchmarks.floor import image_floor
 from tests.benchmarks.pages import written_to
@@ -121,3 +121,13 @@ def test_tables_are_put_into_their_place_of_a_page(tmp_path: Path, capsys: pytes
 
 def test_slow_peers_get_fewer_rounds() -> None:
     assert [Rounds(30).every(seconds) for seconds in (0.001, 0.1, 0.5, 10)] == [1, 1, 7, 10]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("threads_as_before")
+def test_every_view_has_its_row(capsys: pytest.CaptureFixture[str]) -> None:
+    assert views.main(["--size", "96x64", "--rounds", "1"]) == 0
+    out = capsys.readouterr().out
+    for name in (*views.VIEWS, "a crop of a memory map"):
+        (line,) = [row for row in out.splitlines() if row.startswith(f"| {name} |")]
+        assert all(float(cell) > 0 for cell in line.strip("| ").split(" | ")[1:])

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 from xml.etree import ElementTree
@@ -203,6 +204,23 @@ def test_info_tells_what_an_image_is(tmp_path: Path) -> None:
         "size": "7x5",
         "bits": 16,
     }
+
+
+def test_info_needs_no_network_to_tell_a_picture(tmp_path: Path) -> None:
+    save(tmp_path / "a.png", np.zeros((5, 7), np.uint8))
+    code = """if True:
+        import sys
+        from stnwarp.cli import main
+        try:
+            main()
+        except SystemExit:
+            loaded = {name for name in sys.modules if name.startswith(("stnwarp.localisation", "onnxruntime", "numba"))}
+            print(sorted(loaded), file=sys.stderr)
+    """
+    command = [sys.executable, "-c", code, "info", str(tmp_path / "a.png")]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "size     7x5" in ran.stdout
+    assert ran.stderr.strip() == "[]"
 
 
 @pytest.mark.parametrize(("name", "code"), [("missing.png", 1), ("missing.npz", 2), ("bad.png", 1), ("bad.json", 2)])

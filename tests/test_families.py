@@ -197,7 +197,7 @@ def test_an_integer_beyond_float64_counts_as_infinite() -> None:
 
 @pytest.mark.parametrize(
     "theta",
-    [np.eye(2), np.eye(4), np.zeros((3, 2)), [1, 2, 3], 5, [[1, 2, 3], [4, 5]], np.zeros((1, 2, 3))],
+    [np.eye(2), np.eye(4), np.zeros((3, 2)), [1, 2, 3], 5, [[1, 2, 3], [4, 5]], np.zeros((2, 2, 3))],
 )
 def test_a_theta_of_another_shape_is_refused(theta: object) -> None:
     with pytest.raises(ShapeError, match="theta must"):

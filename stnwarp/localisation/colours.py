@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from stnwarp.arrays import compute_type, image_of
-from stnwarp.conventions import Interpolation
 from stnwarp.errors import ShapeError
 from stnwarp.localisation.metadata import ColourMode, Metadata
 from stnwarp.localisation.values import Size
@@ -35,7 +34,7 @@ class Seen:
 
 def checked_image(image: ArrayLike) -> NDArray[np.generic]:
     """*image* as (H, W, C), one to four channels, in a dtype to compute in; ShapeError or DtypeError otherwise."""
-    given = image_of(image, "image", Interpolation.BILINEAR)
+    given = image_of(image, "image")
     array = given.astype(compute_type(given.dtype), copy=False)
     pixels = array[..., np.newaxis] if array.ndim == 2 else array
     if pixels.ndim != 3 or pixels.shape[2] > 4 or pixels.size == 0:
