@@ -99,7 +99,7 @@ def maps_of(values: ArrayLike, interpolation: Interpolation, axes: int = 2) -> N
     maps = image_of(values, "input", interpolation)
     if maps.ndim != axes + 2:
         raise ShapeError(f"input must be {'(N, C, H, W)' if axes == 2 else '(N, C, D, H, W)'}, got {maps.shape}")
-    if 0 in maps.shape[2:]:
+    if maps.size == 0 and 0 in maps.shape[2:]:
         raise ShapeError(f"input must not be empty along a side, got {maps.shape}")
     return maps
 

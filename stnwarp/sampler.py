@@ -97,18 +97,21 @@ def grid_sample(
     """
     if np.ndim(input) == 5:
         return sample_volumes(input, grid, mode, padding_mode, align_corners)
-    maps = maps_of(input, conventions.interpolation(mode))
+    interpolation = conventions.interpolation(mode)
+    maps = maps_of(input, interpolation)
     points = grid_of(grid, maps)
     mapping = grid_mapping(points, padding_mode, align_corners, grid_kind(maps, points))
-    return sample_maps(maps, points.shape[1:3], mapping, mode)
+    return sample_maps(maps, points.shape[1:3], mapping, interpolation)
 
 
-def sample_maps(maps: NDArray[np.generic], size: Sequence[int], mapping: Mapping, mode: str) -> NDArray[Any]:
+def sample_maps(
+    maps: NDArray[np.generic], size: Sequence[int], mapping: Mapping, interpolation: Interpolation
+) -> NDArray[Any]:
     """An output (N, C, *size) of the dtype of *maps*, (N, C, H, W); 0 is read outside."""
     dtype = native_dtype(maps.dtype)
-    output = np.empty((*maps.shape[:2], *size), _memory_type(maps.dtype, conventions.interpolation(mode)))
+    output = np.empty((*maps.shape[:2], *size), _memory_type(maps.dtype, interpolation))
     if output.size:
-        sample(batch_of_maps(maps), batch_of_maps(output), mapping, mode, 0)
+        sample(batch_of_maps(maps), batch_of_maps(output), mapping, interpolation, 0)
     return rounded_to(output, dtype)
 
 
@@ -139,7 +142,8 @@ def sample(
     source: Batch, output: Batch, mapping: Mapping, interpolation: str, fill: ArrayLike, threads: int = 1
 ) -> None:
     """Fill *output* (writeable, not overlapping *source*) by bands of rows, one band for each of *threads*."""
-    kind, threads = conventions.interpolation(interpolation), checked_threads(threads)
+    kind = interpolation if type(interpolation) is Interpolation else conventions.interpolation(interpolation)
+    threads = threads if threads == 1 else checked_threads(threads)
     dtype = source.flat.dtype
     fills = _fills(fill, source.shape[3], dtype, kind)
     if source.pixels is not None:

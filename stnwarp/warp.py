@@ -66,7 +66,7 @@ def warp(
     picture = image_of(image, "image", kind)
     if picture.ndim not in (2, 3):
         raise ShapeError(f"image must be (H, W) or (H, W, C), got {picture.shape}")
-    if 0 in picture.shape[:2]:
+    if picture.size == 0 and 0 in picture.shape[:2]:
         raise ShapeError(f"image must not be empty along a side, got {picture.shape}")
     mapping, output_size = _mapping(transform, picture.shape[:2], size, padding_mode, align_corners)
     return sample_image(picture, output_size, mapping, kind, fill, threads)
@@ -97,7 +97,8 @@ def spatial_transform(
         ShapeError: input, theta or size has the wrong shape.  DtypeError: input has a dtype it cannot have.
         ThetaError: theta is not finite.
     """
-    maps, thetas = maps_of(input, conventions.interpolation(mode)), as_array(theta, "theta")
+    interpolation = conventions.interpolation(mode)
+    maps, thetas = maps_of(input, interpolation), as_array(theta, "theta")
     if thetas.ndim != 3 or len(thetas) != len(maps):
         raise ShapeError(f"theta must be (N, 2, 3) or (N, 3, 3) with N = {len(maps)}, got {thetas.shape}")
     input_size = (maps.shape[2], maps.shape[3])
@@ -109,7 +110,7 @@ def spatial_transform(
         matrices = np.array(entries).reshape(-1, 3, 3)
     else:
         matrices = pixel_matrices(thetas, input_size, (height, width), align_corners)
-    return sample_maps(maps, (height, width), matrix_mapping(matrices, padding_mode, align_corners), mode)
+    return sample_maps(maps, (height, width), matrix_mapping(matrices, padding_mode, align_corners), interpolation)
 
 
 def _mapping(

@@ -19,6 +19,8 @@ from stnwarp.kernels.folding import to_pixel
 from stnwarp.kernels.jit import inlined
 from stnwarp.kernels.memory import load_points, load_source, store_points
 
+_HUGE = 2.0**300
+
 
 @inlined
 def generate_places(
@@ -84,18 +86,36 @@ def _joined_places(call: Call, matrices: Memory, image: int, column: int, count:
 def _projective_places(
     matrices: Memory, image: int, row: int, column: int, count: int, begin: Any, places: Memory
 ) -> None:
-    """One division serves both coordinates; w is zero on the horizon, where x and y are not finite."""
+    """One division serves both coordinates, unless the row comes near the horizon, where w is zero."""
     m = image * 9
     across_x, start_x = matrices[m], row_start(matrices, m, row)
     across_y, start_y = matrices[m + 3], row_start(matrices, m + 3, row)
     across_w, start_w = matrices[m + 6], row_start(matrices, m + 6, row)
-    for k in range(np.uintp(count)):
-        position = column + np.int64(k)
-        w = affine_coordinate(across_w, start_w, position)
-        x, y = affine_coordinate(across_x, start_x, position), affine_coordinate(across_y, start_y, position)
-        reciprocal = 1.0 / w
-        store_points(places, X + begin + k, divide(x, w, reciprocal))
-        store_points(places, Y + begin + k, divide(y, w, reciprocal))
+    # Affine numbers lie between those at the ends: these tell that no quotient is out of range.
+    first_w, last_w = _ends(across_w, start_w, column, count)
+    first_x, last_x = _ends(across_x, start_x, column, count)
+    first_y, last_y = _ends(across_y, start_y, column, count)
+    moderate = (abs(first_x) < _HUGE) & (abs(last_x) < _HUGE) & (abs(first_y) < _HUGE) & (abs(last_y) < _HUGE)
+    moderate &= (abs(first_w) < _HUGE) & (abs(last_w) < _HUGE) & ((first_w > 0.0) == (last_w > 0.0))
+    if moderate & (abs(first_w) > 1.0 / _HUGE) & (abs(last_w) > 1.0 / _HUGE):
+        for k in range(np.uintp(count)):
+            position = column + np.int64(k)
+            w = affine_coordinate(across_w, start_w, position)
+            x, y = affine_coordinate(across_x, start_x, position), affine_coordinate(across_y, start_y, position)
+            reciprocal = 1.0 / w
+            store_points(places, X + begin + k, divide(x, w, reciprocal))
+            store_points(places, Y + begin + k, divide(y, w, reciprocal))
+    else:
+        for k in range(np.uintp(count)):
+            position = column + np.int64(k)
+            w = affine_coordinate(across_w, start_w, position)
+            store_points(places, X + begin + k, affine_coordinate(across_x, start_x, position) / w)
+            store_points(places, Y + begin + k, affine_coordinate(across_y, start_y, position) / w)
+
+
+@inlined
+def _ends(across: Any, start: Any, column: int, count: int) -> tuple[Any, Any]:
+    return affine_coordinate(across, start, column), affine_coordinate(across, start, column + count - 1)
 
 
 @inlined

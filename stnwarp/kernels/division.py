@@ -24,18 +24,12 @@ _fma = intrinsic(_fused)
 
 
 def _divide(dividend: Any, divisor: Any, reciprocal: Any) -> Any:  # pragma: no cover: compiled only
-    """Source: Markstein 1990: the remainder of the rounded product is exact, and what it adds is rounded once.
-
-    A product that is not finite stays as it is: infinite as the quotient, or NaN where that is not a number either.
-    """
+    """Source: Markstein 1990: the remainder of the rounded product is exact, and what it adds is rounded once."""
     quotient = dividend * reciprocal
-    remainder = _fma(-quotient, divisor, dividend)
-    exact = _fma(remainder, reciprocal, quotient)
-    return exact if abs(quotient) < _INFINITY else quotient
+    return _fma(_fma(-quotient, divisor, dividend), reciprocal, quotient)
 
 
-_INFINITY = float("inf")
-
-# divide(dividend, divisor, 1 / divisor): the quotient as a division rounds it. Where the processor has no fused
-# multiply-add, that would be a call of a function for each number, and a division is the faster.
+# divide(dividend, divisor, 1 / divisor): the quotient as a division rounds it, for numbers whose quotients and
+# reciprocals do not leave the range of float64. Where the processor has no fused multiply-add, that would be a call of
+# a function for each number, and a division is the faster.
 divide = inlined(_plain_divide if ARRAYS or not fuses() else _divide)
