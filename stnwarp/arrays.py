@@ -26,6 +26,8 @@ PADDING_CODES = {
 # Outputs of no more pixels than this are worked off without regard to rows, an image by one thread.
 FEW_PIXELS = 1 << 16
 
+_FLOAT32_PIXELS = 2**24  # along an axis
+
 _INTEGERS = (np.int8, np.int16, np.int32, np.int64, np.uint32, np.uint64)
 _INTERPOLATED = frozenset(map(np.dtype, (*DTYPES, np.float16)))
 _COPIED = _INTERPOLATED | frozenset(map(np.dtype, (*_INTEGERS, np.bool_)))
@@ -114,8 +116,12 @@ def grid_of(values: ArrayLike, maps: NDArray[np.generic]) -> NDArray[np.floating
 
 
 def grid_kind(maps: NDArray[np.generic], grid: NDArray[np.floating]) -> int:
-    """Whether coordinates are computed in float32, as torch does for float32 images at float32 grids, or in float64."""
-    single = compute_type(maps.dtype) == np.float32 and grid.dtype != np.float64
+    """Whether coordinates are computed in float32, as torch does for float32 images at float32 grids, or in float64.
+
+    Also for these, if float32 does not tell the pixels of an axis apart, nor where it ends.
+    """
+    longest = max(maps.shape[2:])
+    single = compute_type(maps.dtype) == np.float32 and grid.dtype != np.float64 and longest <= _FLOAT32_PIXELS
     return blocks.GRID_FLOAT32 if single else blocks.GRID
 
 
@@ -128,6 +134,13 @@ def gradient_of(values: ArrayLike, shape: tuple[int | str, ...], dtype: np.dtype
     if not fits:
         raise ShapeError(f"grad_output must have shape ({', '.join(map(str, shape))}), got shape {gradient.shape}")
     return gradient.astype(dtype, copy=False)
+
+
+def checked_mask(output_mask: Sequence[bool]) -> tuple[bool, bool]:
+    """Which of two gradients are wanted; ParameterError if that is not said of two."""
+    if len(output_mask) != 2:
+        raise ParameterError(f"output_mask must be two truth values, got {len(output_mask)}")
+    return bool(output_mask[0]), bool(output_mask[1])
 
 
 def checked_threads(threads: int) -> int:

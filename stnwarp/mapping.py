@@ -22,6 +22,7 @@ _NOTHING = np.empty(0, np.float64)
 _GENERAL, _APART, _SAME = 8, 4, 2
 _PACKED = 4  # channels that are blended together, of bytes
 
+_EXACT = 2.0**48  # times the unit that they are measured in, numbers are exact to a sixteenth of it
 _REACH = 6  # pixels beyond a place: 3 that an interpolation reads, and some for rounding
 
 
@@ -123,19 +124,19 @@ def _matrix_reaches(matrices: NDArray[np.float64], output_size: Sequence[int]) -
     """The least and the greatest row and column: where w keeps its sign they are those of the corners."""
     height, width = output_size
     corners = [(x, y) for y in (0.0, height - 1.0) for x in (0.0, width - 1.0)]
-    rows, columns = [], []
-    for a, b, c, d, e, f, g, h, i in matrices.reshape(-1, 9).tolist():  # in plain numbers: a small image waits for it
+    rows: list[float] = []
+    columns: list[float] = []
+    for numbers in matrices.reshape(-1, 9).tolist():  # in plain numbers: a small image waits for it
+        sign = -1.0 if numbers[8] < 0.0 else 1.0
+        a, b, c, d, e, f, g, h, i = (sign * number for number in numbers)
         for x, y in corners:
-            w = g * x + h * y + i
-            if not w > 0.0:
+            w = g * x + (h * y + i)
+            terms = max(map(abs, (a * x, b * y, c, d * x, e * y, f, g * x, h * y, i)))
+            if not w > 0.0 or not terms < _EXACT * w:  # what is left of terms that cancel may be wrong by pixels
                 return [(math.nan, math.nan)] * 2
-            rows.append((d * x + e * y + f) / w)
-            columns.append((a * x + b * y + c) / w)
-    return [_ends(rows), _ends(columns)]
-
-
-def _ends(values: list[float]) -> tuple[float, float]:
-    return (min(values), max(values)) if math.isfinite(sum(values)) else (math.nan, math.nan)
+            rows.append((d * x + (e * y + f)) / w)
+            columns.append((a * x + (b * y + c)) / w)
+    return [(min(rows), max(rows)), (min(columns), max(columns))]
 
 
 def _grid_reaches(mapping: Mapping, sides: Sequence[int]) -> list[tuple[float, float]]:

@@ -34,7 +34,7 @@ from stnwarp.kernels import blocks
 from stnwarp.kernels.native import Held, Native, own_space
 from stnwarp.mapping import Mapping, grid_mapping, readable, whole_pixels
 from stnwarp.sharing import share_out
-from stnwarp.views import native_dtype
+from stnwarp.views import as_array, native_dtype
 from stnwarp.volumes import sample_volumes
 
 _KERNELS = {
@@ -56,8 +56,6 @@ _UNSIGNED = {np.dtype(kind).itemsize: np.dtype(kind) for kind in (np.uint8, np.u
 _NARROW = 128
 
 _WORD = 8  # bytes
-# Along an axis; float32 does not tell the pixels of longer ones apart.
-_FLOAT32_PIXELS = 2**24
 
 
 def grid_sample(
@@ -95,7 +93,8 @@ def grid_sample(
 
     Source: Jaderberg et al. 2015, equations (3) to (5); ONNX GridSample-22.
     """
-    if np.ndim(input) == 5:
+    input = as_array(input, "input")
+    if input.ndim == 5:
         return sample_volumes(input, grid, mode, padding_mode, align_corners)
     interpolation = conventions.interpolation(mode)
     maps = maps_of(input, interpolation)
@@ -192,7 +191,7 @@ def _plan(
         kind = blocks.AFFINE_JOINED if output_shape[2] > width else kind
     codes = (kind, padding, int(align_corners))
     sizes = (*shape[1:], *strides, origin, *output_shape[1:3], *output_strides)
-    exact = kind == blocks.GRID_FLOAT32 and rows is _PLANAR_BILINEAR and max(shape[1:3]) <= _FLOAT32_PIXELS
+    exact = kind == blocks.GRID_FLOAT32 and rows is _PLANAR_BILINEAR
     call = blocks.Call(*codes, *sizes, max(nbytes - _WORD, 0), width, grid_stride)
     return rows, call, np.float32 if exact else np.float64
 

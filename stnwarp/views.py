@@ -136,7 +136,8 @@ def region_copy(array: NDArray[np.generic], region: Region, dtype: np.dtype[np.g
         step *= last - first + 1
     extent = 1 + sum((side - 1) * stride for side, stride in zip(sides, strides, strict=True))
     by_channel, by_image = (extent, extent * channels) if planar else (1, extent + channels - 1)
-    flat = _untouched(by_image * images, dtype)
+    whole = all(first == 0 and last == side - 1 for (first, last), side in zip(region, sides, strict=True))
+    flat = np.empty(by_image * images, dtype) if whole else _untouched(by_image * images, dtype)
     strides = [by_image if len(array) == images else 0, *strides, by_channel]
     within = (slice(images), *(slice(first, last + 1) for first, last in region))
     start = sum(first * stride for (first, _), stride in zip(region, strides[1:-1], strict=True))

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from stnwarp import conventions
 from stnwarp.arrays import (
+    checked_mask,
     compute_type,
     floats_of,
     gradient_of,
@@ -23,7 +24,7 @@ from stnwarp.arrays import (
 )
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, Interpolation
 from stnwarp.errors import ParameterError
-from stnwarp.kernels.blocks import BLOCK, GRID, GRID_FLOAT32, WRAP
+from stnwarp.kernels.blocks import BLOCK, GRID_FLOAT32, WRAP
 from stnwarp.kernels.native import Native
 from stnwarp.kernels.volume_blocks import VolumeCall, VolumeSpace, volume_space
 from stnwarp.mapping import Mapping, grid_mapping, region_read
@@ -37,7 +38,6 @@ _INPUT_GRADIENTS = {
     Interpolation.NEAREST: Native("volume_gradients", "nearest_input_planes"),
     Interpolation.BILINEAR: Native("volume_gradients", "trilinear_input_planes"),
 }
-_FLOAT32_VOXELS = 2**24  # along an axis; float32 does not tell the voxels of longer ones apart, nor where they end
 _GRID_GRADIENT = Native("volume_gradients", "trilinear_grid_blocks")
 
 
@@ -117,7 +117,7 @@ def sample_volumes_backward(
         ShapeError: an array has the wrong shape.  DtypeError: one is not of floats.
         ParameterError: an unknown mode, or one that is for images only.
     """
-    interpolation = _interpolation(mode)
+    interpolation, output_mask = _interpolation(mode), checked_mask(output_mask)
     volumes = maps_of(floats_of(input, "input"), interpolation, 3)
     mapping, size = _mapping(volumes, grid, padding_mode, align_corners)
     memory = compute_type(volumes.dtype)
@@ -154,8 +154,7 @@ def _mapping(
 ) -> tuple[Mapping, tuple[int, ...]]:
     """The mapping by *grid*, and the size of its output."""
     points = grid_of(grid, volumes)
-    kind = GRID if max(volumes.shape[2:]) > _FLOAT32_VOXELS else grid_kind(volumes, points)
-    return grid_mapping(points, padding_mode, align_corners, kind), points.shape[1:4]
+    return grid_mapping(points, padding_mode, align_corners, grid_kind(volumes, points)), points.shape[1:4]
 
 
 def _readable(

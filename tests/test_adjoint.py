@@ -174,6 +174,23 @@ def test_far_coordinates_wrap_to_the_pixel_that_the_remainder_says(power: int, m
         np.testing.assert_array_equal(grid_sample(volume, points, mode, "wrap", True).ravel(), expected)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("padding_mode", PADDING)
+@pytest.mark.parametrize("mode", MODES)
+def test_rows_of_more_pixels_than_float32_tells_apart_are_read_and_written_to_the_last(
+    mode: str, padding_mode: str
+) -> None:
+    count, rng = 2**24 + 4, np.random.default_rng(5)
+    row = np.zeros((1, 1, 1, count), np.float32)
+    row[..., -16:] = rng.random(16)
+    grid = np.stack((rng.uniform(0.9999999, 1, 32), np.zeros(32)), axis=-1).astype(np.float32).reshape(1, 1, 32, 2)
+    grid[0, 0, 0] = 1, 0
+    out = grid_sample(row, grid, mode, padding_mode, True)
+    np.testing.assert_allclose(out[0, 0, 0, 0], row[0, 0, 0, -1], rtol=1e-6)
+    to_input, _ = grid_sample_backward(np.ones_like(out), row, grid, mode, padding_mode, True)
+    np.testing.assert_allclose((to_input[..., -64:] * row[..., -64:]).sum(), out.sum(), rtol=1e-5)
+
+
 def test_the_gradient_of_the_generator_is_adjoint_to_it() -> None:
     rng = np.random.default_rng(4)
     theta, gradient = rng.standard_normal((2, 2, 3)), rng.standard_normal((2, 4, 5, 2))

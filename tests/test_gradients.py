@@ -463,6 +463,33 @@ def test_sizes_that_are_not_the_grids_are_refused(size: tuple[int, ...]) -> None
         affine_grid_backward(GRID, size)
 
 
+@pytest.mark.parametrize("mask", [(), (True,), (True, True, True)])
+def test_a_mask_is_for_two_gradients(mask: tuple[bool, ...]) -> None:
+    theta = np.eye(2, 3)[None]
+    for function, places in ((grid_sample_backward, GRID), (spatial_transform_backward, theta)):
+        with pytest.raises(ParameterError, match="output_mask must be two truth values"):
+            function(GRADIENT, IMAGES, places, output_mask=mask)
+    with pytest.raises(ParameterError, match="output_mask must be two truth values"):
+        grid_sample_backward(
+            np.zeros((1, 1, 2, 2, 2)), np.zeros((1, 1, 2, 2, 2)), np.zeros((1, 2, 2, 2, 3)), output_mask=mask
+        )
+
+
+def test_what_is_wrong_with_the_arguments_of_an_empty_batch_is_said_too() -> None:
+    empty, maps, theta = np.zeros((1, 0, 2, 2)), np.zeros((1, 0, 4, 4)), np.eye(2, 3)[None]
+    with pytest.raises(ParameterError, match="lanczos has no gradients"):
+        spatial_transform_backward(empty, maps, theta, "lanczos")
+    with pytest.raises(ParameterError, match="padding_mode"):
+        spatial_transform_backward(empty, maps, theta, padding_mode="nope")
+    with pytest.raises(ThetaError, match="nan"):
+        spatial_transform_backward(empty, maps, np.full((1, 2, 3), np.nan))
+    with pytest.raises(ShapeError, match="input must be an array"):
+        grid_sample([[[[1.0, 2], [3]]]], np.zeros((1, 2, 2, 2)))
+    volumes = np.zeros((1, 1, 2, 2, 2))
+    with pytest.raises(ParameterError, match="threads"):
+        grid_sample_backward(volumes, volumes, np.zeros((1, 2, 2, 2, 3)), threads=-3)
+
+
 def test_options_that_cannot_be_used_are_refused_in_words() -> None:
     with pytest.raises(ParameterError, match="did you mean 'bilinear'"):
         grid_sample_backward(GRADIENT, IMAGES, GRID, "bilinar")

@@ -102,7 +102,7 @@ def test_a_view_is_warped_as_its_copy_is(name: str, dtype: type, mode: str) -> N
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_every_kernel_follows_steps_back_and_long_rows(dtype: type, mode: str, channels: int) -> None:
-    view = _image(dtype, (9, 11))[::-1, ::-2, :channels]
+    view = _image(dtype, (60, 40))[::-1, ::-2, :channels]  # so large that it is not copied
     for theta in (TURN[:2], [[1, 0, 3.5], [0, 1, 0]], THETAS["tilted"]):
         options = {"interpolation": mode, "fill": 7, "size": (2, 130)}
         _assert_same(warp(view, theta, **options), warp(view.copy(), theta, **options))
@@ -270,6 +270,23 @@ def test_a_gradient_that_is_not_wanted_takes_no_memory() -> None:
         assert call((True, False))[1] is None
         assert call((False, False)) == (None, None)
         assert _peak(lambda call=call: call((False, True))) < 200_000
+
+
+def test_terms_that_cancel_read_what_they_read_of_a_copy() -> None:
+    image, much = np.arange(1, 2001, dtype=np.float32).reshape(1, 1, 40, 50), 7.870983074886834e16
+    theta = np.array([[[1.0, much, -much], [0, 1, 0]]])
+    for view in (image.astype(">f4"), image[..., ::-1].copy()[..., ::-1]):
+        found, expected = (
+            spatial_transform(each, theta, (2, 50), "bilinear", "border", True) for each in (view, image)
+        )
+        _assert_same(found, expected)
+
+
+def test_a_homography_with_its_sign_turned_reads_no_more() -> None:
+    view = _image(np.uint8, LARGE)[:, ::-1, ::-1]
+    small = THETAS["small part"] + [[0, 0, 0], [0, 0, 0], [0.1, 0.1, 0]]
+    np.testing.assert_array_equal(warp(view, small, (40, 50)), warp(view, -small, (40, 50)))
+    assert _peak(lambda: warp(view, -small, (40, 50))) < view.nbytes / 20
 
 
 @pytest.mark.kernels

@@ -142,5 +142,7 @@ def test_gradients_that_are_not_finite_reach_what_was_read(mode: str, padding_mo
         spoilt = np.where(one == 1, bad, one)
         found, expected = (grid_sample_backward(each, image, grid, mode, padding_mode) for each in (spoilt, one))
         _assert_read(found[1], expected[1])
+        alone = grid_sample_backward(spoilt, image, grid, mode, padding_mode, output_mask=(False, True))[1]
+        np.testing.assert_array_equal(alone, found[1])
         reached = grid_sample_backward(np.ones_like(one) * one, np.ones_like(image), grid, mode, padding_mode)[0]
         assert not np.isfinite(found[0][np.abs(reached) > 1e-9]).any()

@@ -6,14 +6,25 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stnwarp import conventions
-from stnwarp.arrays import compute_type, floats_of, gradient_of, grid_kind, grid_of, maps_of, rounded_to
+from stnwarp.arrays import (
+    checked_mask,
+    checked_threads,
+    compute_type,
+    floats_of,
+    gradient_of,
+    grid_kind,
+    grid_of,
+    maps_of,
+    rounded_to,
+)
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS
 from stnwarp.errors import ShapeError
-from stnwarp.gradients.work import differentiate
+from stnwarp.gradients.work import differentiate, gradient_mode
 from stnwarp.kernels import blocks
 from stnwarp.kernels.gradient_tiles import tiling
 from stnwarp.mapping import grid_mapping, matrix_mapping
 from stnwarp.transforms import normalised_from_pixel, pixel_from_normalised, pixel_matrices
+from stnwarp.transforms.matrices import as_matrices
 from stnwarp.views import as_array, native_dtype
 from stnwarp.volumes import sample_volumes_backward
 
@@ -56,7 +67,9 @@ def grid_sample_backward(
 
     Source: Jaderberg et al. 2015, equations (6) and (7).
     """
-    if np.ndim(input) == 5:
+    input, output_mask = as_array(input, "input"), checked_mask(output_mask)
+    if input.ndim == 5:
+        checked_threads(threads)
         return sample_volumes_backward(grad_output, input, grid, mode, padding_mode, align_corners, output_mask)
     maps = maps_of(floats_of(input, "input"), conventions.interpolation(mode))
     points = grid_of(grid, maps)
@@ -104,11 +117,14 @@ def spatial_transform_backward(
         ShapeError: an array has the wrong shape.  DtypeError: one is not of floats.  ThetaError: theta is not finite.
         ParameterError: an unknown mode, or one without gradients.
     """
-    maps, thetas = maps_of(floats_of(input, "input"), conventions.interpolation(mode)), as_array(theta, "theta")
+    output_mask, interpolation = checked_mask(output_mask), gradient_mode(mode)
+    maps, thetas = maps_of(floats_of(input, "input"), interpolation), as_array(theta, "theta")
     if thetas.ndim != 3 or thetas.shape[1:] not in ((2, 3), (3, 3)) or len(thetas) != len(maps):
         raise ShapeError(f"theta must be (N, 2, 3) or (N, 3, 3) with N = {len(maps)}, got {thetas.shape}")
     incoming = gradient_of(grad_output, (*maps.shape[:2], "H'", "W'"), compute_type(maps.dtype))
     input_size, output_size = (maps.shape[2], maps.shape[3]), (incoming.shape[2], incoming.shape[3])
+    as_matrices(thetas)
+    conventions.padding_mode(padding_mode)
     bands = tiling(*output_size)[2] if incoming.size else 0
     to_bands = np.zeros((len(maps), bands, 3, 3)) if output_mask[1] else None
     to_input: NDArray[Any] | None = np.zeros(maps.shape, maps.dtype) if output_mask[0] and not incoming.size else None

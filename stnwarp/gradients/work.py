@@ -31,6 +31,14 @@ _KERNELS = {
 _NOTHING = np.empty(0, np.float32)
 
 
+def gradient_mode(mode: str) -> Interpolation:
+    """The interpolation called *mode*; ParameterError if it has no gradients."""
+    interpolation = conventions.interpolation(mode)
+    if interpolation not in _KERNELS:
+        raise ParameterError(f"{interpolation} has no gradients; use one of {', '.join(_KERNELS)}")
+    return interpolation
+
+
 class _Work(NamedTuple):
     """All that a kernel reads and writes, but for the strides and the work space."""
 
@@ -61,9 +69,7 @@ def differentiate(
         wants_input: whether the gradient to *maps* is wanted.
         threads: how many share the work.
     """
-    interpolation, threads = conventions.interpolation(mode), checked_threads(threads)
-    if interpolation not in _KERNELS:
-        raise ParameterError(f"{interpolation} has no gradients; use one of {', '.join(_KERNELS)}")
+    interpolation, threads = gradient_mode(mode), checked_threads(threads)
     if to_places is not None and (interpolation == Interpolation.NEAREST or incoming.size == 0):
         to_places.fill(0)
         to_places = None
