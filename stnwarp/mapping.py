@@ -64,14 +64,16 @@ def _padding_code(padding_mode: str) -> int:
     return PADDING_CODES[conventions.padding_mode(padding_mode)]
 
 
-def readable(source: Batch, pixels: NDArray[np.generic], output: Batch, mapping: Mapping, kind: Interpolation) -> Batch:
+def resolve_source(
+    source: Batch, pixels: NDArray[np.generic], output: Batch, mapping: Mapping, kind: Interpolation
+) -> Batch:
     """*source*, a view, where kernels follow it in less time than a copy takes; else a copy of what is read."""
     dtype = output.flat.dtype
     follows = source.flat.size > 0 and pixels.dtype == dtype
     worth = _numbers_worth_a_copy(source, output, kind) if follows else None
     if worth == 0:
         return source
-    region = region_read(mapping, source.shape[1:3], output.shape[1:3])
+    region = source_region(mapping, source.shape[1:3], output.shape[1:3])
     numbers = math.prod(last - first + 1 for first, last in region) * source.shape[3]
     if worth is not None and numbers > worth * output.shape[1] * output.shape[2]:
         return source
@@ -103,7 +105,7 @@ def whole_pixels(channels: int, strides: Sides, output_strides: Sides) -> bool:
     return output_strides[2] == channels and (channels == 1 or strides[3] == output_strides[3] == 1)
 
 
-def region_read(mapping: Mapping, sides: Sequence[int], output_size: Sequence[int]) -> Region:
+def source_region(mapping: Mapping, sides: Sequence[int], output_size: Sequence[int]) -> Region:
     """The pixels that *mapping* can read of inputs of *sides*, (height, width) or with a depth before; at least one."""
     if mapping.kind in (blocks.AFFINE, blocks.PROJECTIVE):
         reaches = _matrix_reaches(mapping.matrices.reshape(-1, 3, 3), output_size)

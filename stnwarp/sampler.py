@@ -32,7 +32,7 @@ from stnwarp.arrays import (
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, Interpolation
 from stnwarp.kernels import blocks
 from stnwarp.kernels.native import Held, Native, own_space
-from stnwarp.mapping import Mapping, grid_mapping, readable, whole_pixels
+from stnwarp.mapping import Mapping, grid_mapping, resolve_source, whole_pixels
 from stnwarp.sharing import share_out
 from stnwarp.views import as_array, native_dtype
 from stnwarp.volumes import sample_volumes
@@ -69,10 +69,11 @@ def grid_sample(
 
     Integer inputs are computed in floating point and rounded once, half to even; float16 in float32. A float32 or
     float16 input read at a float32 or float16 grid uses torch's float32 arithmetic for the coordinates, all other
-    combinations float64. Under border and reflection padding a NaN coordinate reads pixel 0 of its axis, as in torch;
-    under zeros it reads 0. That holds for every mode, where torch's bicubic returns NaN. Bicubic and lanczos overshoot;
-    integers are clamped to their range. Views of any strides are read where they lie, or only the part that can be read
-    is copied; a batch that is broadcast from one image, or a grid from one, is not multiplied.
+    combinations float64. Under border and reflection padding a NaN coordinate reads pixel 0 of its axis, and in volumes
+    the last voxel, both as in torch; under wrap it reads pixel 0, and under zeros 0. That holds for every mode, where
+    torch's bicubic returns NaN. Bicubic and lanczos overshoot; integers are clamped to their range. Views of any
+    strides are read where they lie, or only the part that can be read is copied; a batch that is broadcast from one
+    image, or a grid from one, is not multiplied.
 
     Args:
         input: (N, C, H, W), uint8, uint16, float16, float32 or float64, and for nearest every integer type and bool; or
@@ -146,7 +147,7 @@ def sample(
     dtype = source.flat.dtype
     fills = _fills(fill, source.shape[3], dtype, kind)
     if source.pixels is not None:
-        source = readable(source, source.pixels, output, mapping, kind)
+        source = resolve_source(source, source.pixels, output, mapping, kind)
     if kind == Interpolation.NEAREST:
         source, output, fills = _whole_pixels(source, output, fills)
     modes = (kind, mapping.kind, mapping.padding, bool(mapping.align_corners), mapping.grid_stride)

@@ -17,7 +17,7 @@ from stnwarp.errors import ParameterError
 from stnwarp.kernels import blocks
 from stnwarp.kernels.gradient_tiles import TILE_WIDTH, GradientCall, Share, gradient_space, tiling
 from stnwarp.kernels.native import Native, own_space
-from stnwarp.mapping import Mapping, region_read
+from stnwarp.mapping import Mapping, source_region
 from stnwarp.sharing import share_out
 from stnwarp.views import View, region_copy, view_of, view_or_copy, without_gaps
 
@@ -79,13 +79,13 @@ def differentiate(
         return to_input
     if to_input is None:
         if to_places is not None:
-            _run(work, _readable(work), None, threads)
+            _run(work, _resolve_source(work), None, threads)
         return None
     written = view_or_copy(to_input)
     if to_places is None or _strides_agree(maps, to_input):
         _run(work, view_or_copy(maps) if to_places is not None else written, written.flat, threads)
     else:  # one pass reads where the input lies, the other writes to where its gradient does
-        _run(work, _readable(work), None, threads)
+        _run(work, _resolve_source(work), None, threads)
         _run(work._replace(to_places=None), written, written.flat, threads)
     return to_input
 
@@ -99,12 +99,12 @@ def _strides_agree(maps: NDArray[np.floating], to_input: NDArray[np.floating]) -
     return maps.dtype == to_input.dtype and maps.strides == to_input.strides and maps.flags.aligned
 
 
-def _readable(work: _Work) -> View:
+def _resolve_source(work: _Work) -> View:
     """The input where it lies if kernels can follow it, else a copy of the part that can be read."""
     maps, incoming = work.maps, work.incoming
     view = view_of(maps) if maps.dtype == incoming.dtype else None
     if view is None:
-        region = region_read(work.mapping, maps.shape[2:], incoming.shape[2:])
+        region = source_region(work.mapping, maps.shape[2:], incoming.shape[2:])
         copy = region_copy(maps.transpose(0, 2, 3, 1), region, incoming.dtype, planar=True)
         by_image, by_row, by_column, by_channel = copy.strides
         view = View(copy.flat, (by_image, by_channel, by_row, by_column), 0)

@@ -37,14 +37,14 @@ from stnwarp.kernels.gradient_sums import clear_sums, hand_on
 from stnwarp.kernels.gradient_tiles import (
     COLUMNS,
     FIRST,
+    NON_FINITE_POINTS,
     RAGGED_POINTS,
     ROWS,
-    UNUSUAL_POINTS,
     VALUES,
     GradientCall,
     Share,
     Tile,
-    clear_unusual,
+    clear_non_finite,
     is_finite,
     load_values,
     place_tile,
@@ -161,14 +161,14 @@ def _work(
     count, sums = points_of(tile), share.wants_grid != 0
     first, last = (0, call.channels) if sums else (share.first_channel, share.last_channel)
     for channel in range(first, last):
-        unusual = load_values(gradient, call, tile, channel, values)
+        non_finite = load_values(gradient, call, tile, channel, values)
         shift = as_step(channel * call.channel_stride)
         spreads = share.first_channel <= channel < share.last_channel
-        if spreads and unusual > 0:
-            clear_unusual(count, values)
+        if spreads and non_finite > 0:
+            clear_non_finite(count, values)
             _spread(to_source, call, shift, count, offsets, weights, values)
             load_values(gradient, call, tile, channel, values)
-            _spread_unusual(to_source, call, shift, count, offsets, weights, values)
+            _spread_non_finite(to_source, call, shift, count, offsets, weights, values)
         elif spreads:
             _spread(to_source, call, shift, count, offsets, weights, values)
         left = np.uintp(0)
@@ -179,10 +179,12 @@ def _work(
             if spreads:
                 spread_ragged(to_source, shift, k, offsets, weights, values)
             if sums and sum_ragged(source, shift, k, offsets, weights, values):
-                store_points(offsets, UNUSUAL_POINTS + left, np.int64(k))
+                store_points(offsets, NON_FINITE_POINTS + left, np.int64(k))
                 left += np.uintp(1)
         for number in range(left):
-            sum_taps(source, shift, np.uintp(load_points(offsets, UNUSUAL_POINTS + number)), offsets, weights, values)
+            sum_taps(
+                source, shift, np.uintp(load_points(offsets, NON_FINITE_POINTS + number)), offsets, weights, values
+            )
 
 
 @inlined
@@ -215,7 +217,7 @@ def _sum(
     """Add the slopes at each point that has all taps side by side, times its incoming gradient, to the sums.
 
     Returns:
-        How many have slopes that are not finite; they are left out and put into UNUSUAL_POINTS.
+        How many have slopes that are not finite; they are left out and put into NON_FINITE_POINTS.
     """
     right, down, left = as_step(call.column_stride), as_step(call.row_stride), np.uintp(0)
     for k in range(count):
@@ -238,13 +240,13 @@ def _sum(
                 for tap in range(4):
                     store_points(offsets, COLUMNS + part_of(tap) + k, tap * call.column_stride)
                     store_points(offsets, ROWS + part_of(tap) + k, first + tap * call.row_stride)
-                store_points(offsets, UNUSUAL_POINTS + left, np.int64(k))
+                store_points(offsets, NON_FINITE_POINTS + left, np.int64(k))
                 left += np.uintp(1)
     return left
 
 
 @inlined
-def _spread_unusual(
+def _spread_non_finite(
     to_source: Memory, call: GradientCall, shift: Any, count: Any, offsets: Memory, weights: Memory, values: Memory
 ) -> None:
     """Add what is NaN or infinite, which `_spread` passed over, to the taps that have a weight."""

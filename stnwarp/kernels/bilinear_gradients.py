@@ -29,7 +29,7 @@ from stnwarp.kernels.gradient_tiles import (
     GradientCall,
     Share,
     Tile,
-    clear_unusual,
+    clear_non_finite,
     half_of,
     is_finite,
     load_values,
@@ -97,11 +97,11 @@ def _work(
     prefetch_channel(source, to_source, call, share, first, count, offsets)
     for channel in range(first, last):
         prefetch_channel(source, to_source, call, share, channel + 1, count, offsets)
-        unusual = load_values(gradient, call, tile, channel, values)
+        non_finite = load_values(gradient, call, tile, channel, values)
         shift = as_step(channel * call.channel_stride)
         spreads = share.first_channel <= channel < share.last_channel
-        if unusual > 0:
-            clear_unusual(count, values)
+        if non_finite > 0:
+            clear_non_finite(count, values)
         # Literals: the loop is compiled for each, without what it does not do.
         if spreads and sums:
             ragged = _visit(source, to_source, call, shift, True, True, count, offsets, weights, values)
@@ -111,14 +111,14 @@ def _work(
             ragged = _visit(source, to_source, call, shift, False, True, count, offsets, weights, values)
         if channel == first:
             fold_ragged(call, tile.image, ragged, 2, places, offsets)
-        if unusual > 0:
+        if non_finite > 0:
             load_values(gradient, call, tile, channel, values)
             if spreads:
-                _spread_unusual(to_source, call, shift, count, offsets, weights, values)
+                _spread_non_finite(to_source, call, shift, count, offsets, weights, values)
         for number in range(ragged):
             k = np.uintp(load_points(offsets, RAGGED_POINTS + number))
             _visit_ragged(source, to_source, shift, spreads, sums, k, offsets, weights, values)
-        if sums and unusual > 0:
+        if sums and non_finite > 0:
             _add_slopes(count, channel == first, True, weights, values)
         elif sums:
             _add_slopes(count, channel == first, False, weights, values)
@@ -198,7 +198,7 @@ def _spread(to_source: Memory, call: GradientCall, at: Any, k: Any, weights: Mem
 
 
 @inlined
-def _spread_unusual(
+def _spread_non_finite(
     to_source: Memory, call: GradientCall, shift: Any, count: Any, offsets: Memory, weights: Memory, values: Memory
 ) -> None:
     """Add what is NaN or infinite, which `_visit` passed over, to the neighbours that have a weight."""
@@ -242,7 +242,7 @@ def _visit_ragged(
 
 
 @inlined
-def _add_slopes(count: Any, first: bool, unusual: bool, weights: Memory, values: Memory) -> None:
+def _add_slopes(count: Any, first: bool, non_finite: bool, weights: Memory, values: Memory) -> None:
     """Add the slopes of a channel at the points, times its incoming gradient, to the sums; the first one sets them.
 
     What has weight 0 is not read, be it NaN or infinite, and a slope of 0 reads no gradient.
@@ -257,7 +257,7 @@ def _add_slopes(count: Any, first: bool, unusual: bool, weights: Memory, values:
         slope_y = weighted(c - a, left) + weighted(d - b, across)
         sum_x = like(value, 0) if first else load_pixels(values, SUM_X + k)
         sum_y = like(value, 0) if first else load_pixels(values, SUM_Y + k)
-        if unusual:
+        if non_finite:
             store_pixels(values, SUM_X + k, sum_x + weighted(value, slope_x))
             store_pixels(values, SUM_Y + k, sum_y + weighted(value, slope_y))
         else:

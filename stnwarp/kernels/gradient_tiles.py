@@ -12,7 +12,7 @@ The work space of a thread is four arrays. Their parts are BLOCK long and start 
 - places, float64 or float32: X, Y and SLOPES as in `blocks`;
 - offsets, int64: of the first pixel that is read, or a code of `gradient_neighbours` (FIRST); and, where taps are
   folded one by one, of up to four columns (COLUMNS) and four rows (ROWS); and lists of the points for which that is so
-  (RAGGED_POINTS), and of those around which something is not finite (UNUSUAL_POINTS);
+  (RAGGED_POINTS), and of those around which something is not finite (NON_FINITE_POINTS);
 - weights, of the images' type: sixteen parts, which the kernels name;
 - values, of the images' type: a channel of the gradient to the output (VALUES), and the sums over channels of the
   gradients to the places (SUM_X, SUM_Y). They are accessed as `pixels`, in the words of `memory`.
@@ -29,7 +29,7 @@ from stnwarp.kernels.coordinates import place_row
 from stnwarp.kernels.jit import inlined
 from stnwarp.kernels.memory import load_pixels, load_source, store_pixels
 
-FIRST, COLUMNS, ROWS, RAGGED_POINTS, UNUSUAL_POINTS = (np.uintp(part * BLOCK) for part in (0, 1, 5, 9, 10))
+FIRST, COLUMNS, ROWS, RAGGED_POINTS, NON_FINITE_POINTS = (np.uintp(part * BLOCK) for part in (0, 1, 5, 9, 10))
 VALUES, SUM_X, SUM_Y = (np.uintp(part * BLOCK) for part in range(3))
 TILE_WIDTH = 64
 _LINE = 64  # bytes of a cache line
@@ -151,15 +151,16 @@ def load_values(gradient: Memory, call: GradientCall, tile: Tile, channel: int, 
         How many of them are NaN or infinite: multiplied by a weight of 0 they would not vanish.
     """
     base = tile.image * call.output_image_stride + channel * call.output_channel_stride
-    step, unusual = np.uintp(call.output_column_stride), np.int32(0)
+    step, non_finite = np.uintp(call.output_column_stride), np.int32(0)
     for line in range(tile.lines):
         first = base + (tile.row + line) * call.output_row_stride + tile.column * call.output_column_stride
         at, to = np.uintp(first), VALUES + np.uintp(line * tile.columns)
         for k in range(np.uintp(tile.columns)):
             value = load_source(gradient, at + k * step)
-            unusual = np.int32(unusual + np.int32(not is_finite(value)))  # as wide as float32: it vectorises
+            # As wide as float32, so that it vectorises with it.
+            non_finite = np.int32(non_finite + np.int32(not is_finite(value)))
             store_pixels(values, to + k, value)
-    return unusual
+    return non_finite
 
 
 @inlined
@@ -169,7 +170,7 @@ def is_finite(value: Any) -> Any:
 
 
 @inlined
-def clear_unusual(count: Any, values: Memory) -> None:
+def clear_non_finite(count: Any, values: Memory) -> None:
     """Set those of VALUES that are not finite to 0, until they are loaded again."""
     for k in range(count):
         value = load_pixels(values, VALUES + k)
