@@ -186,6 +186,7 @@ def _blend_inside(
     for channel in range(call.channels):
         shift = as_step(channel * call.channel_stride)
         first = np.uintp(output_offset(call, image, row, column) + channel * call.output_channel_stride)
+        prefetch_block(source, down, shift, offsets, count, taps)
         for k in range(np.uintp(count)):
             at, total = np.uintp(load_points(offsets, FIRST_TAP + k)) + shift, as_weight(weights, 0)
             for line in range(np.uintp(taps)):
