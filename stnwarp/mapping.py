@@ -14,7 +14,7 @@ from stnwarp import conventions
 from stnwarp.arrays import PADDING_CODES, Batch, Sides
 from stnwarp.conventions import Interpolation
 from stnwarp.kernels import blocks
-from stnwarp.views import Region, flat_copy, region_copy
+from stnwarp.views import Region, View, flat_copy, region_copy, view_of
 
 _NOTHING = np.empty(0, np.float64)
 # Numbers that are copied in the time that an output pixel takes longer: in kernels for everything, in `packed_apart`,
@@ -79,6 +79,19 @@ def resolve_source(
         return source
     view = region_copy(pixels, region, dtype, planar=output.strides[2] != output.shape[3])
     return Batch(view.flat, source.shape, view.strides)  # type: ignore[arg-type]
+
+
+def resolve_maps(
+    maps: NDArray[np.generic], mapping: Mapping, output_size: Sequence[int], dtype: np.dtype[np.generic]
+) -> View:
+    """Maps (N, C, axes...) where they lie if kernels can follow them, else a copy of what is read, as *dtype*."""
+    view = view_of(maps) if maps.dtype == dtype else None
+    if view is not None:
+        return view
+    region = source_region(mapping, maps.shape[2:], output_size)
+    copy = region_copy(np.moveaxis(maps, 1, -1), region, dtype, planar=True)
+    by_image, *strides, by_channel = copy.strides
+    return View(copy.flat, (by_image, by_channel, *strides), 0)
 
 
 def _numbers_worth_a_copy(source: Batch, output: Batch, kind: Interpolation) -> int:

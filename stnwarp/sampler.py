@@ -21,6 +21,7 @@ from stnwarp.arrays import (
     batch_of_image,
     batch_of_maps,
     checked_threads,
+    compute_type,
     fill_values,
     grid_kind,
     grid_of,
@@ -117,9 +118,7 @@ def sample_maps(
 
 def _memory_type(dtype: np.dtype[np.generic], interpolation: Interpolation) -> np.dtype[np.generic]:
     """The dtype of the output of kernels for images of *dtype*: nearest copies float16 as it is."""
-    if interpolation is Interpolation.NEAREST or dtype.char != "e":
-        return native_dtype(dtype)
-    return np.dtype(np.float32)
+    return native_dtype(dtype) if interpolation is Interpolation.NEAREST else compute_type(dtype)
 
 
 def sample_image(

@@ -118,8 +118,8 @@ def without_gaps(array: NDArray[np.generic]) -> bool:
 def region_copy(array: NDArray[np.generic], region: Region, dtype: np.dtype[np.generic], planar: bool) -> View:
     """A view whose elements within *region* are those of *array*, (N, axes..., C), as *dtype*.
 
-    Only the region is copied. Indices outside of it are
-    those of the memory's other elements, or of pages that nothing was written to: to read them does no harm.
+    Only the region is copied. Indices outside of it are those of the memory's other elements, or of pages that nothing
+    was written to: to read them does no harm.
 
     Args:
         array: of any strides and byte order; one image that a batch is broadcast from is copied once.
@@ -164,6 +164,6 @@ def _untouched(count: int, dtype: np.dtype[np.generic]) -> NDArray[Any]:
     return np.zeros(count, dtype)
 
 
-def flat_copy(array: ArrayLike, dtype: type[np.floating] | None = None) -> NDArray[Any]:
-    """*array* flat, writeable for kernels, of *dtype* if one is given; in truth a copy only where it has to be."""
-    return writeable(np.ascontiguousarray(array, dtype).reshape(-1))
+def flat_copy(array: ArrayLike) -> NDArray[Any]:
+    """*array* flat, writeable for kernels; in truth a copy only where it has to be."""
+    return writeable(np.ascontiguousarray(array).reshape(-1))

@@ -27,8 +27,8 @@ from stnwarp.errors import ParameterError
 from stnwarp.kernels.blocks import BLOCK, GRID_FLOAT32, WRAP
 from stnwarp.kernels.native import Native
 from stnwarp.kernels.volume_blocks import VolumeCall, VolumeSpace, volume_space
-from stnwarp.mapping import Mapping, grid_mapping, source_region
-from stnwarp.views import View, flat_copy, native_dtype, region_copy, view_of, view_or_copy
+from stnwarp.mapping import Mapping, grid_mapping, resolve_maps
+from stnwarp.views import View, flat_copy, native_dtype, view_or_copy
 
 _SAMPLERS = {
     Interpolation.NEAREST: Native("volumes", "nearest_voxel_blocks"),
@@ -78,7 +78,7 @@ def sample_volumes(
     copies = interpolation == Interpolation.NEAREST
     output = np.empty((*volumes.shape[:2], *size), dtype if copies else compute_type(dtype))
     if output.size:
-        view = _resolve_source(volumes, mapping, size, output.dtype)
+        view = resolve_maps(volumes, mapping, size, output.dtype)
         element = np.dtype(f"u{output.itemsize}") if copies else output.dtype
         source, target = view.flat.view(element), output.reshape(-1).view(element)
         call = _call(volumes.shape, mapping, size, view)
@@ -128,7 +128,7 @@ def sample_volumes_backward(
     if incoming.size:
         space = _space(mapping, volumes.shape, memory, memory)
         if to_grid is not None and interpolation == Interpolation.BILINEAR:
-            view = _resolve_source(volumes, mapping, size, memory)
+            view = resolve_maps(volumes, mapping, size, memory)
             call = _call(volumes.shape, mapping, size, view)
             arrays = (view.flat, incoming, to_grid.reshape(-1), call, mapping.grid, *space)
             _GRID_GRADIENT(*arrays, 0, _blocks(volumes.shape, call))
@@ -155,19 +155,6 @@ def _mapping(
     """The mapping by *grid*, and the size of its output."""
     points = grid_of(grid, volumes)
     return grid_mapping(points, padding_mode, align_corners, grid_kind(volumes, points)), points.shape[1:4]
-
-
-def _resolve_source(
-    volumes: NDArray[np.generic], mapping: Mapping, size: tuple[int, ...], dtype: np.dtype[np.generic]
-) -> View:
-    """*volumes* where they lie if kernels can follow them, else a copy of the part that can be read, as *dtype*."""
-    view = view_of(volumes) if volumes.dtype == dtype else None
-    if view is None:
-        region = source_region(mapping, volumes.shape[2:], size)
-        copy = region_copy(np.moveaxis(volumes, 1, -1), region, dtype, planar=True)
-        by_volume, *strides, by_channel = copy.strides
-        view = View(copy.flat, (by_volume, by_channel, *strides), 0)
-    return view
 
 
 def _call(shape: tuple[int, ...], mapping: Mapping, size: tuple[int, ...], view: View) -> VolumeCall:

@@ -123,8 +123,6 @@ def spatial_transform_backward(
         raise ShapeError(f"theta must be (N, 2, 3) or (N, 3, 3) with N = {len(maps)}, got {thetas.shape}")
     incoming = gradient_of(grad_output, (*maps.shape[:2], "H'", "W'"), compute_type(maps.dtype))
     input_size, output_size = (maps.shape[2], maps.shape[3]), (incoming.shape[2], incoming.shape[3])
-    as_matrices(thetas)
-    conventions.padding_mode(padding_mode)
     bands = tiling(*output_size)[2] if incoming.size else 0
     to_bands = np.zeros((len(maps), bands, 3, 3)) if output_mask[1] else None
     to_input: NDArray[Any] | None = np.zeros(maps.shape, maps.dtype) if output_mask[0] and not incoming.size else None
@@ -134,6 +132,9 @@ def spatial_transform_backward(
         if thetas.shape[1] == 3:
             mapping = mapping._replace(kind=blocks.PROJECTIVE)  # the last row has a gradient, whatever it is
         to_input = differentiate(maps, incoming, mapping, mode, to_bands, output_mask[0], threads)
+    else:  # refused for the same reasons
+        as_matrices(thetas)
+        conventions.padding_mode(padding_mode)
     return (
         None if to_input is None else rounded_to(to_input, maps.dtype),
         None if to_bands is None else _to_thetas(to_bands.sum(axis=1), thetas, input_size, output_size, align_corners),

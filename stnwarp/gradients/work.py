@@ -17,18 +17,15 @@ from stnwarp.errors import ParameterError
 from stnwarp.kernels import blocks
 from stnwarp.kernels.gradient_tiles import TILE_WIDTH, GradientCall, Share, gradient_space, tiling
 from stnwarp.kernels.native import Native, own_space
-from stnwarp.mapping import Mapping, source_region
+from stnwarp.mapping import Mapping, resolve_maps
 from stnwarp.sharing import share_out
-from stnwarp.views import View, region_copy, view_of, view_or_copy, without_gaps
+from stnwarp.views import View, view_or_copy, without_gaps
 
 _KERNELS = {
     Interpolation.NEAREST: Native("nearest_gradients", "nearest_gradients"),
     Interpolation.BILINEAR: Native("bilinear_gradients", "bilinear_gradients"),
     Interpolation.BICUBIC: Native("bicubic_gradients", "bicubic_gradients"),
 }
-
-
-_NOTHING = np.empty(0, np.float32)
 
 
 def gradient_mode(mode: str) -> Interpolation:
@@ -79,13 +76,13 @@ def differentiate(
         return to_input
     if to_input is None:
         if to_places is not None:
-            _run(work, _resolve_source(work), None, threads)
+            _run(work, resolve_maps(maps, mapping, incoming.shape[2:], incoming.dtype), None, threads)
         return None
     written = view_or_copy(to_input)
     if to_places is None or _strides_agree(maps, to_input):
         _run(work, view_or_copy(maps) if to_places is not None else written, written.flat, threads)
     else:  # one pass reads where the input lies, the other writes to where its gradient does
-        _run(work, _resolve_source(work), None, threads)
+        _run(work, resolve_maps(maps, mapping, incoming.shape[2:], incoming.dtype), None, threads)
         _run(work._replace(to_places=None), written, written.flat, threads)
     return to_input
 
@@ -99,18 +96,6 @@ def _strides_agree(maps: NDArray[np.floating], to_input: NDArray[np.floating]) -
     return maps.dtype == to_input.dtype and maps.strides == to_input.strides and maps.flags.aligned
 
 
-def _resolve_source(work: _Work) -> View:
-    """The input where it lies if kernels can follow it, else a copy of the part that can be read."""
-    maps, incoming = work.maps, work.incoming
-    view = view_of(maps) if maps.dtype == incoming.dtype else None
-    if view is None:
-        region = source_region(work.mapping, maps.shape[2:], incoming.shape[2:])
-        copy = region_copy(maps.transpose(0, 2, 3, 1), region, incoming.dtype, planar=True)
-        by_image, by_row, by_column, by_channel = copy.strides
-        view = View(copy.flat, (by_image, by_channel, by_row, by_column), 0)
-    return view
-
-
 def _run(work: _Work, source: View, to_source: NDArray[np.generic] | None, threads: int) -> None:
     """Run the kernel for one set of strides: those of *source*, and of *to_source* if that is written to."""
     mapping, incoming, to_places = work.mapping, work.incoming, work.to_places
@@ -119,7 +104,7 @@ def _run(work: _Work, source: View, to_source: NDArray[np.generic] | None, threa
         gradient = view_or_copy(np.ascontiguousarray(incoming))
     call = _call(mapping, work.maps.shape, source, incoming.shape, gradient)
     kernel = _KERNELS[work.interpolation]
-    nothing = _NOTHING.astype(incoming.dtype)
+    nothing = np.empty(0, incoming.dtype)
     wide = mapping.padding == blocks.WRAP or work.interpolation == Interpolation.BICUBIC
     places = np.float32 if mapping.kind == blocks.GRID_FLOAT32 and not wide else np.float64
     to_grid = nothing if to_places is None else to_places.reshape(-1)
