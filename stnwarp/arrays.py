@@ -88,7 +88,7 @@ def weight_type(dtype: np.dtype[np.generic]) -> type[np.floating]:
     return np.float32 if dtype in (np.uint8, np.float16, np.float32) else np.float64
 
 
-def rounded_to(output: NDArray[np.generic], dtype: np.dtype[np.generic]) -> NDArray[Any]:
+def round_to(output: NDArray[np.generic], dtype: np.dtype[np.generic]) -> NDArray[Any]:
     """*output* in *dtype*, which is its own unless that is float16."""
     if output.dtype == dtype:
         return output
@@ -154,7 +154,7 @@ def batch_of_maps(maps: NDArray[np.generic]) -> Batch:
     """(N, C, H, W) feature maps, not empty, as a batch."""
     images, channels, height, width = maps.shape
     shape = (images, height, width, channels)
-    if _is_loaded_as_it_lies(maps):
+    if _is_plain_memory(maps):
         plane = height * width
         return Batch(writeable(maps.reshape(-1)), shape, (channels * plane, width, 1, plane))
     return _batch_of_view(maps.transpose(0, 2, 3, 1))
@@ -162,7 +162,7 @@ def batch_of_maps(maps: NDArray[np.generic]) -> Batch:
 
 def batch_of_image(image: NDArray[np.generic]) -> Batch:
     """An (H, W) or (H, W, C) image, not empty, as a batch of one."""
-    if _is_loaded_as_it_lies(image):  # the common case, for which small images need not wait
+    if _is_plain_memory(image):  # the common case, for which small images need not wait
         return plain_batch(image)
     return _batch_of_view((image if image.ndim == 3 else image[:, :, None])[None])
 
@@ -174,7 +174,7 @@ def plain_batch(image: NDArray[np.generic]) -> Batch:
     return Batch(writeable(image.reshape(-1)), (1, height, width, channels), (height * row, row, channels, 1))
 
 
-def _is_loaded_as_it_lies(array: NDArray[np.generic]) -> bool:
+def _is_plain_memory(array: NDArray[np.generic]) -> bool:
     """Whether kernels read *array* as it lies, in C order; float16 they read under nearest only."""
     return array.flags.c_contiguous and array.flags.aligned and array.dtype in _LOADED
 

@@ -27,7 +27,7 @@ from stnwarp.arrays import (
     grid_of,
     maps_of,
     plain_batch,
-    rounded_to,
+    round_to,
     weight_type,
 )
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, Interpolation
@@ -113,7 +113,7 @@ def sample_maps(
     output = np.empty((*maps.shape[:2], *size), _memory_type(maps.dtype, interpolation))
     if output.size:
         sample(batch_of_maps(maps), batch_of_maps(output), mapping, interpolation, 0)
-    return rounded_to(output, dtype)
+    return round_to(output, dtype)
 
 
 def _memory_type(dtype: np.dtype[np.generic], interpolation: Interpolation) -> np.dtype[np.generic]:
@@ -134,7 +134,7 @@ def sample_image(
     output = np.empty((*size, *picture.shape[2:]), _memory_type(dtype, interpolation))
     if output.size:
         sample(batch_of_image(picture), plain_batch(output), mapping, interpolation, fill, threads)
-    return rounded_to(output, dtype)
+    return round_to(output, dtype)
 
 
 def sample(

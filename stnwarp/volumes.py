@@ -19,7 +19,7 @@ from stnwarp.arrays import (
     grid_kind,
     grid_of,
     maps_of,
-    rounded_to,
+    round_to,
     weight_type,
 )
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, Interpolation
@@ -84,7 +84,7 @@ def sample_volumes(
         call = _call(volumes.shape, mapping, size, view)
         space = _space(mapping, volumes.shape, dtype, element)
         _SAMPLERS[interpolation](source, target, call, mapping.grid, *space, 0, _blocks(volumes.shape, call))
-    return rounded_to(output, dtype)
+    return round_to(output, dtype)
 
 
 def sample_volumes_backward(
@@ -137,8 +137,8 @@ def sample_volumes_backward(
             planes = volumes.shape[0] * volumes.shape[1]
             _INPUT_GRADIENTS[interpolation](to_input.reshape(-1), incoming, call, mapping.grid, *space, 0, planes)
     return (
-        None if to_input is None else rounded_to(to_input, volumes.dtype),
-        None if to_grid is None else rounded_to(to_grid, floats_of(grid, "grid").dtype),
+        None if to_input is None else round_to(to_input, volumes.dtype),
+        None if to_grid is None else round_to(to_grid, floats_of(grid, "grid").dtype),
     )
 
 

@@ -15,7 +15,7 @@ from stnwarp.arrays import (
     grid_kind,
     grid_of,
     maps_of,
-    rounded_to,
+    round_to,
 )
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS
 from stnwarp.errors import ShapeError
@@ -80,8 +80,8 @@ def grid_sample_backward(
     to_grid = np.empty(points.shape, computed) if output_mask[1] else None
     to_input = differentiate(maps, incoming, mapping, mode, to_grid, output_mask[0], threads)
     return (
-        None if to_input is None else rounded_to(to_input, maps.dtype),
-        None if to_grid is None else rounded_to(to_grid, points.dtype),
+        None if to_input is None else round_to(to_input, maps.dtype),
+        None if to_grid is None else round_to(to_grid, points.dtype),
     )
 
 
@@ -136,7 +136,7 @@ def spatial_transform_backward(
         as_matrices(thetas)
         conventions.padding_mode(padding_mode)
     return (
-        None if to_input is None else rounded_to(to_input, maps.dtype),
+        None if to_input is None else round_to(to_input, maps.dtype),
         None if to_bands is None else _to_thetas(to_bands.sum(axis=1), thetas, input_size, output_size, align_corners),
     )
 
@@ -155,7 +155,7 @@ def _to_thetas(
         to_pixel = pixel_from_normalised(input_size, align_corners)
         to_normalised = normalised_from_pixel(output_size, align_corners)
         gradients = (to_pixel.T @ to_matrices @ to_normalised.T / _scales(thetas))[:, : thetas.shape[1]]
-    return rounded_to(gradients, kept if kept in (np.float16, np.float32) else np.dtype(np.float64))
+    return round_to(gradients, kept if kept in (np.float16, np.float32) else np.dtype(np.float64))
 
 
 def _scales(thetas: NDArray[Any]) -> NDArray[np.float64]:

@@ -39,8 +39,8 @@ def spread_ragged(to_source: Memory, shift: Any, k: Any, offsets: Memory, weight
                     share = value * load_points(weights, LINE_WEIGHTS + part_of(line) + k)
                     to_source[at] += share * load_points(weights, COLUMN_WEIGHTS + part_of(column) + k)
                 else:
-                    weight_y = _gathered(offsets, ROWS, weights, LINE_WEIGHTS, line, k)
-                    weight_x = _gathered(offsets, COLUMNS, weights, COLUMN_WEIGHTS, column, k)
+                    weight_y = _merge_weights(offsets, ROWS, weights, LINE_WEIGHTS, line, k)
+                    weight_x = _merge_weights(offsets, COLUMNS, weights, COLUMN_WEIGHTS, column, k)
                     to_source[at] += weighted(value, weight_y * weight_x)
 
 
@@ -78,15 +78,15 @@ def sum_taps(source: Memory, shift: Any, k: Any, offsets: Memory, weights: Memor
             start = load_points(offsets, COLUMNS + part_of(column) + k)
             if row > MISSING and start > MISSING:
                 pixel = load_source(source, np.uintp(row + start) + shift)
-                across += weighted(pixel, _gathered(offsets, COLUMNS, weights, COLUMN_SLOPES, column, k))
-                along += weighted(pixel, _gathered(offsets, COLUMNS, weights, COLUMN_WEIGHTS, column, k))
-        slope_x += weighted(across, _gathered(offsets, ROWS, weights, LINE_WEIGHTS, line, k))
-        slope_y += weighted(along, _gathered(offsets, ROWS, weights, LINE_SLOPES, line, k))
+                across += weighted(pixel, _merge_weights(offsets, COLUMNS, weights, COLUMN_SLOPES, column, k))
+                along += weighted(pixel, _merge_weights(offsets, COLUMNS, weights, COLUMN_WEIGHTS, column, k))
+        slope_x += weighted(across, _merge_weights(offsets, ROWS, weights, LINE_WEIGHTS, line, k))
+        slope_y += weighted(along, _merge_weights(offsets, ROWS, weights, LINE_SLOPES, line, k))
     add_slopes(k, slope_x, slope_y, values)
 
 
 @inlined
-def _gathered(offsets: Memory, indices: Any, weights: Memory, part: Any, tap: int, k: Any) -> Any:
+def _merge_weights(offsets: Memory, indices: Any, weights: Memory, part: Any, tap: int, k: Any) -> Any:
     """The weights of all taps that fall on the pixel of *tap*, on one axis; 0 if an earlier tap has them."""
     index, total = load_points(offsets, indices + part_of(tap) + k), as_weight(weights, 0)
     for other in range(4):

@@ -77,7 +77,7 @@ class _GridSample(Function):
 
     @staticmethod
     def backward(ctx: Any, grad_output: torch.Tensor) -> tuple[Any, ...]:
-        return None, *_asked("grid_sample", ctx, grad_output), None, None, None
+        return None, *_gradients("grid_sample", ctx, grad_output), None, None, None
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Any:
@@ -93,14 +93,14 @@ class _SpatialTransform(Function):
 
     @staticmethod
     def backward(ctx: Any, grad_output: torch.Tensor) -> tuple[Any, ...]:
-        return None, *_asked("spatial_transform", ctx, grad_output), None, None, None, None
+        return None, *_gradients("spatial_transform", ctx, grad_output), None, None, None, None
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Any:
         _refuse("spatial_transform", "derivatives in forward mode")
 
 
-def _asked(name: str, ctx: Any, grad_output: torch.Tensor) -> list[torch.Tensor | None]:
+def _gradients(name: str, ctx: Any, grad_output: torch.Tensor) -> list[torch.Tensor | None]:
     """The gradients to the two saved tensors, None for one that is not asked for."""
     _, *needed = ctx.needs_input_grad[:3]
     found = _gradient(name, grad_output, *ctx.saved_tensors, *ctx.options, needed)

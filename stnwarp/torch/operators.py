@@ -112,7 +112,7 @@ def _spatial_transform_backward(
 
 def _zeros(given: Pair, mask: Mask) -> Pair:
     """The gradients of an output of no pixels."""
-    return _masked([torch.zeros_like(each) for each in given], mask)
+    return _apply_mask([torch.zeros_like(each) for each in given], mask)
 
 
 def _both(found: gradients.Gradients, given: Pair) -> Pair:
@@ -124,7 +124,7 @@ def _both(found: gradients.Gradients, given: Pair) -> Pair:
     return first, second
 
 
-def _masked(found: Sequence[torch.Tensor], mask: Mask) -> Pair:
+def _apply_mask(found: Sequence[torch.Tensor], mask: Mask) -> Pair:
     first, second = (each if asked else each.new_empty(0) for each, asked in zip(found, mask, strict=True))
     return first, second
 
@@ -167,7 +167,7 @@ def _shapes_of_gradients(
     align_corners: bool,
     output_mask: Mask,
 ) -> Pair:
-    return _masked([torch.empty_like(each) for each in (input, places)], output_mask)
+    return _apply_mask([torch.empty_like(each) for each in (input, places)], output_mask)
 
 
 _BOTH = f"Tensor grad_output, Tensor input, Tensor {{}}, {_MODES}, bool[2] output_mask"
