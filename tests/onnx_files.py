@@ -85,3 +85,76 @@ def saved(model: onnx.ModelProto | bytes, folder: Path, name: str = "network.onn
     path = folder / name
     path.write_bytes(model if isinstance(model, bytes) else model.SerializeToString())
     return path
+
+
+_LOCAL = "local"
+
+
+def doubling(depth: int) -> onnx.ModelProto:
+    """`network()` behind a function that calls another one twice, and so on: loading it takes 2 ** *depth* steps."""
+    both = [helper.make_opsetid("", OPSET), helper.make_opsetid(_LOCAL, 1)]
+    functions = [
+        helper.make_function(_LOCAL, "f0", ["x"], ["y"], [helper.make_node("Identity", ["x"], ["y"])], both[:1]),
+        *(
+            helper.make_function(
+                _LOCAL,
+                f"f{level}",
+                ["x"],
+                ["y"],
+                [
+                    helper.make_node(f"f{level - 1}", ["x"], ["between"], domain=_LOCAL),
+                    helper.make_node(f"f{level - 1}", ["between"], ["y"], domain=_LOCAL),
+                ],
+                both,
+            )
+            for level in range(1, depth)
+        ),
+    ]
+    graph = network(metadata=affine()).graph
+    graph.node.insert(0, helper.make_node(f"f{depth - 1}", ["images"], ["seen"], domain=_LOCAL))
+    graph.node[1].input[0] = "seen"
+    return with_metadata(model_of(graph, opset_imports=both, functions=functions), affine())
+
+
+def expanding(numbers: int, at_once: bool = True) -> onnx.ModelProto:
+    """`network()` that makes so many *numbers* on its way; not *at_once*: their count depends on the pictures."""
+    model = network(metadata=affine())
+    graph = model.graph
+    graph.initializer.extend(
+        [
+            numpy_helper.from_array(np.array([numbers]), "numbers"),
+            numpy_helper.from_array(np.array([1]), "channels"),
+        ]
+    )
+    graph.node[-1].output[0] = "plain"
+    graph.node.extend(
+        [
+            helper.make_node("Shape", ["images"], ["sides"]),
+            helper.make_node("Gather", ["sides", "channels"], ["one"]),
+            helper.make_node("Mul", ["one", "numbers"], ["count"]),
+            helper.make_node("ConstantOfShape", ["numbers" if at_once else "count"], ["many"]),
+            helper.make_node("ReduceMean", ["many"], ["nothing"], keepdims=0),
+            helper.make_node("Add", ["plain", "nothing"], ["theta"]),
+        ]
+    )
+    return model
+
+
+def wide(numbers: int) -> onnx.ModelProto:
+    """A network that gives so many *numbers* for each picture."""
+    nodes = [
+        helper.make_node("ReduceMean", ["images"], ["mean"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("Reshape", ["mean", "column"], ["level"]),
+        helper.make_node("Expand", ["level", "sides"], ["theta"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "localisation",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, NCHW)],
+        [helper.make_tensor_value_info("theta", TensorProto.FLOAT, ["N", numbers])],
+        [
+            numpy_helper.from_array(np.array([-1, 1]), "column"),
+            numpy_helper.from_array(np.array([1, numbers]), "sides"),
+        ],
+    )
+    return model_of(graph)

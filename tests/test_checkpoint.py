@@ -17,6 +17,8 @@ from stnwarp.localisation.batching import Batcher
 from stnwarp.transforms import MatrixTransform, ThinPlateSpline, control_points
 from tests.onnx_files import NCHW, TURN, affine, model_of, network, saved
 
+pytestmark = pytest.mark.usefixtures("in_process")
+
 THETA = np.array([*np.float32(TURN), [0, 0, 1]])
 GRAY = np.arange(28 * 28, dtype=np.float32).reshape(28, 28) / (28 * 28)
 

@@ -336,6 +336,7 @@ def test_metadata_that_cannot_be_used_are_not_ignored(tmp_path: Path) -> None:
     assert "a newer stnwarp" in _refused(saved(network(metadata=newer), tmp_path))
 
 
+@pytest.mark.usefixtures("in_process")
 @pytest.mark.parametrize("seed", range(6))
 def test_damaged_bytes_never_do_more_than_fail(tmp_path: Path, seed: int) -> None:
     random = np.random.default_rng(seed)

@@ -20,6 +20,8 @@ from stnwarp.localisation.inputs import warped_input
 from stnwarp.transforms import MatrixTransform, ThinPlateSpline, Transform, compose, control_points
 from tests.onnx_files import IDENTITY, TURN, affine, network, saved
 
+pytestmark = pytest.mark.usefixtures("in_process")
+
 GRAY = np.random.default_rng(0).integers(0, 256, (50, 70), np.uint8)
 
 

@@ -1,7 +1,6 @@
 """Networks tried out and run: what shares a batch with what, whose fault a failure is, and what a signal ends."""
 
 import _thread
-import gc
 import itertools
 import os
 import signal
@@ -9,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -25,8 +23,8 @@ from PIL import Image
 
 from stnwarp.errors import CheckpointError
 from stnwarp.localisation import Checkpoint, Localiser
-from stnwarp.localisation.interrupts import Ended, interruptible
-from stnwarp.localisation.session import reason
+from stnwarp.localisation.onnx.reasons import reason
+from stnwarp.localisation.onnx.session import Ended
 from stnwarp.transforms import Transform
 from tests.cli_tools import contents, environment, run, save
 from tests.onnx_files import NCHW, TURN, affine, model_of, network, saved
@@ -289,77 +287,6 @@ def heard() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.usefixtures("heard")
-def test_an_interrupt_stops_the_work_and_is_raised() -> None:
-    stopped, ended = threading.Event(), threading.Event()
-
-    def work() -> None:
-        _thread.interrupt_main()
-        stopped.wait(10)
-        ended.set()
-
-    with pytest.raises(KeyboardInterrupt):
-        interruptible(work, stopped.set)
-    assert ended.is_set()
-
-
-@pytest.mark.usefixtures("heard")
-def test_work_that_does_not_stop_is_given_up() -> None:
-    gate = threading.Event()
-
-    def work() -> None:
-        _thread.interrupt_main()
-        gate.wait(30)
-
-    started = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        interruptible(work, lambda: None)
-    assert time.monotonic() - started < 5
-    gate.set()
-
-
-def test_what_the_work_gives_and_raises_comes_out() -> None:
-    def fail() -> None:
-        raise MemoryError("full")
-
-    assert interruptible(threading.get_ident, lambda: None) != threading.get_ident()
-    with pytest.raises(MemoryError, match="full"):
-        interruptible(fail, lambda: None)
-    with ThreadPoolExecutor(1) as pool:  # where no signal would be heard anyway
-        assert (
-            pool.submit(interruptible, threading.get_ident, lambda: None).result()
-            == pool.submit(threading.get_ident).result()
-        )
-
-
-def test_where_there_is_no_thread_to_be_had_the_work_is_done_in_this_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    def none_left(thread: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(threading.Thread, "start", none_left)
-    assert interruptible(threading.get_ident, lambda: None) == threading.get_ident()
-
-
-def test_an_error_does_not_keep_what_was_worked_on_in_memory() -> None:
-    class Images:
-        pass
-
-    images = Images()
-    kept = weakref.ref(images)
-
-    def fail(images: Images) -> None:
-        raise MemoryError("full")
-
-    gc.disable()
-    try:
-        with pytest.raises(MemoryError):
-            interruptible(partial(fail, images), lambda: None)
-        del images
-        assert kept() is None
-    finally:
-        gc.enable()
-
-
 def test_runs_in_other_threads_can_be_ended_and_others_begun(tmp_path: Path) -> None:
     localiser = Localiser([Checkpoint.load(saved(looping(0.9, 2.0), tmp_path))])
     bright, dark = (np.full((9, 9), value, np.uint8) for value in (255, 51))
@@ -413,11 +340,12 @@ def _check_signalled(arguments: list[Any], thread: str, signum: int, code: int) 
     """A signal ends `stnwarp ARGUMENTS` while its network runs in the main *thread*, or not in that."""
     script = (
         "from threading import current_thread, main_thread\n"
-        "from stnwarp.cli import main\nfrom stnwarp.localisation.session import Runner\nrun = Runner.run\n"
+        "from stnwarp.cli import main\n"
+        "from stnwarp.localisation.onnx.worker_session import WorkerSession\nrun = WorkerSession.run\n"
         "def told(*arguments):\n"
         f"    if {'current_thread() is ' + thread}:\n        print('running', flush=True)\n"
         "    return run(*arguments)\n"
-        "Runner.run = told\nmain()"
+        "WorkerSession.run = told\nmain()"
     )
     program = [sys.executable, "-c", script, *map(str, arguments)]
     with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()) as process:

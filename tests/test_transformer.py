@@ -17,6 +17,8 @@ from stnwarp.localisation import Localiser
 from stnwarp.transforms import ThinPlateSpline, control_points
 from tests.onnx_files import TURN, affine, network, saved
 
+pytestmark = pytest.mark.usefixtures("in_process")
+
 THETA = np.float32(TURN)
 PHOTO = np.random.default_rng(0).integers(0, 256, (50, 70, 3), np.uint8)
 

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -13,6 +13,7 @@ from stnwarp.cli.grid import grid
 from stnwarp.cli.info import info, version_of
 from stnwarp.cli.reporting import Interrupted, Terminated, run_reported
 from stnwarp.cli.train import train
+from stnwarp.errors import ExitCode
 
 _COMPLETION = f"_{PROGRAM.upper()}_COMPLETE"
 
@@ -32,7 +33,7 @@ class Program(click.Group):
         if _COMPLETION in os.environ:
             return super().main(args, PROGRAM, _COMPLETION, **extra)
         console = Console()
-        sys.exit(run_reported(console, lambda: self._run(args, console, extra)))
+        return _leave(run_reported(console, lambda: self._run(args, console, extra)))
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; click would answer Ctrl-C with words of its own."""
@@ -43,6 +44,14 @@ class Program(click.Group):
 
     def _run(self, args: Sequence[str] | None, console: Console, extra: dict[str, Any]) -> object:
         return super().main(args, PROGRAM, standalone_mode=False, obj=console, **extra)
+
+
+def _leave(code: ExitCode) -> NoReturn:
+    """End the process. The interpreter's own end crashes, or waits, where native code is still at work in a thread."""
+    crew = sys.modules.get("stnwarp.folder.crew")
+    if crew is not None and crew.is_at_work():  # given up after a signal
+        os._exit(code)
+    sys.exit(code)
 
 
 def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Thread
+from threading import enumerate as living_threads
 
 from stnwarp.errors import OutputError
 from stnwarp.folder.gate import Stopped, WriteGate
@@ -19,6 +20,7 @@ from stnwarp.sharing import first_of
 _WRITING_PATIENCE = 1.5  # seconds that a stop waits for files being written: given up, they would be left half done
 _BEAT = 0.05  # seconds
 _WORKING_PATIENCE = 1.0  # and for images being worked on, which can be given up
+_THREAD_NAME = "stnwarp-worker"
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,11 @@ class Done:
 
     outcome: Outcome
     written: bytes
+
+
+def is_at_work() -> bool:
+    """Whether a thread of a crew is left, which was given up in native code."""
+    return any(thread.name.startswith(_THREAD_NAME) for thread in living_threads())
 
 
 class Crew:
@@ -62,7 +69,7 @@ class Crew:
         self._gate = WriteGate()
         self._beginning = True
         self._under_way = 0
-        self._threads = [Thread(target=self._work, name=f"stnwarp-{n}", daemon=True) for n in range(workers)]
+        self._threads = [Thread(target=self._work, name=f"{_THREAD_NAME}-{n}", daemon=True) for n in range(workers)]
         atexit.register(self.stop)  # for a run that was left without being closed
         for thread in self._threads:
             thread.start()
@@ -101,7 +108,7 @@ class Crew:
         self._join(deadline)
 
     def _join(self, deadline: float) -> None:
-        """Wait for the threads to end, until *deadline*; one left in a network would end the process with a crash."""
+        """Wait for the threads to end, until *deadline*."""
         while True:
             if self._under_way:
                 self._settings.guide.stop()  # again and again: a thread that waited for a network has it now

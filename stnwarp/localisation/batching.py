@@ -4,12 +4,13 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stnwarp.errors import CheckpointError
-from stnwarp.localisation.interrupts import Ended
+from stnwarp.localisation.onnx.session import Ended
 
 Picture = NDArray[np.float32]
 Row = NDArray[np.float64]
@@ -43,6 +44,9 @@ class Batcher:
         self._run, self._most = run, most
         self._network = threading.Lock()
         self._waiting: deque[_Entry] = deque()
+
+    def __reduce__(self) -> tuple[type["Batcher"], tuple[Any, int]]:
+        return Batcher, (self._run, self._most)
 
     def numbers(self, picture: Picture) -> Row:
         """The row of numbers for *picture*; raises why there is none, or what *run* raised for its batch."""

@@ -2,20 +2,21 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stnwarp.arrays import checked_threads
 from stnwarp.errors import CheckpointError, ParameterError, ThetaError
-from stnwarp.localisation import session
 from stnwarp.localisation.colours import size_of
-from stnwarp.localisation.files import model_bytes
+from stnwarp.localisation.files import is_shipped, model_bytes
 from stnwarp.localisation.frames import in_own_frames
 from stnwarp.localisation.inputs import in_layout, network_input
-from stnwarp.localisation.metadata import METADATA_KEY, Metadata
+from stnwarp.localisation.metadata import Metadata
 from stnwarp.localisation.network import Network
+from stnwarp.localisation.onnx.reasons import reason
+from stnwarp.localisation.onnx.session import LocalSession, Session
+from stnwarp.localisation.onnx.worker_session import WorkerSession
 from stnwarp.localisation.signature import check_fits, picture_shape, signature_of
 from stnwarp.localisation.told import Told, check_output, check_told, metadata_of, view_of
 from stnwarp.localisation.values import Size
@@ -50,9 +51,10 @@ class Checkpoint:
     ) -> "Checkpoint":
         """The checkpoint of a name that comes with the package, or in an ONNX file.
 
-        The file is read as bytes and looked through before onnxruntime sees it; no other file is read. A network
-        without metadata of stnwarp's needs *input_size* if it takes pictures of any size; all that its shapes tell is
-        taken from them.
+        The file is read as bytes and looked through before onnxruntime sees it; no other file is read. A network of
+        others is loaded and run in a process of its own, with limits to its memory and time; one that comes with the
+        package in this process. A network without metadata of stnwarp's needs *input_size* if it takes pictures of any
+        size; all that its shapes tell is taken from them.
 
         Args:
             name_or_path: "digits", say, or a path, which has a suffix or a separator or is an existing file.
@@ -67,25 +69,23 @@ class Checkpoint:
             ParameterError: family, input_size, normalize or threads is not possible for any network.
         """
         told, count, name = Told.of(family, input_size, normalize), checked_threads(threads), os.fspath(name_or_path)
+        session_of = LocalSession if is_shipped(name_or_path) else WorkerSession
         try:
-            return cls._opened(name, session.opened(model_bytes(name_or_path), count), told)
+            return cls._opened(name, session_of(model_bytes(name_or_path), count), told)
         except CheckpointError as error:
-            raise CheckpointError(f"{name}: {session.reason(error)}") from error
-        except UnicodeDecodeError as error:  # of a name or a text, when onnxruntime hands it over
-            raise CheckpointError(f"{name}: a damaged file; some text in it is not UTF-8") from error
+            raise CheckpointError(f"{name}: {reason(error)}") from error
 
     @classmethod
-    def _opened(cls, name: str, opened: Any, told: Told) -> "Checkpoint":
-        signature = signature_of(opened)
-        text = opened.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    def _opened(cls, name: str, session: Session, told: Told) -> "Checkpoint":
+        signature, text = signature_of(session.declaration), session.declaration.metadata
         if text is None:
             view = view_of(signature, told)
-            network = Network(opened, signature, picture_shape(view.layout, view.mode, view.size))
+            network = Network(session, signature, picture_shape(view.layout, view.mode, view.size))
             return cls(name, network, metadata_of(network.output_shape, view, told), is_foreign=True)
         metadata = Metadata.from_json(text)
         check_told(metadata, told)
         check_fits(signature, metadata.layout, metadata.mode, metadata.input_size)
-        network = Network(opened, signature, picture_shape(metadata.layout, metadata.mode, metadata.input_size))
+        network = Network(session, signature, picture_shape(metadata.layout, metadata.mode, metadata.input_size))
         check_output(network.output_shape, metadata)
         return cls(name, network, metadata, is_foreign=False)
 

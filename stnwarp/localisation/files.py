@@ -48,13 +48,19 @@ def model_bytes(name_or_path: str | os.PathLike[str]) -> bytes:
     return data
 
 
-def _read(name_or_path: str | os.PathLike[str]) -> bytes:
+def is_shipped(name_or_path: str | os.PathLike[str]) -> bool:
+    """Whether *name_or_path* means a checkpoint that comes with the package, known or not; else it is a path."""
     path = Path(name_or_path)
     is_name = isinstance(name_or_path, str) and name_or_path == path.name and not path.suffix
     try:
-        if is_name and not path.is_file():
-            return _read_shipped(name_or_path)
-        return _read_file(path)
+        return is_name and not path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _read(name_or_path: str | os.PathLike[str]) -> bytes:
+    try:
+        return _read_shipped(name_or_path) if is_shipped(name_or_path) else _read_file(Path(name_or_path))
     except OSError as error:
         raise CheckpointError(f"{(error.strerror or str(error)).lower()}") from error
     except ValueError:  # a NUL in the name

@@ -1,7 +1,6 @@
 """A network that has been tried out: pictures in, numbers out, in batches of the size it takes."""
 
 import math
-import time
 import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,21 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stnwarp.errors import CheckpointError
-from stnwarp.localisation.session import Runner, reason
+from stnwarp.localisation.onnx.session import Session
 from stnwarp.localisation.signature import Picture, Signature, trial_pictures, written_shape
 
 LARGEST_BATCH = 32
 _LARGEST_SHARED = 2**14  # numbers in a picture; networks for larger ones take as long together as one by one
-_QUICK = 0.05  # seconds for the whole try-out: a batch of a network that is quicker takes less than a second
 
 Numbers = NDArray[np.float64]
 
 
 class Network:
-    """An onnxruntime session, run on batches whose numbers do not depend on what else is in the batch.
+    """A session, run on batches whose numbers do not depend on what else is in the batch.
 
     Args:
-        session: of onnxruntime.
+        session: of the model.
         signature: which input and output to use.
         shape: of one picture, in the network's own layout.
 
@@ -32,16 +30,13 @@ class Network:
         CheckpointError: it does not run, or does not give real numbers for each picture.
     """
 
-    def __init__(self, session: Any, signature: Signature, shape: tuple[int, int, int]) -> None:
-        self._runner, self._signature = Runner(session), signature
+    def __init__(self, session: Session, signature: Signature, shape: tuple[int, int, int]) -> None:
+        self._session, self._signature = session, signature
         self._most = signature.batch or _open_batch(math.prod(shape))  # pictures that share a batch
         # A batch of fewer is filled up with copies of its last picture. Also an open one: onnxruntime multiplies a row
         # by a matrix another way than several rows, and the last bits of a picture alone would be others.
         self._least = signature.batch or min(2, self._most)
-        self._is_quick = False  # as long as it is not known
-        started = time.perf_counter()
         self.output_shape = self._tried_out(*trial_pictures(shape))
-        self._is_quick = time.perf_counter() - started < _QUICK
 
     @property
     def width(self) -> int:
@@ -57,7 +52,7 @@ class Network:
 
     def stop(self) -> None:
         """End the runs that are under way in other threads, which raise Ended."""
-        self._runner.stop()
+        self._session.stop()
 
     def _tried_out(self, quiet: Picture, loud: Picture) -> tuple[int, ...]:
         """Find out what may share a batch, by the numbers of *quiet* and *loud*; the shape of those for one picture.
@@ -106,11 +101,9 @@ class Network:
         given = _as_type(batch, self._signature.dtype)
         count = "a picture" if different == 1 or len(batch) == 1 else f"{len(batch)} pictures"
         try:
-            output = self._runner.run(self._signature.output, {self._signature.input: given}, self._is_quick)
-        except Exception as error:  # onnxruntime has a dozen kinds, none of them documented
-            raise CheckpointError(f"cannot be run on {count}: {reason(error)}") from error
-        if not isinstance(output, np.ndarray) or output.dtype.kind != "f":
-            raise CheckpointError("gives something else than floating-point numbers")
+            output = self._session.run(self._signature.output, self._signature.input, given)
+        except CheckpointError as error:
+            raise CheckpointError(f"cannot be run on {count}: {error}") from error
         if output.ndim < 2 or len(output) != len(batch):
             raise CheckpointError(f"gives {output.shape} for {count}; the first axis must be the batch")
         return output.astype(np.float64)

@@ -3,13 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stnwarp.errors import CheckpointError
 from stnwarp.localisation.metadata import ColourMode, Layout
+from stnwarp.localisation.onnx.session import Declaration
 from stnwarp.localisation.values import Size
 
 Picture = NDArray[np.float32]
@@ -25,6 +25,8 @@ _MODES = {1: ColourMode.L, 3: ColourMode.RGB}
 _LARGEST_BATCH = 1024
 _LARGEST_PICTURES = 2**28  # numbers in one batch, a gigabyte of them
 _PREFERRED_OUTPUT = "theta"
+_MOST_LISTED = 5  # names in a message
+_LONGEST_NAME = 40  # characters of each
 
 
 @dataclass(frozen=True)
@@ -64,15 +66,15 @@ class Signature:
         return f"({', '.join('any' if side is None else str(side) for side in self.shape)})"
 
 
-def signature_of(session: Any) -> Signature:
-    """The signature of an onnxruntime *session*.
+def signature_of(declaration: Declaration) -> Signature:
+    """The signature of a model by its *declaration*.
 
     Raises:
         CheckpointError: it is not that of a network from images to numbers.
     """
-    inputs = session.get_inputs()
+    inputs = declaration.inputs
     if len(inputs) != 1:
-        names = ", ".join(each.name for each in inputs) or "none"
+        names = _listed([each.name for each in inputs])
         raise CheckpointError(f"takes {len(inputs)} inputs ({names}); a localisation network takes one, the images")
     given = inputs[0]
     if given.type not in _TYPES:
@@ -82,7 +84,9 @@ def signature_of(session: Any) -> Signature:
         raise CheckpointError(f"takes an input of {len(shape)} axes; images have four: (N, C, H, W) or (N, H, W, C)")
     if shape[0] is not None and shape[0] > _LARGEST_BATCH:
         raise CheckpointError(f"takes {shape[0]} images at a time; the limit is {_LARGEST_BATCH}")
-    return Signature(given.name, _output(session), _TYPES[given.type], (shape[0], shape[1], shape[2], shape[3]))
+    return Signature(
+        given.name, _output(declaration.outputs), _TYPES[given.type], (shape[0], shape[1], shape[2], shape[3])
+    )
 
 
 def mode_of(signature: Signature, layout: Layout) -> ColourMode:
@@ -134,7 +138,7 @@ def trial_pictures(shape: tuple[int, ...]) -> tuple[Picture, Picture]:
     return quiet.astype(np.float32).reshape(shape), loud.astype(np.float32).reshape(shape)
 
 
-def _sides(shape: list[Any]) -> tuple[Side, ...]:
+def _sides(shape: Sequence[int | str | None]) -> tuple[Side, ...]:
     """Names and nothing stand for what is open."""
     sides = tuple(side if isinstance(side, int) and side >= 0 else None for side in shape)
     if 0 in sides:
@@ -142,10 +146,16 @@ def _sides(shape: list[Any]) -> tuple[Side, ...]:
     return sides
 
 
-def _output(session: Any) -> str:
-    names = [output.name for output in session.get_outputs()]
+def _output(names: Sequence[str]) -> str:
     if len(names) == 1:
-        return str(names[0])
+        return names[0]
     if _PREFERRED_OUTPUT in names:
         return _PREFERRED_OUTPUT
-    raise CheckpointError(f"gives {len(names)} outputs ({', '.join(names)}); name the one that counts 'theta'")
+    raise CheckpointError(f"gives {len(names)} outputs ({_listed(names)}); name the one that counts 'theta'")
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first few of *names*, each of which may be of any length."""
+    short = [name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 3]}..." for name in names[:_MOST_LISTED]]
+    more = f" and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
+    return ", ".join(short) + more if names else "none"
