@@ -81,7 +81,7 @@ class WorkerSession(Session):
         self._model, self._threads = model, threads
         self._turn = threading.Lock()
         self._worker: _Worker | None = None
-        self._worker, self.declaration = self._loaded()
+        _, self.declaration = self._begin()
 
     def __getstate__(self) -> dict[str, Any]:
         return {"_model": self._model, "_threads": self._threads, "declaration": self.declaration}
@@ -96,9 +96,10 @@ class WorkerSession(Session):
         batch = np.ascontiguousarray(batch)
         facts = {"output": output, "input": input, "dtype": batch.dtype.str, "shape": batch.shape}
         with self._turn:
-            if self._worker is None or not self._worker.is_usable:
-                self._worker, _ = self._loaded()
-            found, data = _answer(self._worker, facts, batch.data, "it does not end")
+            worker = self._worker
+            if worker is None or not worker.is_usable:
+                worker, _ = self._begin()
+            found, data = _answer(worker, facts, batch.data, "it does not end")
         return _array(found, data)
 
     def stop(self) -> None:
@@ -107,9 +108,9 @@ class WorkerSession(Session):
         if worker is not None:
             worker.stop()
 
-    def _loaded(self) -> tuple[_Worker, Declaration]:
-        """A process that has loaded the model, and what the model declares."""
-        worker = _Worker()
+    def _begin(self) -> tuple[_Worker, Declaration]:
+        """Start a process and let it load the model, which says what it declares."""
+        self._worker = worker = _Worker()
         try:
             found, _ = _answer(worker, {"threads": self._threads}, self._model, "it cannot be loaded")
             return worker, _declaration(found)
@@ -154,7 +155,9 @@ def _declaration(facts: dict[str, Any]) -> Declaration:
 
 def _array(facts: dict[str, Any], data: bytearray) -> NDArray[Any]:
     try:
-        dtype = {"<f2": np.float16, "<f4": np.float32, "<f8": np.float64}[facts["dtype"]]
+        dtype = np.dtype(facts["dtype"])
+        if dtype.kind != "f":
+            raise TypeError(f"{dtype} is not floating-point")
         return np.frombuffer(data, dtype).reshape(facts["shape"])
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"its process {_UNREADABLE}") from error
