@@ -47,6 +47,8 @@ def check_transformation(
         raise click.UsageError(f"give one kind of transformation, not {' and '.join(kinds)}", _context())
     if not kinds and required:
         raise click.UsageError(f"no transformation given; give {hint}", _context())
+    if options.allow_mirror and options.corners is None:
+        raise click.UsageError("--allow-mirror is for --corners; leave it out", _context())
     if not kinds and options.inverse:
         raise click.UsageError(f"--inverse has nothing to undo; give {hint}", _context())
 
@@ -79,7 +81,7 @@ def build_recipe(options: TransformationOptions, align_corners: bool | None) -> 
     if options.theta is not None:
         return Asked(_from_theta(options.theta, options.units, options.inverse), chosen)
     if options.corners is not None:
-        return Asked(_from_corners(options.corners, options.inverse), chosen)
+        return Asked(_from_corners(options.corners, options), chosen)
     return Asked(_from_moves(options.moves, options.inverse), chosen)
 
 
@@ -99,12 +101,12 @@ def _from_theta(numbers: tuple[float, ...], units: Units | None, inverse: bool) 
     return ThetaRecipe(transform, inverse)
 
 
-def _from_corners(numbers: tuple[float, ...], inverse: bool) -> "Recipe":
+def _from_corners(numbers: tuple[float, ...], options: TransformationOptions) -> "Recipe":
     import numpy as np
 
     from stnwarp.transforms import CornersRecipe
 
-    return CornersRecipe(np.reshape(numbers, (4, 2)), inverse)
+    return CornersRecipe(np.reshape(numbers, (4, 2)), options.inverse, options.allow_mirror)
 
 
 def _from_moves(moves: tuple[tuple[str, MoveValue], ...], inverse: bool) -> "Recipe":

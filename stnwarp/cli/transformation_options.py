@@ -26,6 +26,7 @@ class TransformationOptions:
     units: Units | None
     moves: tuple[tuple[str, MoveValue], ...]
     corners: tuple[float, ...] | None
+    allow_mirror: bool
     transform: Path | None
     inverse: bool
 
@@ -98,6 +99,9 @@ _other_kinds = (
         type=PastedNumbers(8),
         metavar='"X,Y X,Y X,Y X,Y"',
         help="Four pixels of the input, clockwise from the top left: this quad fills the output.",
+    ),
+    transformation(
+        "--allow-mirror", is_flag=True, help="Take --corners that run counter-clockwise, which mirror the picture."
     ),
     transformation(
         "--transform",

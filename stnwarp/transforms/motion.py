@@ -138,6 +138,16 @@ def checked_quad(corners: ArrayLike) -> Array:
     return quad
 
 
+def check_clockwise(quad: Array) -> None:
+    """ParameterError unless *quad*, a checked one, runs clockwise as seen on screen, where y points down."""
+    following = np.roll(quad, -1, axis=0)
+    if _cross(quad - quad[0], following - quad[0]).sum() < 0.0:  # twice the signed area
+        raise ParameterError(
+            f"the corners {_points(quad)} run counter-clockwise, which mirrors the picture; "
+            f"give them clockwise from the top left, or --allow-mirror"
+        )
+
+
 def _cross(first: Array, second: Array) -> Array:
     return np.asarray(first[..., 0] * second[..., 1] - first[..., 1] * second[..., 0])
 

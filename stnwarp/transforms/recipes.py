@@ -16,7 +16,7 @@ from stnwarp.transforms import matrices
 from stnwarp.transforms.canvas import SizeMode, SizeRequest, fit
 from stnwarp.transforms.families import MatrixTransform, SamplingGrid, Transform
 from stnwarp.transforms.matrices import Array
-from stnwarp.transforms.motion import Move, checked_quad, forward_matrix, quad_matrix
+from stnwarp.transforms.motion import Move, check_clockwise, checked_quad, forward_matrix, quad_matrix
 from stnwarp.transforms.pixels import (
     frame_matrix,
     normalised_from_pixel,
@@ -156,18 +156,21 @@ class CornersRecipe:
 
     Corners are pixel centres on both sides. Fit gives the output the mean length of the quad's opposite
     sides. Inverse puts the whole picture into the quad, on a canvas of the input's size, of an exact size, or
-    one that fits.
+    one that fits. Counter-clockwise corners mirror the picture, and are taken with *allow_mirror* alone.
 
     Raises:
         ShapeError: not four points.  ParameterError: a quad that is not convex, or three of its corners on a
-            line.
+            line, or counter-clockwise ones.
     """
 
     corners: Array
     inverse: bool = False
+    allow_mirror: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "corners", checked_quad(self.corners))
+        if not self.allow_mirror:
+            check_clockwise(self.corners)
 
     def place(self, input_size: Size, request: SizeRequest, align_corners: bool) -> Placed:
         """See Recipe.place."""
