@@ -146,7 +146,7 @@ def test_json_is_one_record_per_image_and_nothing_else(folder: Path, tmp_path: P
     ran = run("apply", folder, "-o", tmp_path / "out", *MOVE, "--json", "--skip-existing")
     assert ran.code == 1
     records = {Path(record["input"]).name: record for record in ran.records}
-    keys = ["input", "output", "status", "theta", "size", "limited", "copied", "seconds", "error"]
+    keys = ["input", "output", "status", "theta", "size", "limited", "copied", "warnings", "seconds", "error"]
     assert all(list(record) == keys for record in records.values())
     assert {name: record["status"] for name, record in records.items()} == {
         "good-a.png": "skipped",

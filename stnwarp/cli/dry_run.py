@@ -34,13 +34,15 @@ def _previewed(job: "Job", settings: "Settings") -> "Outcome":
 
     stdin = None if sys.stdin is None else sys.stdin.buffer
     try:
-        decision = look(job, settings, stdin)
+        decision, warnings = look(job, settings, stdin)
     except (ImageError, ParameterError, CheckpointError) as error:
         return Outcome(job, Status.FAILED, error=str(error), cause=error)
-    return Outcome(job, Status.OK, decision)
+    return Outcome(job, Status.OK, decision, warnings=warnings)
 
 
 def _show(console: Console, outcome: "Outcome", as_json: bool) -> None:
+    for warning in outcome.warnings:
+        console.warn(f"{source_name(outcome.job)}: {warning}")
     if outcome.error is not None:
         console.traceback(outcome.cause)
         console.say(f"failed: {source_name(outcome.job)}: {outcome.error}", QUIET)

@@ -120,6 +120,8 @@ def grid(
     request = size_request(known_size(size, asked, image))
     placed = asked.recipe.place(given.any_size, request, asked.align_corners)
     _check_size(placed.size, max_pixels)
+    if given.size is not None:
+        _tell_absence(console, str(image or target), asked, given.size, placed, sampling_options)
     units = transformation_options.units
     _write(console, target, asked, given, placed, units, sampling_options, width, overwrite)
     console.say(f"{target}: {size_text(placed.size)} points", 1)
@@ -163,6 +165,23 @@ def _check_directory(target: Path) -> None:
     from stnwarp.folder.directories import check_directories
 
     check_directories([target])
+
+
+def _tell_absence(
+    console: Console,
+    name: str,
+    asked: Asked,
+    input_size: tuple[int, int],
+    placed: "Placed",
+    sampling: SamplingOptions,
+) -> None:
+    """Warn of a grid that makes nothing of a picture of *input_size*, as `stnwarp apply` would."""
+    from stnwarp.transforms import Frames, absence_of, absence_warning
+
+    frames = Frames(input_size, placed.size, asked.align_corners, sampling.interpolation)
+    absence = absence_of(placed.transform, frames)
+    if absence is not None:
+        console.warn(f"{name}: {absence_warning(absence, asked.recipe.advice(absence, frames, asked.file))}")
 
 
 def _write(

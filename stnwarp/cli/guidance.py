@@ -54,7 +54,9 @@ def build_guide(
 
     asked = build_recipe(transformation, align_corners)
     request = size_request(size or "same")
-    return Guided(OneForAll(asked.recipe), asked.align_corners, request, asked.recipe, is_grid=asked.is_grid)
+    return Guided(
+        OneForAll(asked.recipe, asked.file), asked.align_corners, request, asked.recipe, is_grid=asked.is_grid
+    )
 
 
 def _listed(options: GuideOptions, align_corners: bool | None, size: _Words, inverse: bool) -> Guided:

@@ -57,6 +57,7 @@ def json_line(outcome: "Outcome", **more: object) -> str:
         "size": None if outcome.size is None else size_text(outcome.size),
         "limited": list(decision.limited) if decision else [],
         "copied": decision.copied if decision else False,
+        "warnings": list(outcome.warnings),
         "seconds": round(outcome.seconds, 6),
         "error": outcome.error,
     }
@@ -89,6 +90,7 @@ class Tally:
         if outcome.decision is not None:
             self._held["beyond a limit"] += bool(outcome.decision.limited)
             self._held["copied"] += outcome.decision.copied
+            self._held["with nothing of the picture in the output"] += outcome.decision.absence is not None
         if self._as_json:
             self._console.data(json_line(outcome))
 

@@ -23,7 +23,7 @@ _NO_OTHERS: Mapping[str, bool] = {}
 class Asked:
     """What is to be done, and what is known of sizes, (height, width); None where nobody says.
 
-    *align_corners* is the user's, the file's or the default.
+    *align_corners* is the user's, the file's or the default. *file* is what says the units, if a file does.
     """
 
     recipe: "Recipe"
@@ -31,6 +31,7 @@ class Asked:
     input_size: tuple[int, int] | None = None
     output_size: tuple[int, int] | None = None
     is_grid: bool = False
+    file: str | None = None
 
 
 def check_transformation(
@@ -129,6 +130,7 @@ def _from_file(options: TransformationOptions, align_corners: bool | None) -> As
         loaded.input_size,
         loaded.output_size,
         is_grid=loaded.kind is Kind.GRID,
+        file=str(options.transform) if loaded.says_units else None,
     )
 
 

@@ -11,6 +11,7 @@ from stnwarp.conventions import BeyondLimit
 from stnwarp.folder.guides import Guidance
 from stnwarp.folder.settings import Settings
 from stnwarp.transforms import (
+    Absence,
     CornersRecipe,
     MatrixTransform,
     PixelRecipe,
@@ -20,6 +21,7 @@ from stnwarp.transforms import (
     SizeRequest,
     Transform,
     TransformRecipe,
+    absence_warning,
     corner_displacement,
     slack,
 )
@@ -36,7 +38,8 @@ class Decision:
 
     *placed* is what it is warped by. *asked* is the transform that a guard put the one of *placed* in place of, None
     if none did. *limited* says which limits that one went beyond. *copied*: the pixels stay as they are; *placed* is
-    the identity, and nothing is resampled.
+    the identity, and nothing is resampled. *absence* is what makes nothing of the picture, if anything does, and
+    *advice* what to do about it.
     """
 
     placed: Placed
@@ -44,6 +47,15 @@ class Decision:
     asked: Transform | None = None
     limited: tuple[str, ...] = ()
     copied: bool = False
+    absence: Absence | None = None
+    advice: str = ""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should hear about it."""
+        if self.absence is None:
+            return self.placed.warnings
+        return (*self.placed.warnings, absence_warning(self.absence, self.advice))
 
 
 def decide(guidance: Guidance, input_size: Size, settings: Settings) -> Decision:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 Size = tuple[int, int]
 
+_NETWORKS = "the checkpoint's numbers make nothing of it; --limit holds them back"
+
 
 @dataclass(frozen=True)
 class Guidance:
@@ -22,13 +24,17 @@ class Guidance:
 
     *size* belongs to this very image and stands before the one that is asked for of all. *copied*: an earlier run
     found nothing to do, and kept the pixels as they were. *canvas* is the (height, width) of an output with pixels as
-    large as the image's, where that is not the image's own size.
+    large as the image's, where that is not the image's own size. *file* is what says the numbers of the recipe and
+    their units, if a file does. *advice* is what to do where nothing of the picture comes out; the recipe's own if it
+    is None.
     """
 
     recipe: Recipe
     size: SizeRequest | None = None
     copied: bool = False
     canvas: Size | None = None
+    file: str | None = None
+    advice: str | None = None
 
 
 class Guide(Protocol):
@@ -48,13 +54,14 @@ class Guide(Protocol):
 
 @dataclass(frozen=True)
 class OneForAll(Guide):
-    """The same recipe for every image."""
+    """The same recipe for every image; *file* is as in Guidance."""
 
     recipe: Recipe
+    file: str | None = None
 
     def for_image(self, source: Source, picture: Picture | None = None) -> Guidance:
         """See Guide.for_image."""
-        return Guidance(self.recipe)
+        return Guidance(self.recipe, file=self.file)
 
 
 @dataclass(frozen=True)
@@ -74,7 +81,8 @@ class Listed(Guide):
         row = self.parameters.row(key)
         if row is None:
             raise ParameterError(f"{self.parameters.path} has no row for {key!r}; add one, or leave the image out")
-        return Guidance(row.recipe(self.inverse), self._size(row), row.copied)
+        file = str(self.parameters.path)
+        return Guidance(row.recipe(self.inverse), self._size(row), row.copied, file=file)
 
     def _size(self, row: Row) -> SizeRequest | None:
         size = row.input_size if self.inverse else row.output_size
@@ -99,7 +107,7 @@ class Predicted(Guide):
         wanted = None if self.inverse else self.output_size
         found = self.localiser.transform_of(as_seen(picture), wanted)
         canvas = None if wanted is None else self._canvas(picture.size, wanted)
-        return Guidance(TransformRecipe(found, self.inverse), canvas=canvas)
+        return Guidance(TransformRecipe(found, self.inverse), canvas=canvas, advice=_NETWORKS)
 
     def stop(self) -> None:
         """See Guide.stop."""

@@ -5,6 +5,7 @@ from typing import BinaryIO
 
 from stnwarp.conventions import Interpolation
 from stnwarp.errors import ImageError
+from stnwarp.folder.absence import with_absence
 from stnwarp.folder.decisions import Decision, decide
 from stnwarp.folder.jobs import Job
 from stnwarp.folder.names import is_directory
@@ -24,18 +25,32 @@ def target_format(job: Job) -> str | None:
     return SUFFIXES.get(job.target.suffix.lower())
 
 
-def look(job: Job, settings: Settings, stdin: BinaryIO | None = None) -> Decision:
-    """What would be done with the image of *job*; its pixels are read only if what it is warped by lies in them.
+def look(job: Job, settings: Settings, stdin: BinaryIO | None = None) -> tuple[Decision, tuple[str, ...]]:
+    """What would be done with the image of *job*, and the warnings that there would be, as far as they are known.
+
+    Its pixels are read only if what it is warped by lies in them.
 
     Raises:
         ImageError, ParameterError: what the work would raise.
     """
-    if settings.guide.for_image(job.source) is None:
-        return decided(job, settings, read(job, settings, stdin))
+    guidance = settings.guide.for_image(job.source)
+    if guidance is None:
+        picture = read(job, settings, stdin)
+        decision = decided(job, settings, picture)
+        return decision, (*decision.warnings, *picture.warnings, *renamed(job, picture.format))
     header = probe(stream_of(job, stdin), max_pixels=settings.max_pixels)
     known = _checked(job, settings, header)
     assert known is not None
-    return known
+    decision = with_absence(known, guidance, settings)
+    return decision, (*decision.warnings, *renamed(job, header.format))
+
+
+def renamed(job: Job, source_format: str) -> tuple[str, ...]:
+    """A warning where a file was named for one format and holds another, and is written as it is named."""
+    named, file_format = SUFFIXES.get(job.source.relative.suffix.lower()), target_format(job) or source_format
+    if job.format is not None or source_format == file_format or named != file_format:
+        return ()
+    return (f"written as {file_format}, by its name",)
 
 
 def read(job: Job, settings: Settings, stdin: BinaryIO | None) -> Picture:
@@ -59,7 +74,7 @@ def decided(job: Job, settings: Settings, picture: Picture) -> Decision:
         raise ImageError("there is no transformation for it")
     decision = decide(guidance, picture.size, settings)
     _check_size(decision.placed.size, settings)
-    return decision
+    return with_absence(decision, guidance, settings)
 
 
 def stream_of(job: Job, stdin: BinaryIO | None) -> Path | BinaryIO:

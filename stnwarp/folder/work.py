@@ -10,19 +10,19 @@ from numpy.typing import NDArray
 
 from stnwarp.conventions import Interpolation, PaddingMode
 from stnwarp.errors import OutputError, StnwarpError
+from stnwarp.folder.absence import confirmed
 from stnwarp.folder.decisions import Decision
 from stnwarp.folder.directories import make_directory
 from stnwarp.folder.fill import opaque_fill_warnings, without_expected
 from stnwarp.folder.gate import Stopped, WriteGate
 from stnwarp.folder.jobs import Job, Outcome, Status
-from stnwarp.folder.looking import decided, read, stream_of, target_format
+from stnwarp.folder.looking import decided, read, renamed, stream_of, target_format
 from stnwarp.folder.palette import with_fill
 from stnwarp.folder.settings import Settings
 from stnwarp.images.alpha import premultiply, unpremultiply
 from stnwarp.images.atomic import write_atomically
 from stnwarp.images.colour import default_fill, parse_fill
 from stnwarp.images.encode import encode_picture
-from stnwarp.images.formats import SUFFIXES
 from stnwarp.images.modes import WRITTEN_MODES
 from stnwarp.images.palette import is_kept, resolved
 from stnwarp.images.picture import Picture
@@ -102,14 +102,15 @@ def _make(job: Job, settings: Settings, stdin: BinaryIO | None, gate: WriteGate)
     gate.check()
     decision = decided(job, settings, picture)
     if decision.copied and _is_same_file(job, picture, settings, stdin):
-        return _Result(_bytes(job, stdin), decision, decision.placed.warnings)
+        return _Result(_bytes(job, stdin), decision, decision.warnings)
     gate.check()
     file_format = target_format(job) or picture.format
     picture, fill = _with_fill(_with_colours(picture, file_format), settings)
-    known = (*decision.placed.warnings, *picture.warnings, *_renamed(job, picture, file_format))
     opaque = opaque_fill_warnings(picture, file_format, settings)
     if not decision.copied:
         picture = replace(picture, array=warped(picture, decision.placed, fill, settings))
+        decision = confirmed(decision, picture.array, settings)
+    known = (*decision.warnings, *picture.warnings, *renamed(job, picture.format))
     gate.check()
     data, lost = encode_picture(picture, file_format, quality=settings.quality, fill=fill)
     return _Result(data, decision, (*known, *opaque, *without_expected(lost, file_format, settings)))
@@ -124,14 +125,6 @@ def _is_same_file(job: Job, picture: Picture, settings: Settings, stdin: BinaryI
 def _bytes(job: Job, stdin: BinaryIO | None) -> bytes:
     with opened_source(stream_of(job, stdin), limit=0) as stream:
         return stream.read()
-
-
-def _renamed(job: Job, picture: Picture, file_format: str) -> tuple[str, ...]:
-    """A warning where a file was named for one format and held another, and is written as it is named."""
-    named = SUFFIXES.get(job.source.relative.suffix.lower())
-    if job.format is not None or picture.format == file_format or named != file_format:
-        return ()
-    return (f"written as {file_format}, by its name",)
 
 
 def _with_colours(picture: Picture, file_format: str) -> Picture:

@@ -19,6 +19,9 @@ from stnwarp.transform_files.content import Content, Direction, Kind, Size, asse
 from stnwarp.transform_files.json_files import fields_of_json
 from stnwarp.transform_files.numpy_files import fields_of_npy, fields_of_npz
 from stnwarp.transforms import (
+    NORMALISED_EXTENT,
+    Absence,
+    Frames,
     GridRecipe,
     MatrixTransform,
     PixelRecipe,
@@ -29,8 +32,12 @@ from stnwarp.transforms import (
     ThetaRecipe,
     ThinPlateSpline,
     TransformRecipe,
+    extent_text,
+    makes_something,
     normalised_from_pixel,
+    numbers_advice,
     theta_from_numbers,
+    units_advice,
 )
 
 MAX_FILE_BYTES = 2**30 + 2**20  # the largest array there may be, and some room for what stands beside it
@@ -44,7 +51,10 @@ _READERS: dict[str, Callable[[IO[bytes], int], dict[str, Any]]] = {
 
 @dataclass(frozen=True)
 class LoadedTransform:
-    """What a transform file asks for; None where the file does not say. Sizes are (height, width)."""
+    """What a transform file asks for; None where the file does not say. Sizes are (height, width).
+
+    *says_units*: the file itself says what its numbers are in.
+    """
 
     recipe: Recipe
     align_corners: bool | None
@@ -52,6 +62,7 @@ class LoadedTransform:
     kind: Kind = Kind.THETA
     input_size: Size | None = None
     output_size: Size | None = None
+    says_units: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +81,13 @@ class BareGridRecipe:
         grid = _normalised(self.grid, self.units, input_size, align_corners)
         recipe = GridRecipe(SamplingGrid(grid, align_corners), made_for=self.made_for)
         return recipe.place(input_size, request, align_corners)
+
+    def advice(self, absence: Absence, frames: Frames, file: str | None = None) -> str:
+        """See Recipe.advice."""
+        others = Units.NORMALIZED if self.units is Units.PIXEL else Units.PIXEL
+        if absence is Absence.OUTSIDE and makes_something(lambda: BareGridRecipe(self.grid, others), frames):
+            return units_advice("the grid", others, file)
+        return numbers_advice("the grid", absence, _extent(self.units, frames.input_size), file)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +113,10 @@ class PixelSplineRecipe:
         """See Recipe.place."""
         return self.normalised(align_corners).place(input_size, request, align_corners)
 
+    def advice(self, absence: Absence, frames: Frames, file: str | None = None) -> str:
+        """See Recipe.advice."""
+        return numbers_advice("the spline", absence, _extent(Units.PIXEL, self.made_for), file)
+
 
 def load_transform(path: Path, *, units: Units = Units.NORMALIZED, inverse: bool = False) -> LoadedTransform:
     """The transformation in the .json, .npy or .npz file *path*.
@@ -119,7 +141,9 @@ def load_transform(path: Path, *, units: Units = Units.NORMALIZED, inverse: bool
         _raise_named(path, error)
     description = f"{content.kind} ({chosen}) from {path}"
     sizes = (content.input_size, content.output_size)
-    return LoadedTransform(recipe, content.align_corners, description, content.kind, *sizes)
+    return LoadedTransform(
+        recipe, content.align_corners, description, content.kind, *sizes, says_units=content.units is not None
+    )
 
 
 def load_grid(path: Path, *, units: Units = Units.NORMALIZED) -> SamplingGrid:
@@ -233,6 +257,11 @@ def _normalised(grid: NDArray[Any], units: Units, input_size: Size, align_corner
     matrix = normalised_from_pixel(input_size, align_corners)
     with np.errstate(invalid="ignore"):  # infinite pixels on an axis of one pixel
         return np.asarray(grid * matrix.diagonal()[:2] + matrix[:2, 2])
+
+
+def _extent(units: Units, size: Size) -> str:
+    """Where an input of *size* lies, in words."""
+    return NORMALISED_EXTENT if units is Units.NORMALIZED else f"from pixel {extent_text(size)}"
 
 
 def _floating(grid: NDArray[Any]) -> NDArray[Any]:

@@ -4,6 +4,9 @@ Convention: reverse mapping, normalised (x, y), x to the right, y down; pixel ma
 integers.
 """
 
+from stnwarp.transforms.absence import Absence, Frames
+from stnwarp.transforms.absence_search import absence_of
+from stnwarp.transforms.advice import absence_warning, numbers_advice, units_advice
 from stnwarp.transforms.bending import MAX_CONTROL_POINTS, control_points
 from stnwarp.transforms.canvas import SizeMode, SizeRequest
 from stnwarp.transforms.composition import Composition, compose
@@ -15,6 +18,7 @@ from stnwarp.transforms.families import (
     Transform,
     theta_from_numbers,
 )
+from stnwarp.transforms.general_recipes import GridRecipe, TransformRecipe
 from stnwarp.transforms.interchange import (
     from_opencv,
     from_pillow,
@@ -35,23 +39,27 @@ from stnwarp.transforms.pixels import (
     theta_from_pixel_matrix,
 )
 from stnwarp.transforms.recipes import (
+    NORMALISED_EXTENT,
     CornersRecipe,
-    GridRecipe,
     MovesRecipe,
     PixelRecipe,
     Placed,
     Recipe,
     ThetaRecipe,
-    TransformRecipe,
+    extent_text,
+    makes_something,
 )
 from stnwarp.transforms.records import as_fields, from_fields, transform_from_parameters
 from stnwarp.transforms.splines import SplineInverse, ThinPlateSpline
 
 __all__ = [
     "MAX_CONTROL_POINTS",
+    "NORMALISED_EXTENT",
+    "Absence",
     "Composition",
     "CornersRecipe",
     "Family",
+    "Frames",
     "GridRecipe",
     "Limited",
     "Limits",
@@ -71,16 +79,21 @@ __all__ = [
     "ThinPlateSpline",
     "Transform",
     "TransformRecipe",
+    "absence_of",
+    "absence_warning",
     "as_fields",
     "compose",
     "control_points",
     "corner_displacement",
+    "extent_text",
     "forward_matrix",
     "from_fields",
     "from_opencv",
     "from_pillow",
     "from_skimage",
+    "makes_something",
     "normalised_from_pixel",
+    "numbers_advice",
     "pixel_entries",
     "pixel_from_normalised",
     "pixel_matrices",
@@ -93,4 +106,5 @@ __all__ = [
     "to_pillow",
     "to_skimage",
     "transform_from_parameters",
+    "units_advice",
 ]

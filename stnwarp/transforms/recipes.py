@@ -6,36 +6,26 @@ answer mean.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
 
+from stnwarp.conventions import Units
 from stnwarp.errors import ParameterError
 from stnwarp.transforms import matrices
+from stnwarp.transforms.absence import Absence, Frames
+from stnwarp.transforms.absence_search import absence_of
+from stnwarp.transforms.advice import numbers_advice, units_advice
 from stnwarp.transforms.canvas import SizeMode, SizeRequest, fit
-from stnwarp.transforms.families import MatrixTransform, SamplingGrid, Transform
+from stnwarp.transforms.families import MatrixTransform, Transform
+from stnwarp.transforms.made_for import of_another_size, of_other_proportions
 from stnwarp.transforms.matrices import Array
 from stnwarp.transforms.motion import Move, check_clockwise, checked_quad, forward_matrix, quad_matrix
-from stnwarp.transforms.pixels import (
-    frame_matrix,
-    normalised_from_pixel,
-    pixel_from_normalised,
-    theta_from_pixel_matrix,
-)
+from stnwarp.transforms.pixels import frame_matrix, theta_from_pixel_matrix
 
-__all__ = [
-    "CornersRecipe",
-    "GridRecipe",
-    "MovesRecipe",
-    "PixelRecipe",
-    "Placed",
-    "Recipe",
-    "SizeMode",
-    "SizeRequest",
-    "ThetaRecipe",
-    "TransformRecipe",
-]
+NORMALISED_EXTENT = "between -1 and 1"
 
 Size = tuple[int, int]
 
@@ -58,6 +48,13 @@ class Recipe(Protocol):
         Raises:
             SingularTransformError: an inverse is needed and there is none.
             ParameterError: a size that this recipe cannot give.
+        """
+
+    def advice(self, absence: Absence, frames: Frames, file: str | None = None) -> str:
+        """What is likely to be the reason that nothing of a picture comes out, or what to do: a clause of one line.
+
+        *frames* are those that the recipe was placed in; *file* is what says its numbers and their units, if that is
+        a file.
         """
 
 
@@ -83,12 +80,20 @@ class ThetaRecipe:
 
     def place(self, input_size: Size, request: SizeRequest, align_corners: bool) -> Placed:
         """See Recipe.place."""
-        warnings = _of_other_proportions(self.made_for, input_size)
+        warnings = of_other_proportions(self.made_for, input_size)
         if request.mode is not SizeMode.FIT:
             return Placed(self._theta, request.exact_or(input_size), warnings)
         reverse = frame_matrix(self._theta.theta, input_size, align_corners)
         placed = _fitted(reverse, matrices.invert(reverse, "theta"), input_size, align_corners)
         return replace(placed, warnings=warnings)
+
+    def advice(self, absence: Absence, frames: Frames, file: str | None = None) -> str:
+        """See Recipe.advice."""
+        if absence is Absence.OUTSIDE and makes_something(
+            lambda: PixelRecipe(self.transform.theta, self.inverse), frames
+        ):
+            return units_advice("theta", Units.PIXEL, file)
+        return numbers_advice("theta", absence, NORMALISED_EXTENT, file)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +123,7 @@ class PixelRecipe:
     def place(self, input_size: Size, request: SizeRequest, align_corners: bool) -> Placed:
         """See Recipe.place."""
         return replace(
-            self._place(input_size, request, align_corners), warnings=_of_another_size(self.made_for, input_size)
+            self._place(input_size, request, align_corners), warnings=of_another_size(self.made_for, input_size)
         )
 
     def _place(self, input_size: Size, request: SizeRequest, align_corners: bool) -> Placed:
@@ -126,6 +131,14 @@ class PixelRecipe:
             forward = self.matrix if self.inverse else matrices.invert(self.matrix, "the pixel matrix")
             return _fitted(self._reverse, forward, input_size, align_corners)
         return _placed(self._reverse, input_size, request.exact_or(input_size), align_corners)
+
+    def advice(self, absence: Absence, frames: Frames, file: str | None = None) -> str:
+        """See Recipe.advice."""
+        if absence is Absence.OUTSIDE and makes_something(
+            lambda: ThetaRecipe(MatrixTransform(self.matrix), self.inverse), frames
+        ):
+            return units_advice("theta", Units.NORMALIZED, file)
+        return numbers_advice("theta", absence, f"from pixel {extent_text(frames.input_size)}", file)
 
 
 @dataclass(frozen=True)
@@ -148,6 +161,14 @@ class MovesRecipe:
             return _fitted(reverse, forward, input_size, align_corners)
         placed = _placed(reverse, input_size, input_size, align_corners)
         return Placed(placed.transform, request.exact_or(input_size))
+
+    def advice(self, absence: Absence, frames: Frames, file: str | None = None) -> str:
+        """See Recipe.advice."""
+        if absence is Absence.OUTSIDE:
+            return "it was moved out of the frame; --size fit follows it"
+        if absence is Absence.BETWEEN:
+            return "it was made too small; give a larger --scale, or --size fit, which follows it"
+        return "it was enlarged too far; give a smaller --scale"
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,6 +201,12 @@ class CornersRecipe:
         size = self._own_size() if request.mode is SizeMode.FIT else request.exact_or(input_size)
         return _placed(quad_matrix(self.corners, size), input_size, size, align_corners)
 
+    def advice(self, absence: Absence, frames: Frames, file: str | None = None) -> str:
+        """See Recipe.advice."""
+        if self.inverse:
+            return "the corners lie outside the output, or too close together or too far apart; --size fit follows them"
+        return f"the corners are pixels of the input, which lies from {extent_text(frames.input_size)}"
+
     def _own_size(self) -> Size:
         sides = np.roll(self.corners, -1, axis=0) - self.corners
         top, right, bottom, left = (float(length) for length in np.hypot(sides[:, 0], sides[:, 1]))
@@ -188,85 +215,18 @@ class CornersRecipe:
         return _whole((right + left) / 2) + 1, _whole((top + bottom) / 2) + 1
 
 
-@dataclass(frozen=True)
-class GridRecipe:
-    """A sampling grid: it has its own output size, and no inverse. *made_for* is as in ThetaRecipe."""
-
-    grid: SamplingGrid
-    inverse: bool = False
-    made_for: Size | None = None
-
-    def __post_init__(self) -> None:
-        if self.inverse:
-            self.grid.inverse()
-
-    def place(self, input_size: Size, request: SizeRequest, align_corners: bool) -> Placed:
-        """See Recipe.place; the grid comes back in the convention asked for, reading the same pixels."""
-        height, width = self.grid.size
-        if request.mode is SizeMode.FIT or request.exact_or(self.grid.size) != self.grid.size:
-            raise ParameterError(f"a sampling grid gives the size it was made for, {width}x{height}; leave --size out")
-        warnings = _of_other_proportions(self.made_for, input_size)
-        if self.grid.align_corners == align_corners:
-            return Placed(self.grid, self.grid.size, warnings)
-        pixels = pixel_from_normalised(input_size, self.grid.align_corners)
-        change = normalised_from_pixel(input_size, align_corners) @ pixels
-        # Axis by axis, not as a matrix product: a coordinate that is not finite says nothing about the other one.
-        points = (self.grid.grid * np.diagonal(change)[:2] + change[:2, 2]).astype(self.grid.grid.dtype)
-        return Placed(SamplingGrid(points, align_corners), self.grid.size, warnings)
+def makes_something(recipe: Callable[[], Recipe], frames: Frames) -> bool:
+    """Whether another *recipe* would make something of a picture that nothing came of in *frames*."""
+    try:
+        placed = recipe().place(frames.input_size, SizeRequest(), frames.align_corners)
+    except ParameterError:
+        return False
+    return absence_of(placed.transform, replace(frames, output_size=placed.size)) is None
 
 
-@dataclass(frozen=True)
-class TransformRecipe:
-    """Any transform in normalised coordinates, for images of any size; of a matrix, what ThetaRecipe is.
-
-    An exact size samples the same frame more or less densely. Only a matrix can be fitted: where a spline leaves a
-    picture is not known beyond its frame. *made_for* is as in ThetaRecipe.
-
-    Raises:
-        SingularTransformError: *inverse* of a transform that has none.
-    """
-
-    transform: Transform
-    inverse: bool = False
-    made_for: Size | None = None
-    _asked: Transform = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_asked", self.transform.inverse() if self.inverse else self.transform)
-
-    def place(self, input_size: Size, request: SizeRequest, align_corners: bool) -> Placed:
-        """See Recipe.place."""
-        if isinstance(self._asked, MatrixTransform):
-            recipe = ThetaRecipe(self._asked, made_for=self.made_for)
-            return recipe.place(input_size, request, align_corners)
-        if isinstance(self._asked, SamplingGrid):
-            return GridRecipe(self._asked, made_for=self.made_for).place(input_size, request, align_corners)
-        if request.mode is SizeMode.FIT:
-            raise ParameterError("size fit is for matrices, and this transform bends the picture; give same or WxH")
-        warnings = _of_other_proportions(self.made_for, input_size)
-        return Placed(self._asked, request.exact_or(input_size), warnings)
-
-
-def _of_other_proportions(made_for: Size | None, size: Size) -> tuple[str, ...]:
-    """A warning where *size* is not *made_for* scaled by one factor, up to the rounding to whole pixels."""
-    if made_for is None:
-        return ()
-    # A factor that gives both sides lies between these, for the height and for the width alike.
-    smallest = max((side - 0.5) / own for side, own in zip(size, made_for, strict=True))
-    largest = min((side + 0.5) / own for side, own in zip(size, made_for, strict=True))
-    if smallest <= largest:
-        return ()
-    return (f"{_sizes(made_for, size)}: the picture is stretched differently",)
-
-
-def _of_another_size(made_for: Size | None, size: Size) -> tuple[str, ...]:
-    if made_for in (None, size):
-        return ()
-    return (f"{_sizes(made_for or size, size)}: the same pixel positions are another place in it",)
-
-
-def _sizes(made_for: Size, size: Size) -> str:
-    return f"made for {made_for[1]}x{made_for[0]}, this image is {size[1]}x{size[0]}"
+def extent_text(size: Size) -> str:
+    """From which pixel to which an input of *size* lies."""
+    return f"0,0 to {size[1] - 1},{size[0] - 1}"
 
 
 def _whole(length: float) -> int:

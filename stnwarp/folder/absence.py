@@ -1,0 +1,41 @@
+"""Images of which nothing comes out: told by the geometry of the warp, and confirmed by its result."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stnwarp.conventions import PaddingMode
+from stnwarp.folder.decisions import Decision
+from stnwarp.folder.guides import Guidance
+from stnwarp.folder.settings import Settings
+from stnwarp.transforms import Absence, Frames, absence_of
+
+_FEW = 8  # rows that tell most pictures from a single colour
+
+
+def with_absence(decision: Decision, guidance: Guidance, settings: Settings) -> Decision:
+    """*decision*, made on *guidance*, with what makes nothing of the picture; a copy always has all of it."""
+    if decision.copied:
+        return decision
+    placed = decision.placed
+    frames = Frames(decision.input_size, placed.size, settings.align_corners, settings.interpolation)
+    absence = absence_of(placed.transform, frames)
+    if absence is None:
+        return decision
+    advice = guidance.advice or guidance.recipe.advice(absence, frames, guidance.file)
+    return replace(decision, absence=absence, advice=advice)
+
+
+def confirmed(decision: Decision, result: NDArray[np.generic], settings: Settings) -> Decision:
+    """*decision* without its absence if *result*, where all should be the fill, shows something after all."""
+    nowhere = decision.absence in (Absence.OUTSIDE, Absence.BETWEEN)
+    if nowhere and settings.padding_mode is PaddingMode.ZEROS and not _is_one_colour(result):
+        return replace(decision, absence=None)
+    return decision
+
+
+def _is_one_colour(image: NDArray[np.generic]) -> bool:
+    """Whether all pixels of *image*, (H, W) or (H, W, C), are the same; a few rows are looked at first."""
+    step = max(1, len(image) // _FEW)
+    return bool((image[::step] == image[0, 0]).all() and (image == image[0, 0]).all())

@@ -1,0 +1,34 @@
+"""What to say where a transform makes nothing of a picture: in which way, and what is to be done about it."""
+
+from stnwarp.conventions import Units
+from stnwarp.transforms.absence import Absence
+
+_WAYS = {
+    Absence.POINT: "every pixel of the output reads the same point of the picture (the transformation is singular)",
+    Absence.LINE: "every pixel of the output reads the same line of the picture (the transformation is singular)",
+    Absence.OUTSIDE: "nothing of the picture itself is in the output, which is read wholly outside it",
+    Absence.BETWEEN: "nothing of the picture is in the output, where it is so small that it falls between the pixels",
+}
+
+
+def absence_warning(absence: Absence, advice: str) -> str:
+    """One line: what is wrong, and *advice*."""
+    return f"{_WAYS[absence]}; {advice}"
+
+
+def units_advice(what: str, units: Units, file: str | None) -> str:
+    """That *what* may be meant in *units* rather than in the others; *file* is what says its units, if a file does."""
+    words = "in pixels" if units is Units.PIXEL else "normalized"
+    if file is not None:
+        return f"if {what} is {words}, set its units to {units} in {file}"
+    return f"if {what} is {words}, {'give' if units is Units.PIXEL else 'leave out'} --units pixel"
+
+
+def numbers_advice(what: str, absence: Absence, extent: str, file: str | None) -> str:
+    """That the numbers of *what* have to be others; *extent* is where the input lies, in their units."""
+    place = what if file is None else f"{what} in {file}"
+    if absence is Absence.OUTSIDE:
+        return f"{place} takes the output to the input, which lies {extent}"
+    if absence is Absence.BETWEEN:
+        return f"{place} takes the output to the input, so that smaller numbers make it larger"
+    return f"correct the numbers of {place}"
