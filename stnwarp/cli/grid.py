@@ -121,7 +121,7 @@ def grid(
     placed = asked.recipe.place(given.any_size, request, asked.align_corners)
     _check_size(placed.size, max_pixels)
     if given.size is not None:
-        _tell_absence(console, str(image or target), asked, given.size, placed, sampling_options)
+        _warn(console, str(image or target), asked, given.size, placed, sampling_options)
     units = transformation_options.units
     _write(console, target, asked, given, placed, units, sampling_options, width, overwrite)
     console.say(f"{target}: {size_text(placed.size)} points", 1)
@@ -167,7 +167,7 @@ def _check_directory(target: Path) -> None:
     check_directories([target])
 
 
-def _tell_absence(
+def _warn(
     console: Console,
     name: str,
     asked: Asked,
@@ -175,13 +175,15 @@ def _tell_absence(
     placed: "Placed",
     sampling: SamplingOptions,
 ) -> None:
-    """Warn of a grid that makes nothing of a picture of *input_size*, as `stnwarp apply` would."""
+    """Say what `stnwarp apply` would say of a picture of *input_size*, above all that nothing of it comes out."""
     from stnwarp.transforms import Frames, absence_of, absence_warning
 
     frames = Frames(input_size, placed.size, asked.align_corners, sampling.interpolation)
-    absence = absence_of(placed.transform, frames)
+    absence, warnings = absence_of(placed.transform, frames), list(placed.warnings)
     if absence is not None:
-        console.warn(f"{name}: {absence_warning(absence, asked.recipe.advice(absence, frames, asked.file))}")
+        warnings.append(absence_warning(absence, asked.recipe.advice(absence, frames, asked.file)))
+    for warning in warnings:
+        console.warn(f"{name}: {warning}")
 
 
 def _write(

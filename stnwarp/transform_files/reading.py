@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
-import numpy as np
 from numpy.typing import NDArray
 
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, Units, suggestion
@@ -18,26 +17,17 @@ from stnwarp.errors import ParameterError, ParameterFileError, SingularTransform
 from stnwarp.transform_files.content import Content, Direction, Kind, Size, assembled
 from stnwarp.transform_files.json_files import fields_of_json
 from stnwarp.transform_files.numpy_files import fields_of_npy, fields_of_npz
+from stnwarp.transform_files.recipes import BareGridRecipe, PixelSplineRecipe, as_floating, normalised_numbers
 from stnwarp.transforms import (
-    NORMALISED_EXTENT,
-    Absence,
-    Frames,
     GridRecipe,
     MatrixTransform,
     PixelRecipe,
-    Placed,
     Recipe,
     SamplingGrid,
-    SizeRequest,
     ThetaRecipe,
     ThinPlateSpline,
     TransformRecipe,
-    extent_text,
-    makes_something,
-    normalised_from_pixel,
-    numbers_advice,
     theta_from_numbers,
-    units_advice,
 )
 
 MAX_FILE_BYTES = 2**30 + 2**20  # the largest array there may be, and some room for what stands beside it
@@ -63,59 +53,6 @@ class LoadedTransform:
     input_size: Size | None = None
     output_size: Size | None = None
     says_units: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class BareGridRecipe:
-    """A sampling grid whose file does not say what its numbers mean: the place it is used in does.
-
-    *grid* is (H', W', 2), in pixels of the very input it is used on or normalised; *made_for* is as in GridRecipe.
-    """
-
-    grid: NDArray[Any]
-    units: Units
-    made_for: Size | None = None
-
-    def place(self, input_size: Size, request: SizeRequest, align_corners: bool) -> Placed:
-        """See Recipe.place."""
-        grid = _normalised(self.grid, self.units, input_size, align_corners)
-        recipe = GridRecipe(SamplingGrid(grid, align_corners), made_for=self.made_for)
-        return recipe.place(input_size, request, align_corners)
-
-    def advice(self, absence: Absence, frames: Frames, file: str | None = None) -> str:
-        """See Recipe.advice."""
-        others = Units.NORMALIZED if self.units is Units.PIXEL else Units.PIXEL
-        if absence is Absence.OUTSIDE and makes_something(lambda: BareGridRecipe(self.grid, others), frames):
-            return units_advice("the grid", others, file)
-        return numbers_advice("the grid", absence, _extent(self.units, frames.input_size), file)
-
-
-@dataclass(frozen=True, eq=False)
-class PixelSplineRecipe:
-    """A thin plate spline in pixels of an input of *made_for*, whose file does not say what align_corners is.
-
-    *points* is (rows, cols, 2); on another input they are scaled with it.
-    """
-
-    points: NDArray[Any]
-    made_for: Size
-    inverse: bool = False
-
-    def __post_init__(self) -> None:
-        self.normalised(DEFAULT_ALIGN_CORNERS)  # what cannot be used is refused at once
-
-    def normalised(self, align_corners: bool) -> TransformRecipe:
-        """The same in normalised coordinates."""
-        points = _normalised(self.points, Units.PIXEL, self.made_for, align_corners)
-        return TransformRecipe(ThinPlateSpline(points), self.inverse, self.made_for)
-
-    def place(self, input_size: Size, request: SizeRequest, align_corners: bool) -> Placed:
-        """See Recipe.place."""
-        return self.normalised(align_corners).place(input_size, request, align_corners)
-
-    def advice(self, absence: Absence, frames: Frames, file: str | None = None) -> str:
-        """See Recipe.advice."""
-        return numbers_advice("the spline", absence, _extent(Units.PIXEL, self.made_for), file)
 
 
 def load_transform(path: Path, *, units: Units = Units.NORMALIZED, inverse: bool = False) -> LoadedTransform:
@@ -230,7 +167,7 @@ def _grid_recipe(content: Content, units: Units, inverse: bool) -> Recipe:
         raise ParameterFileError(_NO_INPUT_SIZE)
     if content.input_size is not None and units is Units.PIXEL:
         return GridRecipe(_sampling_grid(content, units, DEFAULT_ALIGN_CORNERS), made_for=content.input_size)
-    return BareGridRecipe(_floating(content.array), units, content.input_size)
+    return BareGridRecipe(as_floating(content.array), units, content.input_size)
 
 
 def _spline_recipe(content: Content, units: Units, inverse: bool) -> Recipe:
@@ -248,24 +185,7 @@ def _sampling_grid(content: Content, units: Units, default_align_corners: bool) 
     if units is Units.PIXEL and content.input_size is None:
         raise ParameterFileError(_NO_INPUT_SIZE)
     size = content.input_size or (1, 1)  # not looked at for a normalised grid
-    return SamplingGrid(_normalised(content.array, units, size, align_corners), align_corners)
-
-
-def _normalised(grid: NDArray[Any], units: Units, input_size: Size, align_corners: bool) -> NDArray[Any]:
-    if units is Units.NORMALIZED:
-        return _floating(grid)
-    matrix = normalised_from_pixel(input_size, align_corners)
-    with np.errstate(invalid="ignore"):  # infinite pixels on an axis of one pixel
-        return np.asarray(grid * matrix.diagonal()[:2] + matrix[:2, 2])
-
-
-def _extent(units: Units, size: Size) -> str:
-    """Where an input of *size* lies, in words."""
-    return NORMALISED_EXTENT if units is Units.NORMALIZED else f"from pixel {extent_text(size)}"
-
-
-def _floating(grid: NDArray[Any]) -> NDArray[Any]:
-    return grid if grid.dtype in (np.float32, np.float64) else grid.astype(np.float64)
+    return SamplingGrid(normalised_numbers(content.array, units, size, align_corners), align_corners)
 
 
 _NO_INPUT_SIZE = "a grid in pixels needs the input_size it was made for; add that to the file"
