@@ -1,13 +1,15 @@
-"""The parameter file of a run: what every image was warped by, written once, whole, in the order of the plan."""
+"""The parameter file of a run: what every image was warped by, a row each as it is done, in the end in order."""
 
+import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
+from threading import Lock
 
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS
-from stnwarp.errors import OutputClashError, ParameterError
+from stnwarp.errors import OutputClashError, ParameterError, StnwarpError
 from stnwarp.folder.clashes import LISTED, check_apart, check_not_read
-from stnwarp.folder.directories import check_directories, make_directory
+from stnwarp.folder.directories import check_directories, make_directory, sweep
 from stnwarp.folder.jobs import Job, Outcome, Status
 from stnwarp.folder.names import shown
 from stnwarp.folder.plan import Plan
@@ -18,7 +20,10 @@ from stnwarp.transforms import as_fields
 
 
 class Saving:
-    """The rows of a run, gathered as its outcomes come and written at its end, however it ends.
+    """The rows of a run: appended to its file as the outcomes come, and put in the order of the plan at its end.
+
+    The file comes into being with the first row. Each row is one line in one write, so that a process that is killed
+    leaves whole rows. A row that cannot be appended is kept for the end, and the images go on.
 
     Args:
         path: the .jsonl file.
@@ -61,28 +66,102 @@ class Saving:
             if said != align_corners:
                 raise ParameterError(f"{path}: made with the other align_corners; write to another file")
         self._earlier: Mapping[str, tuple[int, bytes]] = {} if earlier is None else earlier.lines
-        self._rows: dict[str, Row] = {}
+        self._rows: dict[str, bytes] = {}
         # What was there and was read is replaced by what it has become.
         self._replaces = overwrite or earlier is not None
+        self._turn = Lock()
+        self._file: RowFile | None = None
+        self._is_made = False
+        self._appends = True
+        self._clash: OutputClashError | None = None
         self.unknown = sum(source_key(outcome.job.source) not in self._earlier for outcome in planned.skipped)
 
     def add(self, outcome: Outcome) -> None:
-        """Note what became of an image; a skipped one keeps the row of the earlier run."""
-        if outcome.status is not Status.SKIPPED:
-            row = row_of_outcome(outcome, self._align_corners)
-            self._rows[row.image] = row
+        """Note what became of an image, in the file too; a skipped one keeps the row of the earlier run."""
+        if outcome.status is Status.SKIPPED:
+            return
+        row = row_of_outcome(outcome, self._align_corners)
+        line = line_of(row)
+        with self._turn:
+            self._rows[row.image] = line
+            if not self._appends:
+                return
+            try:
+                self._append(line)
+            except OutputClashError as error:
+                self._appends, self._clash = False, error
+            except (StnwarpError, OSError):  # told at the end, if the whole file cannot be written then either
+                self._appends = False
 
     def write(self) -> None:
-        """Write what has been noted so far; nothing if that is nothing.
+        """Write what has been noted so far, in order; nothing if that is nothing. Nothing is appended from then on.
 
         Raises:
             OutputError: the directory takes no file.  OutputClashError: the file has appeared meanwhile.
         """
-        kept = [line + b"\n" for image, (_, line) in self._earlier.items() if image not in self._rows]
-        made = [line_of(self._rows[image]) for image in self._order if image in self._rows]
-        if made:
-            make_directory(self._path.parent)
-            write_atomically(self._path, b"".join(kept + made), overwrite=self._replaces)
+        with self._turn:
+            self._appends = False
+            is_ours = self._is_made and (self._file is None or self._file.is_at(self._path))
+            if self._file is not None:
+                self._file.close()
+            if self._clash is not None:
+                raise self._clash
+            made = [self._rows[image] for image in self._order if image in self._rows]
+            if made:
+                make_directory(self._path.parent)
+                data = b"".join(self._kept(self._rows) + made)
+                write_atomically(self._path, data, overwrite=self._replaces or is_ours)
+
+    def _append(self, line: bytes) -> None:
+        """Add *line* to the file, which is begun with it if it is the first."""
+        if self._file is not None:
+            self._file.append(line)
+            return
+        make_directory(self._path.parent)
+        sweep([self._path])
+        # Rows of images that are done anew would stand there twice.
+        data = b"".join([*self._kept(set(self._order)), line])
+        write_atomically(self._path, data, overwrite=self._replaces)
+        self._is_made = True
+        self._file = RowFile(self._path)
+
+    def _kept(self, anew: Container[str]) -> list[bytes]:
+        """The lines of the earlier run, but for those of the images that are done *anew*."""
+        return [line + b"\n" for image, (_, line) in self._earlier.items() if image not in anew]
+
+
+class RowFile:
+    """A file of whole lines, open to take more of them."""
+
+    def __init__(self, path: Path) -> None:
+        flags = os.O_WRONLY | os.O_APPEND
+        flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+        self._descriptor = os.open(path, flags)
+        self._length = os.fstat(self._descriptor).st_size
+
+    def append(self, line: bytes) -> None:
+        """Write *line* whole, or raise OSError and leave the file as it was."""
+        written = 0
+        try:
+            written = os.write(self._descriptor, line)
+            if written < len(line):
+                raise OSError("only part of a line could be written")
+        except OSError:
+            if written:
+                os.ftruncate(self._descriptor, self._length)
+            raise
+        self._length += len(line)
+
+    def is_at(self, path: Path) -> bool:
+        """Whether *path* is this file still."""
+        try:
+            return os.path.samestat(os.fstat(self._descriptor), path.lstat())
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self._descriptor)
 
 
 def row_of_outcome(outcome: Outcome, align_corners: bool) -> Row:

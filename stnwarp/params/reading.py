@@ -85,14 +85,15 @@ def _opened(path: Path) -> IO[bytes]:
 def _collected(path: Path, file: IO[bytes]) -> Parameters:
     lines: dict[str, tuple[int, bytes]] = {}
     said: tuple[bool, int] | None = None
-    for number, line in _lines(file):
+    for number, whole in _lines(file):
+        line = whole.rstrip(_BLANK)
         try:
             row = row_of(line)
             if row.image in lines:
                 raise ParameterFileError(f"image: {row.image!r} stands in line {lines[row.image][0]} too; keep one")
             said = _agreed(said, row.align_corners, number)
         except ParameterFileError as error:
-            raise ParameterFileError(f"line {number}, {error}") from error
+            raise ParameterFileError(f"line {number}, {error}{_advice(whole)}") from error
         lines[row.image] = number, line
     if not lines:
         raise ParameterFileError("no row in it")
@@ -100,7 +101,7 @@ def _collected(path: Path, file: IO[bytes]) -> Parameters:
 
 
 def _lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-    """The lines that hold something, with their numbers."""
+    """The lines that hold something, with their numbers; line ends and all."""
     number = 0
     while line := file.readline(_LONGEST_LINE + 1):
         number += 1
@@ -108,8 +109,13 @@ def _lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
             line = without_mark(line)
         if len(line) > _LONGEST_LINE:
             raise ParameterFileError(f"line {number}, more than {_LONGEST_LINE:,} bytes long")
-        if kept := line.rstrip(_BLANK):
-            yield number, kept
+        if line.strip(_BLANK):
+            yield number, line
+
+
+def _advice(line: bytes) -> str:
+    """What to do about a *line* in which the file breaks off, as when the power fails while it is written."""
+    return "" if line.endswith((b"\n", b"}")) else "; the file breaks off in this line: delete the line and run again"
 
 
 def _agreed(said: tuple[bool, int] | None, align_corners: bool | None, number: int) -> tuple[bool, int] | None:
