@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from stnwarp.cli.console import Console
+from stnwarp.cli.finished import Finished
 from stnwarp.cli.guard_options import GuardOptions, check_guards, guard_options
 from stnwarp.cli.guide_options import GuideOptions, check_guide, guide_options
 from stnwarp.cli.options import (
@@ -176,27 +177,22 @@ def _run(
     workers, threads = share_cores(len(planned.jobs), options.jobs)
     settings = replace(settings, threads=threads)
     tally = Tally(console, len(planned.jobs) + len(planned.skipped), as_json=options.json)
-    noted = saving.add if saving else _forget
-    work = cast("Generator[Outcome]", run(planned.jobs, settings, workers, options.fail_fast, noted=noted))
+    finished = Finished(tally, planned.skipped, saving)
+    outcomes = run(planned.jobs, settings, workers, options.fail_fast, noted=finished.note)
     try:
-        for outcome in planned.skipped:
-            tally.add(outcome)
-        with (
-            compiling_told(console),
-            written_at_the_end(console, saving),
-            closing(work) as outcomes,
-            console.progress(len(planned.jobs)) as advance,
-        ):
-            for outcome in outcomes:
-                tally.add(outcome)
-                advance()
+        with finished.told(), compiling_told(console), written_at_the_end(console, saving):
+            for outcome in planned.skipped:
+                finished.tell(outcome)
+            with (
+                closing(cast("Generator[Outcome]", outcomes)),
+                console.progress(len(planned.jobs)) as advance,
+            ):
+                for outcome in outcomes:
+                    finished.tell(outcome)
+                    advance()
     except KeyboardInterrupt as error:
         error.args = ("run again with --skip-existing to do the rest",)
         raise
     finally:
         tally.sum_up()
     return tally.exit_code
-
-
-def _forget(_: "Outcome") -> None:
-    """Where no parameter file is written."""

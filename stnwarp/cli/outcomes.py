@@ -76,8 +76,8 @@ class Tally:
         self._failures: list[Outcome] = []
         self._started = time.perf_counter()
 
-    def add(self, outcome: "Outcome") -> None:
-        """Count *outcome* and say what has to be said at once."""
+    def add(self, outcome: "Outcome", *, with_record: bool = True) -> None:
+        """Count *outcome* and say what has to be said at once; its record, too, where there are any."""
         self._counts[outcome.status] += 1
         name = source_name(outcome.job)
         for warning in outcome.warnings:
@@ -91,7 +91,7 @@ class Tally:
             self._held["beyond a limit"] += bool(outcome.decision.limited)
             self._held["copied"] += outcome.decision.copied
             self._held["with nothing of the picture in the output"] += outcome.decision.absence is not None
-        if self._as_json:
+        if self._as_json and with_record:
             self._console.data(json_line(outcome))
 
     def sum_up(self) -> None:
