@@ -11,6 +11,7 @@ from stnwarp.cli.console import Console
 from stnwarp.cli.finished import Finished
 from stnwarp.cli.guard_options import GuardOptions, check_guards, guard_options
 from stnwarp.cli.guide_options import GuideOptions, check_guide, guide_options
+from stnwarp.cli.native_messages import native_messages
 from stnwarp.cli.options import (
     OutputOptions,
     RunOptions,
@@ -178,7 +179,9 @@ def _run(
     settings = replace(settings, threads=threads)
     tally = Tally(console, len(planned.jobs) + len(planned.skipped), as_json=options.json)
     finished = Finished(tally, planned.skipped, saving)
-    outcomes = run(planned.jobs, settings, workers, options.fail_fast, noted=finished.note)
+    outcomes = run(
+        planned.jobs, settings, workers, options.fail_fast, noted=finished.note, messages=native_messages().of_job
+    )
     try:
         with finished.told(), compiling_told(console), written_at_the_end(console, saving):
             for outcome in planned.skipped:

@@ -4,6 +4,7 @@ Standard output carries data only. Warnings, progress, summary and errors go to 
 """
 
 import functools
+import re
 import sys
 import threading
 import traceback
@@ -17,6 +18,10 @@ PROGRAM = "stnwarp"
 QUIET = -1
 TRACEBACKS = 2
 
+_LONGEST_LINE = 1_800  # characters of a message, so that no text that it repeats fills the screen
+_LONGEST_PATH = 4_096
+_PATH = re.compile(r"(?:[^/]{0,255}/)+[^/]{0,255}")
+
 
 def printable(text: str) -> str:
     """*text* on one line: control characters, and bytes of names that are not UTF-8, as backslash escapes."""
@@ -27,6 +32,20 @@ def _escaped(character: str) -> str:
     if "\udc80" <= character <= "\udcff":
         return f"\\x{ord(character) - 0xDC00:02x}"
     return character.encode("unicode_escape").decode("ascii")
+
+
+def elided(text: str, longest: int) -> str:
+    """*text* of at most so many characters, the middle left out where it has more."""
+    return text if len(text) <= longest else f"{text[: longest // 2]} ... {text[5 - longest + longest // 2 :]}"
+
+
+def _short_enough(text: str) -> str:
+    """*text* as a message that can be read, in which one path, which may be long, stays whole."""
+    if _LONGEST_LINE < len(text) <= _LONGEST_LINE + _LONGEST_PATH:
+        path = max(map(len, _PATH.findall(text)), default=0)
+        if path <= _LONGEST_PATH and len(text) - path <= _LONGEST_LINE:
+            return text
+    return elided(text, _LONGEST_LINE)
 
 
 def _write_line(stream: TextIO, line: str) -> None:
@@ -61,7 +80,7 @@ class Console:
             return
         with self._beside_the_bar():
             try:
-                _write_line(sys.stderr, f"{PROGRAM}: {printable(text)}")
+                _write_line(sys.stderr, f"{PROGRAM}: {_short_enough(printable(text))}")
             except (OSError, ValueError):
                 return  # there is nobody left to tell
 

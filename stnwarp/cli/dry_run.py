@@ -4,6 +4,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from stnwarp.cli.console import QUIET, Console, printable
+from stnwarp.cli.native_messages import native_messages
 from stnwarp.cli.outcomes import held_words, json_line, size_text, source_name, target_name, transform_fields
 from stnwarp.errors import CheckpointError, ExitCode, ImageError, ParameterError
 
@@ -34,7 +35,8 @@ def _previewed(job: "Job", settings: "Settings") -> "Outcome":
 
     stdin = None if sys.stdin is None else sys.stdin.buffer
     try:
-        decision, warnings = look(job, settings, stdin)
+        with native_messages().of_file(source_name(job)):
+            decision, warnings = look(job, settings, stdin)
     except (ImageError, ParameterError, CheckpointError) as error:
         return Outcome(job, Status.FAILED, error=str(error), cause=error)
     return Outcome(job, Status.OK, decision, warnings=warnings)

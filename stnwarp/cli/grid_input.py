@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stnwarp.cli.native_messages import native_messages
 from stnwarp.cli.outcomes import size_text
 from stnwarp.cli.transformation import Asked
 from stnwarp.errors import ImageError, ParameterError
@@ -72,7 +73,8 @@ def _read(image: Path, max_pixels: int) -> "Picture":
     from stnwarp.images import read_picture
 
     try:
-        picture = read_picture(image, max_pixels=max_pixels)
+        with native_messages().of_file(image):
+            picture = read_picture(image, max_pixels=max_pixels)
     except ImageError as error:
         raise ImageError(f"{image}: {error}") from error
     return _cmyk_as_rgb(picture) if picture.mode == "CMYK" else picture

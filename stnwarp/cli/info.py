@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import click
 from stnwarp.cli.console import PROGRAM, Console
 from stnwarp.cli.facts import lines_of
 from stnwarp.cli.guide_options import ToldOptions, told_options
+from stnwarp.cli.native_messages import native_messages
 from stnwarp.cli.options import json_option, max_pixels_option, verbosity_options
 from stnwarp.cli.outcomes import size_text
 from stnwarp.cli.sections import Command
@@ -52,7 +54,8 @@ def info(console: Console, file: Path | None, told_options: ToldOptions, as_json
     """
     if told_options.given is not None and not (file and _is_checkpoint(file)):
         raise click.UsageError(f"{told_options.given} is for a checkpoint; leave it out", click.get_current_context())
-    facts = versions() if file is None else _described(file, told_options, max_pixels)
+    with native_messages().of_file(file) if file else nullcontext():
+        facts = versions() if file is None else _described(file, told_options, max_pixels)
     for line in [json.dumps(facts)] if as_json else lines_of(facts):
         console.data(line)
     return ExitCode.OK

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
+from stnwarp.cli.native_messages import messages_collected
+
 CallbackT = TypeVar("CallbackT", bound=Callable[..., Any])
 Decorator = Callable[[CallbackT], CallbackT]
 
@@ -77,6 +79,11 @@ class Command(click.Command):
         _refuse_repetitions(order, ctx)
         ctx.meta[GIVEN] = tuple(parameter.name for parameter in order)
         return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; what C libraries write to standard error meanwhile is told in its place."""
+        with messages_collected(ctx):
+            return super().invoke(ctx)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write one list per section, in the order of their first option."""

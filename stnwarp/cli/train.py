@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from stnwarp.cli.console import QUIET, Console
+from stnwarp.cli.native_messages import native_messages
 from stnwarp.cli.options import verbosity_options
 from stnwarp.cli.sections import GIVEN, Command
 from stnwarp.cli.train_files import check_sheets, check_targets
@@ -200,6 +201,7 @@ def _train(console: Console, run: "Run", as_json: bool) -> None:
             work = cast("Generator[Epoch]", run.epochs(advance))
             with closing(work) as epochs:
                 for epoch in epochs:
+                    native_messages().tell()
                     report.add(epoch)
     except KeyboardInterrupt as error:
         done = run.progress.epoch

@@ -3,8 +3,9 @@
 import atexit
 import io
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from threading import Thread
 from threading import enumerate as living_threads
@@ -40,6 +41,15 @@ class Done:
     written: bytes
 
 
+# What is entered around the work on a job; the lines it yields are warnings of the job when it is left.
+Messages = Callable[[Job], AbstractContextManager[Sequence[str]]]
+
+
+def no_messages(_: Job) -> AbstractContextManager[Sequence[str]]:
+    """Where nobody listens to what C libraries write."""
+    return nullcontext(())
+
+
 def is_at_work() -> bool:
     """Whether a thread of a crew is left, which was given up in native code."""
     return any(thread.name.startswith(_THREAD_NAME) for thread in living_threads())
@@ -60,8 +70,10 @@ class Crew:
         workers: int,
         fail_fast: bool = False,
         noted: Callable[[Outcome], None] = lambda _: None,
+        messages: Messages = no_messages,
     ) -> None:
         self._settings = settings
+        self._messages = messages
         self._noted = noted
         self._fail_fast = fail_fast
         self._tasks: SimpleQueue[Task | None] = SimpleQueue()
@@ -133,7 +145,10 @@ class Crew:
 
     def _do(self, task: Task) -> Done | BaseException | None:
         try:
-            outcome = process(task.job, self._settings, stdin=task.stdin, stdout=task.stdout, gate=self._gate)
+            with self._messages(task.job) as lines:
+                outcome = process(task.job, self._settings, stdin=task.stdin, stdout=task.stdout, gate=self._gate)
+            if lines:
+                outcome = replace(outcome, warnings=(*outcome.warnings, *lines))
             self._noted(outcome)
         except Stopped:
             return None

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import BinaryIO
 
 from stnwarp.errors import OutputError, ParameterError
-from stnwarp.folder.crew import Crew, Task
+from stnwarp.folder.crew import Crew, Messages, Task, no_messages
 from stnwarp.folder.directories import sweep
 from stnwarp.folder.jobs import Job, Outcome
 from stnwarp.folder.settings import Settings
@@ -27,6 +27,7 @@ def run(
     stdin: BinaryIO | None = None,
     stdout: BinaryIO | None = None,
     noted: Callable[[Outcome], None] = lambda _: None,
+    messages: Messages = no_messages,
 ) -> Iterator[Outcome]:
     """Do *jobs* on so many *workers* and yield one outcome each, in the order they are done.
 
@@ -42,16 +43,17 @@ def run(
         stdout: where a job without a target writes, standard output by default.
         noted: called with each outcome where and when it comes about, also of files that were still finished when
             the iterator was left, and nobody asked for their outcomes any more; in one thread or several at a time.
+        messages: entered around the work on each job, in the thread that does it; the lines it yields by the end of
+            the work become warnings of the outcome.
 
     Raises:
         OutputError: no further file can be written (disk full, no permission), once the outcomes of the jobs
-            under
-            way have been yielded.  ParameterError: fewer than one worker.
+            under way have been yielded.  ParameterError: fewer than one worker.
     """
     if workers < 1:
         raise ParameterError(f"the number of workers must be at least 1, got {workers}")
     sweep(job.target for job in jobs if job.target is not None)
-    crew = Crew(settings, min(workers, len(jobs)), fail_fast, noted)
+    crew = Crew(settings, min(workers, len(jobs)), fail_fast, noted, messages)
     try:
         yield from _outcomes(crew, _tasks(jobs, settings, stdin), stdout)
     finally:
