@@ -103,7 +103,7 @@ def apply(
 
     guided = build_guide(transformation_options, guide_options, sampling_options.align_corners, output_options.size)
     settings = build_settings(guided, guard_options, sampling_options, output_options, run_options)
-    planned = _plan(console, sources, destination, output_options, run_options)
+    planned = _plan(console, settings, sources, destination, output_options, run_options)
     saving = open_saving(console, output_options.save_params, guided.parameters, planned, settings, run_options)
     tell_unused_rows(console, guided.parameters, planned)
     if run_options.dry_run:
@@ -140,12 +140,13 @@ def _check(
 
 def _plan(
     console: Console,
+    settings: "Settings",
     sources: tuple[str, ...],
     destination: str,
     output_options: OutputOptions,
     run_options: RunOptions,
 ) -> "Plan":
-    from stnwarp.folder import find_sources, left_out, plan
+    from stnwarp.folder import check_fill, find_sources, left_out, plan
 
     planned = plan(
         find_sources(sources, run_options.recursive),
@@ -154,6 +155,7 @@ def _plan(
         overwrite=run_options.overwrite,
         skip_existing=run_options.skip_existing,
     )
+    check_fill(planned.jobs, settings)
     passed_by = None if run_options.recursive else left_out(sources, destination)
     if passed_by is not None:
         console.warn(passed_by)

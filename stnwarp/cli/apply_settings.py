@@ -15,9 +15,8 @@ def build_settings(
     guided: Guided, guards: GuardOptions, sampling: SamplingOptions, output: OutputOptions, run: RunOptions
 ) -> "Settings":
     """The settings of a run; ParameterError for what can be used with no image at all."""
-    from stnwarp.folder import Settings
+    from stnwarp.folder import Settings, check_fill
 
-    _check_fill(sampling.fill)
     _check_grid(guided, guards, output)
     settings = Settings(
         guided.guide,
@@ -31,24 +30,9 @@ def build_settings(
         overwrite=run.overwrite,
         guards=build_guards(guards),
     )
+    check_fill((), settings)
     _try_out(guided)
     return settings
-
-
-def _check_fill(fill: str | None) -> None:
-    """Refuse a text that is a colour in no mode; what it is in each is found out image by image."""
-    if fill is None:
-        return
-    from stnwarp.images import parse_fill
-
-    errors = []
-    for mode in ("RGB", "RGBA", "I;16", "F", "CMYK"):
-        try:
-            parse_fill(fill, mode)
-            return
-        except ParameterError as error:
-            errors.append(error)
-    raise errors[0]
 
 
 def _check_grid(guided: Guided, guards: GuardOptions, output: OutputOptions) -> None:

@@ -4,6 +4,7 @@ Convention: everything that can be refused is refused while planning; afterwards
 """
 
 from stnwarp.folder.decisions import Decision, decide
+from stnwarp.folder.fill import check_fill
 from stnwarp.folder.guards import Guards
 from stnwarp.folder.guides import Guidance, Guide, Listed, OneForAll, Predicted
 from stnwarp.folder.jobs import Job, Outcome, Status
@@ -30,6 +31,7 @@ __all__ = [
     "Settings",
     "Source",
     "Status",
+    "check_fill",
     "decide",
     "find_sources",
     "left_out",

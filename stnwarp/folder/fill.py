@@ -1,15 +1,67 @@
-"""What has to be said about the fill: where its transparency is lost, and where black stands in for one not given."""
+"""The fill: refused where no image can have it; what is said where its transparency is lost, or black stands in."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from stnwarp.conventions import PaddingMode
-from stnwarp.errors import ParameterError
+from stnwarp.conventions import PaddingMode, shortened
+from stnwarp.errors import ImageError, ParameterError
+from stnwarp.folder.jobs import Job
+from stnwarp.folder.looking import stream_of
 from stnwarp.folder.settings import Settings
-from stnwarp.images.colour import parse_fill
+from stnwarp.images.colour import fill_range, parse_fill
 from stnwarp.images.modes import FLATTENED, WRITTEN_MODES
 from stnwarp.images.picture import Picture
+from stnwarp.images.probe import probe
 
 _FULL = 255
+_COMMON_MODES = ("RGB", "L", "RGBA", "CMYK")
+_RARE_MODES = {"F": "32-bit float", "I;16": "16-bit gray", "LA": "gray with alpha"}
+
+
+def check_fill(jobs: Sequence[Job], settings: Settings) -> None:
+    """Refuse a fill that no image of *jobs* can have; what only some of them cannot have fails with them.
+
+    Headers are read only where the fill is for modes that are rare, and only up to the first image that can have it.
+    Without *jobs*, only what is a colour in no mode is refused.
+
+    Raises:
+        ParameterError: it is a colour in no mode; or in none of the modes that the images have.
+    """
+    fill = settings.fill
+    if fill is None or any(_why_not(fill, mode) is None for mode in _COMMON_MODES):
+        return
+    rare = [words for mode, words in _RARE_MODES.items() if _why_not(fill, mode) is None]
+    if not rare:
+        raise _why_not(fill, _COMMON_MODES[0]) or ParameterError(fill)
+    modes: dict[str, None] = {}
+    for job in jobs:
+        if job.source.path is None:  # nobody looks into standard input beforehand
+            return
+        mode = _mode(job, settings)
+        if mode is not None and _why_not(fill, mode) is None:
+            return
+        modes |= {} if mode is None else {mode: None}
+    if modes:
+        ranges = ", ".join(f"mode {mode} takes {fill_range(mode)}" for mode in modes)
+        raise ParameterError(
+            f"no image of this run can have the fill {shortened(fill)}: {ranges}; it is for {' and '.join(rare)} images"
+        )
+
+
+def _mode(job: Job, settings: Settings) -> str | None:
+    """The mode of the image of *job*; None if it cannot be read."""
+    try:
+        return probe(stream_of(job, None), max_pixels=settings.max_pixels).mode
+    except ImageError:
+        return None
+
+
+def _why_not(fill: str, mode: str) -> ParameterError | None:
+    """Why *fill* cannot be had in *mode*, if it cannot."""
+    try:
+        parse_fill(fill, mode)
+    except ParameterError as error:
+        return error
+    return None
 
 
 def opaque_fill_warnings(picture: Picture, file_format: str, settings: Settings) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from stnwarp.images.alpha import premultiply, unpremultiply
     from stnwarp.images.atomic import remove_own_temporaries, sweep_temporaries, write_atomically
-    from stnwarp.images.colour import default_fill, parse_fill
+    from stnwarp.images.colour import default_fill, fill_range, parse_fill
     from stnwarp.images.decode import read_picture
     from stnwarp.images.encode import check_target, encode_picture
     from stnwarp.images.formats import FORMATS, SUFFIXES, format_for_suffix, suffix_for_format
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "alpha": ("premultiply", "unpremultiply"),
     "atomic": ("remove_own_temporaries", "sweep_temporaries", "write_atomically"),
-    "colour": ("default_fill", "parse_fill"),
+    "colour": ("default_fill", "fill_range", "parse_fill"),
     "decode": ("read_picture",),
     "encode": ("check_target", "encode_picture"),
     "formats": ("FORMATS", "SUFFIXES", "format_for_suffix", "suffix_for_format"),
@@ -38,6 +38,7 @@ __all__ = [
     "check_target",
     "default_fill",
     "encode_picture",
+    "fill_range",
     "format_for_suffix",
     "parse_fill",
     "premultiply",

@@ -34,6 +34,19 @@ def parse_fill(text: str, mode: str) -> tuple[float, ...]:
     return _spread(numbers, text, mode)
 
 
+def fill_range(mode: str) -> str:
+    """Which numbers `parse_fill` takes in *mode*, in words."""
+    if mode == "F":
+        return "one finite number"
+    channels, full = CHANNELS[mode], _full(mode)
+    count = "one whole number" if channels == 1 else f"1 or {channels} whole numbers"
+    return f"{count} from 0 to {full}"
+
+
+def _full(mode: str) -> int:
+    return 65535 if mode == "I;16" else 255
+
+
 def _numbers(text: str) -> tuple[float, ...] | None:
     """The comma-separated numbers of *text*, integers where they are whole; None when it is not numbers."""
     try:
@@ -48,7 +61,7 @@ def _check_range(numbers: tuple[float, ...], text: str, mode: str) -> None:
         if not all(math.isfinite(value) for value in numbers):
             raise ParameterError(f"fill {text!r} is not finite")
         return
-    full = 65535 if mode == "I;16" else 255
+    full = _full(mode)
     if not all(isinstance(value, int) and 0 <= value <= full for value in numbers):
         raise ParameterError(f"fill {text!r} must be whole numbers from 0 to {full} for an image of mode {mode}")
 
