@@ -6,7 +6,7 @@ What the terms are and mean is for those to say who have them.
 from dataclasses import dataclass
 from typing import Any
 
-from stnwarp.conventions import suggestion
+from stnwarp.conventions import shortened, suggestion
 from stnwarp.errors import ParameterError
 
 Range = tuple[float, float]
@@ -43,7 +43,7 @@ class Vocabulary:
             term, _, value = (word.strip() for word in part.partition("="))
             if term not in self.known:
                 hint = f"{', '.join(self.known)}{suggestion(term, self.known)}; give {self.example}"
-                raise ParameterError(f"{self.kind} {term!r} is none of {hint}")
+                raise ParameterError(f"{self.kind} {shortened(term)} is none of {hint}")
             if term in given:
                 raise ParameterError(f"{self.subject} {term} is given twice; keep one")
             given[term] = self._number(term, value) if term in self.largest else self._range(term, value)
@@ -57,7 +57,7 @@ class Vocabulary:
         if term != "scale":
             return -abs(number), abs(number)
         if not number > 0.0:
-            raise ParameterError(f"{self.subject} scale must be above 0, got {value}; 1 is the picture's own size")
+            raise ParameterError(f"{self.subject} scale must be above 0, got {number:g}; 1 is the picture's own size")
         return min(number, 1 / number), max(number, 1 / number)
 
     def _number(self, term: str, value: str) -> float:
@@ -65,5 +65,5 @@ class Vocabulary:
             return float(value)
         except ValueError:
             wanted = "a number" if term in self.largest else "a number or LOW..HIGH"
-            told = f"{self.subject} {term} must be {wanted}, got {value!r}; give it {self.example}"
+            told = f"{self.subject} {term} must be {wanted}, got {shortened(value)}; give it {self.example}"
             raise ParameterError(told) from None

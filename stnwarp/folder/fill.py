@@ -73,7 +73,9 @@ def opaque_fill_warnings(picture: Picture, file_format: str, settings: Settings)
     if settings.fill is None or not is_used or not _lets_through(settings.fill, picture.mode):
         return ()
     opaque = _what_is_opaque(picture, file_format)
-    return () if opaque is None else (f"the fill {settings.fill!r} is opaque here: {opaque} has no transparency",)
+    return (
+        () if opaque is None else (f"the fill {shortened(settings.fill)} is opaque here: {opaque} has no transparency",)
+    )
 
 
 def _lets_through(fill: str, mode: str) -> bool:

@@ -6,7 +6,7 @@ import string
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 
-from stnwarp.conventions import suggestion
+from stnwarp.conventions import shortened, suggestion
 from stnwarp.errors import ParameterError
 from stnwarp.folder.names import is_directory, is_image_name, shorten_parts, shown, split_name
 from stnwarp.folder.sources import STANDARD_STREAM, Source
@@ -74,7 +74,9 @@ def _check_no_file_is_meant(sources: Sequence[Source], dest: str) -> None:
     if len(sources) != 1 or not sources[0].named or os.path.lexists(dest) or not _SHORT_SUFFIX.fullmatch(suffix):
         return
     hint = suggestion(suffix, SUFFIXES)
-    raise ParameterError(f"{shown(dest)}: {suffix!r} is no image format{hint}; for a folder write {shown(dest + '/')}")
+    raise ParameterError(
+        f"{shown(dest)}: {shortened(suffix)} is no image format{hint}; for a folder write {shown(dest + '/')}"
+    )
 
 
 def _in_directory(sources: Sequence[Source], dest: str, extension: str | None) -> list[Path]:

@@ -4,6 +4,7 @@ import math
 
 from PIL import ImageColor
 
+from stnwarp.conventions import shortened
 from stnwarp.errors import ParameterError
 from stnwarp.images.picture import CHANNELS
 
@@ -59,11 +60,13 @@ def _numbers(text: str) -> tuple[float, ...] | None:
 def _check_range(numbers: tuple[float, ...], text: str, mode: str) -> None:
     if mode == "F":
         if not all(math.isfinite(value) for value in numbers):
-            raise ParameterError(f"fill {text!r} is not finite")
+            raise ParameterError(f"fill {shortened(text)} is not finite")
         return
     full = _full(mode)
     if not all(isinstance(value, int) and 0 <= value <= full for value in numbers):
-        raise ParameterError(f"fill {text!r} must be whole numbers from 0 to {full} for an image of mode {mode}")
+        raise ParameterError(
+            f"fill {shortened(text)} must be whole numbers from 0 to {full} for an image of mode {mode}"
+        )
 
 
 def _spread(numbers: tuple[float, ...], text: str, mode: str) -> tuple[float, ...]:
@@ -78,7 +81,8 @@ def _spread(numbers: tuple[float, ...], text: str, mode: str) -> tuple[float, ..
         return numbers * colours + (255,) * (channels - colours)
     if len(numbers) in {3, 4} and all(isinstance(value, int) and value <= 255 for value in numbers):
         return _in_mode(_rgba(numbers), text, mode)
-    raise ParameterError(f"fill {text!r} has {len(numbers)} numbers, an image of mode {mode} needs 1 or {channels}")
+    wanted = "1" if channels == 1 else f"1 or {channels}"
+    raise ParameterError(f"fill {shortened(text)} has {len(numbers)} numbers, an image of mode {mode} needs {wanted}")
 
 
 def _rgba(numbers: tuple[float, ...]) -> tuple[int, int, int, int]:
@@ -90,7 +94,7 @@ def _from_name(text: str, mode: str) -> tuple[float, ...]:
     try:
         colour = ImageColor.getrgb(text)
     except ValueError:
-        raise ParameterError(f"fill {text!r} is not a colour: {_ADVICE}") from None
+        raise ParameterError(f"fill {shortened(text)} is not a colour: {_ADVICE}") from None
     return _in_mode(_rgba(colour), text, mode)
 
 
@@ -109,5 +113,5 @@ def _in_mode(rgba: tuple[int, int, int, int], text: str, mode: str) -> tuple[flo
         "CMYK": (key - red, key - green, key - blue, 255 - key),
     }
     if mode not in by_mode:
-        raise ParameterError(f"fill {text!r} is a colour, but an image of mode {mode} needs one number")
+        raise ParameterError(f"fill {shortened(text)} is a colour, but an image of mode {mode} needs one number")
     return by_mode[mode]

@@ -3,7 +3,7 @@
 Loads nothing but the standard library, so that the command line can describe its options without Pillow.
 """
 
-from stnwarp.conventions import suggestion
+from stnwarp.conventions import shortened, suggestion
 from stnwarp.errors import ParameterError
 
 # The first suffix of a format is the one it is written with.
@@ -51,7 +51,7 @@ def format_for_suffix(suffix: str) -> str:
     except KeyError:
         known = [name.removeprefix(".") for name in SUFFIXES]
         hint = suggestion(suffix.removeprefix("."), known)
-        raise ParameterError(f"unknown image format {suffix!r}{hint}; use one of {', '.join(known)}") from None
+        raise ParameterError(f"unknown image format {shortened(suffix)}{hint}; use one of {', '.join(known)}") from None
 
 
 def suffix_for_format(name: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, DIRECTION, ParameterFamily, Units, member, suggestion
+from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, DIRECTION, ParameterFamily, Units, member, shortened, suggestion
 from stnwarp.errors import CheckpointError, ParameterError
 from stnwarp.json_text import parsed_json
 from stnwarp.localisation import values
@@ -163,7 +163,7 @@ def _check_keys(fields: Mapping[str, Any]) -> None:
     known = (*_CHECKS, *_FIXED)
     for key in fields:
         if key not in known:
-            raise ParameterError(f"unknown key {key[:40]!r}{suggestion(key, known)}; known are {', '.join(known)}")
+            raise ParameterError(f"unknown key {shortened(key)}{suggestion(key, known)}; known are {', '.join(known)}")
     for key in ("family", "input_size"):
         if key not in fields:
             raise ParameterError(f"it has no {key!r}")

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from stnwarp.conventions import suggestion
+from stnwarp.conventions import shortened, suggestion
 from stnwarp.errors import ParameterError
 
 _FORMS = (
@@ -30,23 +30,23 @@ def parse_normalisation(text: str) -> Normalisation:
         ParameterError: none of these, or a standard deviation of 0.
     """
     if not isinstance(text, str):
-        raise ParameterError(f"normalize must be {_FORMS}; got {text!r}")
+        raise ParameterError(f"normalize must be {_FORMS}; got {shortened(text)}")
     if text == "imagenet":
         return IMAGENET
     if ".." in text:
         low, _, high = text.partition("..")
         ends = (*_numbers(low, text), *_numbers(high, text))
         if len(ends) != 2 or ends[0] == ends[1]:
-            raise ParameterError(f"normalize must be two different ends LOW..HIGH, got {text!r}")
+            raise ParameterError(f"normalize must be two different ends LOW..HIGH, got {shortened(text)}")
         return Normalisation(value_range=(ends[0], ends[1]))
     mean, slash, std = text.partition("/")
     if not slash:
-        raise ParameterError(f"normalize must be {_FORMS}; got {text!r}{suggestion(text, ['imagenet'])}")
+        raise ParameterError(f"normalize must be {_FORMS}; got {shortened(text)}{suggestion(text, ['imagenet'])}")
     parsed = Normalisation(mean=_numbers(mean, text), std=_numbers(std, text))
     if {len(parsed.mean), len(parsed.std)} - {1, 3}:
-        raise ParameterError(f"normalize takes one or three numbers before and after '/', got {text!r}")
+        raise ParameterError(f"normalize takes one or three numbers before and after '/', got {shortened(text)}")
     if 0.0 in parsed.std:
-        raise ParameterError(f"normalize must not divide by 0, got {text!r}")
+        raise ParameterError(f"normalize must not divide by 0, got {shortened(text)}")
     return parsed
 
 
@@ -54,7 +54,7 @@ def _numbers(part: str, whole: str) -> tuple[float, ...]:
     try:
         numbers = tuple(float(number) for number in part.split(","))
     except ValueError:
-        raise ParameterError(f"normalize must be {_FORMS}; got {whole!r}") from None
+        raise ParameterError(f"normalize must be {_FORMS}; got {shortened(whole)}") from None
     if not all(map(math.isfinite, numbers)):
-        raise ParameterError(f"normalize must be finite numbers, got {whole!r}")
+        raise ParameterError(f"normalize must be finite numbers, got {shortened(whole)}")
     return numbers

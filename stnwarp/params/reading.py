@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from stnwarp.conventions import suggestion
+from stnwarp.conventions import shortened, suggestion
 from stnwarp.errors import ParameterFileError
 from stnwarp.json_text import without_mark
 from stnwarp.params.parsing import row_of
@@ -90,7 +90,9 @@ def _collected(path: Path, file: IO[bytes]) -> Parameters:
         try:
             row = row_of(line)
             if row.image in lines:
-                raise ParameterFileError(f"image: {row.image!r} stands in line {lines[row.image][0]} too; keep one")
+                raise ParameterFileError(
+                    f"image: {shortened(row.image)} stands in line {lines[row.image][0]} too; keep one"
+                )
             said = _agreed(said, row.align_corners, number)
         except ParameterFileError as error:
             raise ParameterFileError(f"line {number}, {error}{_advice(whole)}") from error

@@ -6,6 +6,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stnwarp.conventions import shortened
 from stnwarp.errors import ParameterFileError
 from stnwarp.json_text import parsed_json, without_mark
 from stnwarp.transform_files.content import refuse_unknown
@@ -54,7 +55,7 @@ def _number(value: Any, what: str) -> float:
     if value is None:
         return np.nan
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ParameterFileError(f"{what} must be numbers, got {str(value)[:40]!r} among them")
+        raise ParameterFileError(f"{what} must be numbers, got {shortened(str(value))} among them")
     try:
         return float(value)
     except OverflowError:

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from stnwarp.conventions import shortened
 from stnwarp.errors import ParameterError
 from stnwarp.transforms.matrices import Array, map_points, product, shift
 
@@ -54,7 +55,7 @@ class SizeRequest:
             return cls(SizeMode(word))
         match = _EXACT.fullmatch(word)
         if match is None:
-            raise ParameterError(f"size must be same, fit or WIDTHxHEIGHT such as 640x480, got {text!r}")
+            raise ParameterError(f"size must be same, fit or WIDTHxHEIGHT such as 640x480, got {shortened(text)}")
         return cls(SizeMode.EXACT, (int(match[2]), int(match[1])))
 
     def exact_or(self, size: tuple[int, int]) -> tuple[int, int]:

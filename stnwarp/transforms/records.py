@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stnwarp.conventions import ParameterFamily, member, suggestion
+from stnwarp.conventions import ParameterFamily, member, shortened, suggestion
 from stnwarp.errors import ParameterError, ShapeError
 from stnwarp.transforms.composition import Composition
 from stnwarp.transforms.families import Family, MatrixTransform, Transform, theta_from_numbers
@@ -72,10 +72,12 @@ def from_fields(fields: Mapping[str, Any]) -> Transform:
 def _read(fields: Any, what: str, readers: Mapping[str, Callable[[Any], Transform]]) -> Transform:
     known = ", ".join(readers)
     if not isinstance(fields, Mapping):
-        raise ParameterError(f"{what} must be an object with one of {known}, got {str(fields)[:40]!r}")
+        raise ParameterError(f"{what} must be an object with one of {known}, got {shortened(str(fields))}")
     for key in fields:
         if key not in readers:
-            raise ParameterError(f"{what} has an unknown key {key!r}{suggestion(str(key), readers)}; known are {known}")
+            raise ParameterError(
+                f"{what} has an unknown key {shortened(key)}{suggestion(str(key), readers)}; known are {known}"
+            )
     if len(fields) != 1:
         raise ParameterError(f"{what} must have one of {known}, got {', '.join(map(str, fields)) or 'none'}")
     [(key, value)] = fields.items()
@@ -101,7 +103,7 @@ def _inverse(value: Any) -> Transform:
 
 def _composition(value: Any) -> Transform:
     if not isinstance(value, Sequence) or isinstance(value, str) or not value:
-        raise ParameterError(f"compose must be a list of transforms, got {str(value)[:40]!r}")
+        raise ParameterError(f"compose must be a list of transforms, got {shortened(str(value))}")
     # Not compose(): the steps stay as they were written.
     return Composition(tuple(_read(step, f"step {number} of compose", _STEPS) for number, step in enumerate(value, 1)))
 
@@ -117,7 +119,7 @@ def _numbers(value: Any, what: str) -> Array:
 
 def _number(entry: Any, what: str) -> float:
     if isinstance(entry, bool) or not isinstance(entry, (int, float)):
-        raise ParameterError(f"{what} must be numbers in rows of one length, got {str(entry)[:40]!r} among them")
+        raise ParameterError(f"{what} must be numbers in rows of one length, got {shortened(str(entry))} among them")
     try:
         return float(entry)
     except OverflowError:
