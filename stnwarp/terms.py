@@ -42,7 +42,7 @@ class Vocabulary:
         for part in text.split(","):
             term, _, value = (word.strip() for word in part.partition("="))
             if term not in self.known:
-                hint = f"{', '.join(self.known)}{suggestion(term, self.known)}; give {self.example}"
+                hint = f"{', '.join(self.known)}{suggestion(term, self.known)}; write terms {self.example}"
                 raise ParameterError(f"{self.kind} {shortened(term)} is none of {hint}")
             if term in given:
                 raise ParameterError(f"{self.subject} {term} is given twice; keep one")
@@ -65,5 +65,5 @@ class Vocabulary:
             return float(value)
         except ValueError:
             wanted = "a number" if term in self.largest else "a number or LOW..HIGH"
-            told = f"{self.subject} {term} must be {wanted}, got {shortened(value)}; give it {self.example}"
+            told = f"{self.subject} {term} must be {wanted}, got {shortened(value)}; write terms {self.example}"
             raise ParameterError(told) from None

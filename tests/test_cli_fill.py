@@ -1,4 +1,4 @@
-"""A fill that no image of the run can have is refused at once; what some cannot have fails with them."""
+"""A fill that no image of the run can take is refused at once; those that cannot fail where others can."""
 
 from pathlib import Path
 
@@ -33,14 +33,14 @@ def common_images(folder: Path) -> None:
 
 @pytest.mark.parametrize("fill", RARE)
 @pytest.mark.parametrize("more", [[], ["--interpolation", "nearest"], ["-n"], ["--format", "tif"]])
-def test_a_fill_that_no_image_can_have_is_refused_at_once(tmp_path: Path, fill: str, more: list[str]) -> None:
+def test_a_fill_that_no_image_can_take_is_refused_at_once(tmp_path: Path, fill: str, more: list[str]) -> None:
     common_images(tmp_path / "in")
     ran = run("apply", tmp_path / "in", "-o", tmp_path / "out", *MOVE, f"--fill={fill}", *more)
     assert ran.code == 2
-    assert ran.error.startswith(f"no image of this run can have the fill '{fill}': ")
-    assert "mode RGB takes 1 or 3 whole numbers from 0 to 255" in ran.error
-    assert "mode CMYK takes 1 or 4 whole numbers from 0 to 255" in ran.error
-    assert ("gray with alpha" if fill == "1,2" else "32-bit float") in ran.error
+    assert ran.error.startswith(f"fill '{fill}' fits no image of this run: ")
+    assert "mode RGB take 1 or 3 whole numbers from 0 to 255" in ran.error
+    assert "mode CMYK take 1 or 4 whole numbers from 0 to 255" in ran.error
+    assert ("gray images with alpha" if fill == "1,2" else "32-bit float images") in ran.error
     assert not (tmp_path / "out").exists()
 
 
@@ -49,7 +49,7 @@ def test_images_of_16_bits_do_not_take_what_is_for_floating_ones(tmp_path: Path,
     deep_image(tmp_path / "in" / "deep.tif")
     ran = run("apply", tmp_path / "in", "-o", tmp_path / "out", *MOVE, f"--fill={fill}")
     assert ran.code == 2
-    assert "mode I;16 takes one whole number from 0 to 65535; it is for 32-bit float images" in ran.error
+    assert "mode I;16 take one whole number from 0 to 65535; only 32-bit float images can take it" in ran.error
     assert not (tmp_path / "out").exists()
 
 
@@ -57,7 +57,7 @@ def test_images_of_16_bits_do_not_take_what_is_for_floating_ones(tmp_path: Path,
     ("fill", "takers"),
     [("-1", ["float.tif"]), ("0.5", ["float.tif"]), ("300", ["deep.png", "float.tif"]), ("1,2", ["la.png"])],
 )
-def test_images_that_cannot_have_what_another_can_fail_one_by_one(tmp_path: Path, fill: str, takers: list[str]) -> None:
+def test_images_that_cannot_take_what_another_can_fail_one_by_one(tmp_path: Path, fill: str, takers: list[str]) -> None:
     good = good_files(tmp_path / "in")
     float_image(tmp_path / "in" / "float.tif")
     deep_image(tmp_path / "in" / "deep.png")
@@ -91,7 +91,7 @@ def test_what_cannot_be_looked_at_decides_nothing(tmp_path: Path, fill: str) -> 
 
 
 @pytest.mark.parametrize("fill", [*RARE, "blurple", "nan", "1,2,3,4,5", ""])
-def test_grid_refuses_alike_what_its_image_cannot_have(tmp_path: Path, fill: str) -> None:
+def test_grid_refuses_alike_what_its_image_cannot_take(tmp_path: Path, fill: str) -> None:
     image = save(tmp_path / "a.png", noise(1))
     ran = run("grid", "-o", tmp_path / "grid.png", "--image", image, *MOVE, f"--fill={fill}")
     assert ran.code == 2

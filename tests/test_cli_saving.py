@@ -168,7 +168,7 @@ def test_a_line_in_which_the_file_breaks_off_is_named_with_what_to_do(tmp_path: 
     ran = run(*arguments, "--skip-existing")
     assert ran.code == 2
     assert f"{file}: line 2, column " in ran.error
-    assert ran.error.endswith("; the file breaks off in this line: delete the line and run again")
+    assert ran.error.endswith("; the file ends partway through this line: delete the line and run again")
     file.write_bytes(whole.splitlines(keepends=True)[0])
     assert run(*arguments, "--skip-existing").code == 0
     assert file.read_bytes() == whole

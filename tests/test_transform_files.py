@@ -560,7 +560,7 @@ def test_the_suffix_may_be_in_capitals(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_opened_is_refused_without_blocking(tmp_path: Path) -> None:
-    assert "No such file" in refusal(tmp_path / "none.json")
+    assert "no such file" in refusal(tmp_path / "none.json")
     (tmp_path / "folder.json").mkdir()
     assert "not a regular file" in refusal(tmp_path / "folder.json")
     os.mkfifo(tmp_path / "pipe.npy")

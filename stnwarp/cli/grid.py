@@ -136,7 +136,8 @@ def _check(target: Path, options: TransformationOptions, width: int | None, over
         raise ParameterError(f"-: grid writes to a file, not to standard output; name one that ends in one of {known}")
     if suffix not in _NUMBERS + _PICTURES:
         hint = suggestion(suffix, _NUMBERS + _PICTURES)
-        raise ParameterError(f"{target}: {suffix or 'no suffix'} is no way to write a grid{hint}; use one of {known}")
+        what = f"a grid cannot be written as {suffix}" if suffix else "no suffix, which says how to write a grid"
+        raise ParameterError(f"{target}: {what}{hint}; use one of {known}")
     if width is not None and suffix not in _PICTURES:
         raise ParameterError(f"--width is for pictures, {' and '.join(_PICTURES)}; leave it out for {suffix}")
     if not overwrite and os.path.lexists(target):

@@ -9,7 +9,6 @@ import faulthandler
 import os
 import re
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -54,11 +53,11 @@ class _Lines:
 
     def told(self) -> list[str]:
         """The lines, and how many are missing."""
-        return [*self.lines, *([f"{self.left_out} more lines like these"] if self.left_out else [])]
+        return [*self.lines, *([f"{self.left_out} more lines"] if self.left_out else [])]
 
 
 class NativeMessages:
-    """The lines in the private file *descriptor*, whose each belongs to what was under way when it came in.
+    """The lines in the private file *descriptor*, each of which belongs to what was under way when it came in.
 
     Without a descriptor nothing is collected.
     """
@@ -228,6 +227,8 @@ def _private_file() -> int | None:
         if hasattr(os, "memfd_create"):
             descriptor = os.memfd_create("stnwarp-messages")
         else:
+            import tempfile
+
             with tempfile.TemporaryFile() as file:
                 descriptor = os.dup(file.fileno())
         import fcntl

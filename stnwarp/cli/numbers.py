@@ -11,7 +11,7 @@ from stnwarp.conventions import shortened
 _PAIRS = {")": "(", "]": "["}
 _BRACKETS = re.compile(r"[()\[\]]")
 _LARGEST = 10**18 - 1  # whole number: what PyTorch and NumPy take, and more than anything here has
-_QUOTES = "put quotes round numbers with spaces between"
+_QUOTES = "put quotes round numbers separated by spaces"
 
 
 def parse_numbers(text: str, *, brackets: bool = False) -> tuple[float, ...]:
@@ -82,7 +82,7 @@ class Numbers(click.ParamType[tuple[float, ...]]):
         *others, last = map(str, self.counts)
         wanted = f"{', '.join(others)} or {last}" if others else last
         advice = f"; {_QUOTES}" if 0 < found < min(self.counts) else ""
-        return f"{held}, {wanted} {'is' if self.counts == (1,) else 'are'} needed{advice}"
+        return f"{held}; {wanted} {'is' if self.counts == (1,) else 'are'} needed{advice}"
 
 
 class PastedNumbers(Numbers):

@@ -60,7 +60,9 @@ def _explained(error: click.NoSuchOption, ctx: click.Context) -> click.UsageErro
     error.ctx = error.ctx or ctx
     if error.option_name[1:2] not in set(".0123456789"):
         return error
-    return click.UsageError("a negative number stands alone; put quotes round numbers with spaces between", ctx)
+    return click.UsageError(
+        "a negative number looks like an option here; put quotes round numbers separated by spaces", ctx
+    )
 
 
 class Command(click.Command):

@@ -27,7 +27,7 @@ class Size(click.ParamType[str | tuple[int, int]]):
         if word in self.words:
             return str(word)
         match = _SIZE.fullmatch(value)
-        choices = " or ".join([*self.words, "WxH such as 640x480 (width x height)"])
+        choices = " or ".join(filter(None, [", ".join(self.words), "WxH such as 640x480 (width x height)"]))
         if match is None:
             self.fail(f"{shortened(value)} is not a size{suggestion(word, self.words)}: give {choices}", param, ctx)
         width, height = map(int, match.groups())

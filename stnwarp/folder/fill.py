@@ -1,4 +1,4 @@
-"""The fill: refused where no image can have it; what is said where its transparency is lost, or black stands in."""
+"""The fill: refused where no image can take it; what is said where its transparency is lost, or black stands in."""
 
 from collections.abc import Iterable, Sequence
 
@@ -14,13 +14,13 @@ from stnwarp.images.probe import probe
 
 _FULL = 255
 _COMMON_MODES = ("RGB", "L", "RGBA", "CMYK")
-_RARE_MODES = {"F": "32-bit float", "I;16": "16-bit gray", "LA": "gray with alpha"}
+_RARE_MODES = {"F": "32-bit float images", "I;16": "16-bit gray images", "LA": "gray images with alpha"}
 
 
 def check_fill(jobs: Sequence[Job], settings: Settings) -> None:
-    """Refuse a fill that no image of *jobs* can have; what only some of them cannot have fails with them.
+    """Refuse a fill that no image of *jobs* can take; those that cannot fail one by one where others can.
 
-    Headers are read only where the fill is for modes that are rare, and only up to the first image that can have it.
+    Headers are read only where the fill is for modes that are rare, and only up to the first image that can take it.
     Without *jobs*, only what is a colour in no mode is refused.
 
     Raises:
@@ -41,10 +41,9 @@ def check_fill(jobs: Sequence[Job], settings: Settings) -> None:
             return
         modes |= {} if mode is None else {mode: None}
     if modes:
-        ranges = ", ".join(f"mode {mode} takes {fill_range(mode)}" for mode in modes)
-        raise ParameterError(
-            f"no image of this run can have the fill {shortened(fill)}: {ranges}; it is for {' and '.join(rare)} images"
-        )
+        ranges = ", ".join(f"images of mode {mode} take {fill_range(mode)}" for mode in modes)
+        takers = f"only {' and '.join(rare)} can take it"
+        raise ParameterError(f"fill {shortened(fill)} fits no image of this run: {ranges}; {takers}")
 
 
 def _mode(job: Job, settings: Settings) -> str | None:
@@ -56,7 +55,7 @@ def _mode(job: Job, settings: Settings) -> str | None:
 
 
 def _why_not(fill: str, mode: str) -> ParameterError | None:
-    """Why *fill* cannot be had in *mode*, if it cannot."""
+    """Why an image of *mode* cannot take *fill*, if it cannot."""
     try:
         parse_fill(fill, mode)
     except ParameterError as error:

@@ -117,7 +117,11 @@ def _lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
 
 def _advice(line: bytes) -> str:
     """What to do about a *line* in which the file breaks off, as when the power fails while it is written."""
-    return "" if line.endswith((b"\n", b"}")) else "; the file breaks off in this line: delete the line and run again"
+    return (
+        ""
+        if line.endswith((b"\n", b"}"))
+        else "; the file ends partway through this line: delete the line and run again"
+    )
 
 
 def _agreed(said: tuple[bool, int] | None, align_corners: bool | None, number: int) -> tuple[bool, int] | None:

@@ -115,7 +115,7 @@ def read(path: Path) -> Content:
     except ParameterError as error:
         _raise_named(path, error)
     except OSError as error:
-        raise ParameterFileError(f"{path}: {error.strerror or error}") from error
+        raise ParameterFileError(f"{path}: {(error.strerror or str(error)).lower()}") from error
     except MemoryError:
         raise ParameterFileError(f"{path}: not enough memory for what it holds") from None
     except Exception as error:  # zipfile, zlib and NumPy raise a dozen kinds for broken files
