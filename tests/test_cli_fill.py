@@ -31,8 +31,15 @@ def common_images(folder: Path) -> None:
         image.convert(mode).save(folder / name)
 
 
-@pytest.mark.parametrize("fill", RARE)
-@pytest.mark.parametrize("more", [[], ["--interpolation", "nearest"], ["-n"], ["--format", "tif"]])
+@pytest.mark.parametrize(
+    ("fill", "more"),
+    [
+        *((fill, []) for fill in RARE),
+        ("-1", ["--interpolation", "nearest"]),
+        ("300", ["-n"]),
+        ("70000", ["--format", "tif"]),
+    ],
+)
 def test_a_fill_that_no_image_can_take_is_refused_at_once(tmp_path: Path, fill: str, more: list[str]) -> None:
     common_images(tmp_path / "in")
     ran = run("apply", tmp_path / "in", "-o", tmp_path / "out", *MOVE, f"--fill={fill}", *more)
