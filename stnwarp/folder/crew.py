@@ -15,7 +15,7 @@ from stnwarp.folder.gate import Stopped, WriteGate
 from stnwarp.folder.jobs import Job, Outcome, Status
 from stnwarp.folder.settings import Settings
 from stnwarp.folder.work import process
-from stnwarp.images.atomic import remove_own_temporaries
+from stnwarp.images.temporaries import remove_own_temporaries
 from stnwarp.sharing import first_of
 
 _WRITING_PATIENCE = 1.5  # seconds that a stop waits for files being written: given up, they would be left half done

@@ -1,17 +1,20 @@
 """The directories that targets are written to: checked before anything is read, made when it is written."""
 
+import errno
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from stnwarp.errors import OutputError
+from stnwarp.errors import ImageError, OutputError
 from stnwarp.folder.names import is_directory, shown
-from stnwarp.images.atomic import sweep_temporaries
+from stnwarp.images.atomic import sync_directory
+from stnwarp.images.temporaries import sweep_temporaries
 
 
 def check_directories(targets: Iterable[Path]) -> None:
     """Raise OutputError where the directory of one of *targets* is a file, or cannot be written to."""
-    for directory in sorted({_nearest_existing(parent) for parent in {target.parent for target in targets}}):
+    known: dict[Path, Path] = {}
+    for directory in sorted({nearest_existing(parent, known) for parent in {target.parent for target in targets}}):
         if not is_directory(directory):
             raise OutputError(f"{shown(directory)} is not a directory; write to another place")
         if not os.access(directory, os.W_OK | os.X_OK):
@@ -20,18 +23,49 @@ def check_directories(targets: Iterable[Path]) -> None:
             )
 
 
-def _nearest_existing(directory: Path) -> Path:
-    while not os.path.lexists(directory) and directory != directory.parent:
+def nearest_existing(directory: Path, known: dict[Path, Path]) -> Path:
+    """*directory* or the nearest one above it where something is; *known* are answers given before.
+
+    Without them a deep tree would be climbed once for each of its levels.
+    """
+    climbed = [directory]
+    while directory not in known and not os.path.lexists(directory) and directory != directory.parent:
         directory = directory.parent
-    return directory
+        climbed.append(directory)
+    found = known.get(directory, directory)
+    known.update(dict.fromkeys(climbed, found))
+    return found
 
 
 def make_directory(directory: Path) -> None:
-    """Make *directory* and those above it; OutputError where that cannot be done."""
+    """Make *directory* and those above it, and have their names on the disk.
+
+    Raises:
+        ImageError: its path is too long.  OutputError: it cannot be made for another reason.
+    """
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        for made in _make_all(directory):
+            sync_directory(made.parent)
     except OSError as error:
-        raise OutputError(f"cannot make the directory {shown(directory)}: {error.strerror or error}") from error
+        message = f"cannot make the directory {shown(directory)}: {(error.strerror or str(error)).lower()}"
+        raise (ImageError if error.errno == errno.ENAMETOOLONG else OutputError)(message) from error
+
+
+def _make_all(directory: Path) -> list[Path]:
+    """Make *directory* and what is missing above it, without recursion: trees can be deeper than Python's stack."""
+    missing: list[Path] = []
+    while not directory.is_dir() and directory != directory.parent:
+        missing.append(directory)
+        directory = directory.parent
+    made = []
+    for path in reversed(missing):
+        try:
+            path.mkdir()
+        except FileExistsError:  # another thread or run was faster; or it is no directory, which the next step tells
+            if not path.is_dir():
+                raise
+        made.append(path)
+    return made
 
 
 def sweep(targets: Iterable[Path]) -> None:

@@ -8,23 +8,25 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from stnwarp.images.alpha import premultiply, unpremultiply
-    from stnwarp.images.atomic import remove_own_temporaries, sweep_temporaries, write_atomically
+    from stnwarp.images.atomic import write_atomically
     from stnwarp.images.colour import default_fill, fill_range, parse_fill
     from stnwarp.images.decode import read_picture
     from stnwarp.images.encode import check_target, encode_picture
     from stnwarp.images.formats import FORMATS, SUFFIXES, format_for_suffix, suffix_for_format
     from stnwarp.images.picture import Coding, Metadata, Picture
     from stnwarp.images.probe import ImageHeader
+    from stnwarp.images.temporaries import remove_own_temporaries, sweep_temporaries
 
 _MODULES = {
     "alpha": ("premultiply", "unpremultiply"),
-    "atomic": ("remove_own_temporaries", "sweep_temporaries", "write_atomically"),
+    "atomic": ("write_atomically",),
     "colour": ("default_fill", "fill_range", "parse_fill"),
     "decode": ("read_picture",),
     "encode": ("check_target", "encode_picture"),
     "formats": ("FORMATS", "SUFFIXES", "format_for_suffix", "suffix_for_format"),
     "picture": ("Coding", "Metadata", "Picture"),
     "probe": ("ImageHeader",),
+    "temporaries": ("remove_own_temporaries", "sweep_temporaries"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -1,24 +1,17 @@
 """Writing a file whole or not at all.
 
-The bytes go to a hidden sibling first, which takes the target's name only when it is complete, so that a full
-disk or a killed process leaves the old file. The sibling's name tells who made it, so that a later run can
-remove what a dead process left.
+The bytes go to a hidden sibling first, which takes the target's name only when it is complete and on the disk, so
+that a full disk, a killed process or a power cut leaves the old file or the new one.
 """
 
-import contextlib
 import errno
-import hashlib
 import os
-import platform
-import re
-import secrets
 import stat
 from pathlib import Path
 
 from stnwarp.errors import ImageError, OutputClashError, OutputError, StnwarpError
+from stnwarp.images.temporaries import temporary_beside
 
-_NAME_LIMIT = 255  # bytes in one file name, on every file system in common use
-_TEMPORARY = re.compile(r"\.([0-9a-f]{6})-(\d+)-[0-9a-f]{8}\.stnwarp$")
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS, errno.EACCES}
 _ADVICE = {
     errno.ENOSPC: "free some space, then run again with --skip-existing",
@@ -28,7 +21,8 @@ _ADVICE = {
     errno.EACCES: "choose an output directory you may write to",
     errno.EPERM: "choose an output directory you may write to",
 }
-_live: set[str] = set()  # temporaries of this process
+# How file systems say that they cannot sync a directory, or do not let it be opened for that: no fault of the write.
+_NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF, errno.EACCES, errno.EPERM}
 
 
 def write_atomically(target: Path, data: bytes, *, overwrite: bool) -> None:
@@ -47,68 +41,31 @@ def write_atomically(target: Path, data: bytes, *, overwrite: bool) -> None:
         OutputError: the directory takes no file: full disk, no permission.
         ImageError: this one name is not possible there.
     """
-    temporary = target.with_name(_temporary_name(target.name))
     try:
-        _live.add(str(temporary))
-        _write(temporary, data, _mode_to_keep(target) if overwrite else None)
-        if overwrite:
-            temporary.replace(target)
-        else:
-            _link(temporary, target)
+        with temporary_beside(target) as temporary:
+            _write(temporary, data, _mode_to_keep(target) if overwrite else None)
+            if overwrite:
+                temporary.replace(target)
+            else:
+                _link(temporary, target)
+        sync_directory(target.parent)
     except OSError as error:
         raise _in_words(error, target) from error
-    finally:
-        # Also when interrupted; after the replacement there is nothing left under this name.
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        _live.discard(str(temporary))
 
 
-def sweep_temporaries(directory: Path) -> None:
-    """Remove from *directory* the temporaries of processes of this machine that are dead."""
-    if os.name == "nt":  # there is no harmless way to ask whether a process is alive
+def sync_directory(directory: Path) -> None:
+    """Have the names in *directory* on the disk, as far as its file system does that; OSError where the disk fails."""
+    if os.name == "nt":  # a directory cannot be opened there
         return
-    with contextlib.suppress(OSError), os.scandir(directory) as entries:
-        for entry in entries:
-            found = _TEMPORARY.search(entry.name) if entry.name.startswith(".") else None
-            if found and found[1] == _machine() and not _is_alive(int(found[2])):
-                with contextlib.suppress(OSError):
-                    Path(entry.path).unlink()
-
-
-def remove_own_temporaries() -> None:
-    """Remove what this process is writing at this moment: for an end that cannot wait for its threads."""
-    for name in tuple(_live):
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-
-
-def is_temporary(name: str) -> bool:
-    """Whether a file called *name* is a temporary of this or of another run."""
-    return name.startswith(".") and _TEMPORARY.search(name) is not None
-
-
-def _temporary_name(name: str) -> str:
-    """A hidden name derived from *name*, unlike any other, no longer than a name can be."""
-    suffix = f".{_machine()}-{os.getpid()}-{secrets.token_hex(4)}.stnwarp"
-    stem = os.fsencode(name)[: _NAME_LIMIT - 1 - len(suffix)]
-    stem = stem.decode("utf-8", "ignore").encode()  # never half a letter: some file systems take UTF-8 only
-    return f".{os.fsdecode(stem)}{suffix}"  # whatever the encoding that Python takes file names to be in
-
-
-def _machine() -> str:
-    """Six letters for this machine: on a shared disk the processes of another one cannot be asked for."""
-    return hashlib.sha256(platform.node().encode("utf-8", "replace")).hexdigest()[:6]
-
-
-def _is_alive(process: int) -> bool:
     try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:  # another user's
-        pass
-    return True
+        descriptor = os.open(directory, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0))
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
 
 
 def _mode_to_keep(target: Path) -> int | None:
@@ -123,7 +80,8 @@ def _mode_to_keep(target: Path) -> int | None:
 def _write(temporary: Path, data: bytes, mode: int | None) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(temporary, flags, 0o666)  # less the umask, as for any new file
+    # A new file as the umask has it; what replaces one that is closed to others is closed to them from the beginning.
+    descriptor = os.open(temporary, flags, 0o666 if mode is None else 0o600)
     try:
         rest = memoryview(data)
         while rest:
