@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stnwarp.folder import twins
 from tests.cli_tools import (
     DROP_PRIVILEGES,
     MOVE,
@@ -74,8 +75,9 @@ def test_writing_over_the_sources_needs_overwrite(tmp_path: Path) -> None:
     ],
 )
 def test_two_sources_for_one_target_are_refused_with_both_names(
-    tmp_path: Path, left: str, right: str, options: list[str]
+    tmp_path: Path, left: str, right: str, options: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(twins, "folds", lambda _: (True, True))
     save(tmp_path / "in" / left, noise(1))
     save(tmp_path / "in" / right, noise(2))
     if len(contents(tmp_path / "in")) < 2:

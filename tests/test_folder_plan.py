@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 import pytest
 
 from stnwarp.errors import NothingMatchedError, OutputClashError, OutputError, ParameterError
-from stnwarp.folder import Job, Plan, Source, Status, find_sources, plan
+from stnwarp.folder import Job, Plan, Source, Status, find_sources, plan, twins
 from tests.folder_images import files_below, save_image, source
 
 
@@ -46,7 +46,10 @@ def test_no_format_leaves_it_to_the_target(photos: Path, tmp_path: Path) -> None
         ("S/a.png", "s/a.png"),
     ],
 )
-def test_two_sources_for_one_target_are_refused_with_both_names(one: str, other: str, tmp_path: Path) -> None:
+def test_two_sources_for_one_target_are_refused_with_both_names(
+    one: str, other: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(twins, "folds", lambda _: (True, True))
     with pytest.raises(OutputClashError) as raised:
         plan([source(one), source("free.png"), source(other)], str(tmp_path / "out"), format="png")
     message = str(raised.value)

@@ -157,8 +157,8 @@ def _plan(
     )
     check_fill(planned.jobs, settings)
     passed_by = None if run_options.recursive else left_out(sources, destination)
-    if passed_by is not None:
-        console.warn(passed_by)
+    for warning in filter(None, [passed_by, *planned.warnings]):
+        console.warn(warning)
     if output_options.quality is not None:
         _check_quality_is_used(console, planned)
     return planned

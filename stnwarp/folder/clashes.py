@@ -2,19 +2,22 @@
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum, auto
 from pathlib import Path
 
 from stnwarp.errors import OutputClashError
 from stnwarp.folder.jobs import Job
 from stnwarp.folder.names import same_name_key, shown
+from stnwarp.folder.places import Places
 from stnwarp.folder.sources import Source
+from stnwarp.folder.twins import Twins
 
 LISTED = 5  # examples in one message
 
 # Device and inode: equal for a file, its hard links, and the symbolic links that lead to it.
 _Identity = tuple[int, int]
+_Placed = tuple[Path, Job]  # where the target of a job really is
 
 
 class Existing(Enum):
@@ -40,19 +43,36 @@ def what_exists(target: Path) -> Existing:
 def check_distinct(jobs: Sequence[Job]) -> None:
     """Refuse two images with one target, and a target that another one needs as its directory.
 
-    Names that differ only in case or in Unicode composition count as one, as they do on many file systems.
+    Names that differ only in case or in Unicode composition count as one where the file system takes them for one.
     """
-    groups: dict[str, list[Job]] = {}
-    places: dict[Path, Path] = {}
-    for job in jobs:
-        if job.target is not None:
-            groups.setdefault(same_name_key(_place(job.target, places)), []).append(job)
+    places = Places()
+    targets = [(places.of(job.target), job) for job in jobs if job.target is not None]
+    groups = _grouped(_suspects(targets), Twins().key)
     clashes = [_together(group) for group in groups.values() if len(group) > 1]
     if clashes:
         raise OutputClashError(
             f"{_some(clashes, '; ')}: one target for several images; write to a template with {{index}} in it"
         )
     _check_no_target_is_a_directory(groups)
+
+
+def _suspects(targets: Sequence[_Placed]) -> list[_Placed]:
+    """Those of *targets* that would be in the way of another one on some file system."""
+    groups = _grouped(targets, same_name_key)
+    directories = _directories(groups)
+    return [
+        (place, job)
+        for place, job in targets
+        for key in [same_name_key(place.as_posix())]
+        if len(groups[key]) > 1 or key in directories or not groups.keys().isdisjoint(_parents(key))
+    ]
+
+
+def _grouped(targets: Sequence[_Placed], key_of: Callable[[str], str]) -> dict[str, list[Job]]:
+    groups: dict[str, list[Job]] = {}
+    for place, job in targets:
+        groups.setdefault(key_of(place.as_posix()), []).append(job)
+    return groups
 
 
 def _together(jobs: Sequence[Job]) -> str:
@@ -64,10 +84,20 @@ def _together(jobs: Sequence[Job]) -> str:
 
 
 def _check_no_target_is_a_directory(groups: dict[str, list[Job]]) -> None:
-    directories = {parent for key in groups for parent in _parents(key)}
-    both = [shown(groups[key][0].target or "") for key in sorted(directories & groups.keys())]
+    both = [shown(groups[key][0].target or "") for key in sorted(_directories(groups) & groups.keys())]
     if both:
         raise OutputClashError(f"{_some(both)}: a target that other targets need as their directory")
+
+
+def _directories(keys: Iterable[str]) -> set[str]:
+    """Every directory above one of *keys*."""
+    found: set[str] = set()
+    for key in keys:
+        for parent in _parents(key):
+            if parent in found:  # and so are all above it
+                break
+            found.add(parent)
+    return found
 
 
 def _parents(key: str) -> Iterator[str]:
@@ -90,12 +120,12 @@ def check_not_over_sources(jobs: Sequence[Job], *, overwrite: bool) -> None:
 
 def _check_not_over_others(jobs: Sequence[Job]) -> None:
     # Writing replaces a name and not the file, so that another hard link to it is in no danger.
-    places: dict[Path, Path] = {}
-    readers = {_place(job.source.path, places): job for job in jobs if job.source.path is not None}
+    places = Places()
+    readers = {places.of(job.source.path): job for job in jobs if job.source.path is not None}
     over = [
         f"{shown(job.target)} from {_source(job.source)}"
         for job in jobs
-        if job.target is not None and readers.get(_place(job.target, places), job) is not job
+        if job.target is not None and readers.get(places.of(job.target), job) is not job
     ]
     if over:
         raise OutputClashError(f"{_some(over)}: the target is the source of another image; write to another directory")
@@ -103,16 +133,28 @@ def _check_not_over_others(jobs: Sequence[Job]) -> None:
 
 def check_apart(path: Path, jobs: Sequence[Job]) -> None:
     """Refuse to write another file to *path* if it is a source or a target of *jobs*, or in the way of one."""
-    places: dict[Path, Path] = {}
-    own = same_name_key(_place(path, places))
-    read = {same_name_key(_place(job.source.path, places)) for job in jobs if job.source.path is not None}
-    written = {same_name_key(_place(job.target, places)) for job in jobs if job.target is not None}
-    if own in read:
-        raise OutputClashError(f"{shown(path)}: is a source itself; give another name")
-    if own in written or own in {parent for key in written for parent in _parents(key)}:
-        raise OutputClashError(f"{shown(path)}: an image is to be written there; give another name")
-    if not written.isdisjoint(_parents(own)):
-        raise OutputClashError(f"{shown(path)}: an image is to be written where its directory is; give another name")
+    places = Places()
+    own = places.of(path)
+    read = [places.of(job.source.path) for job in jobs if job.source.path is not None]
+    written = [places.of(job.target) for job in jobs if job.target is not None]
+    said = _in_the_way(own, read, written, str)
+    if said is None and _in_the_way(own, read, written, same_name_key) is not None:
+        said = _in_the_way(own, read, written, Twins().key)
+    if said is not None:
+        raise OutputClashError(f"{shown(path)}: {said}; give another name")
+
+
+def _in_the_way(own: Path, read: Sequence[Path], written: Sequence[Path], key_of: Callable[[str], str]) -> str | None:
+    """What is wrong with a file at *own* beside those that are read and written, by keys that *key_of* gives."""
+    key = key_of(own.as_posix())
+    taken = {key_of(place.as_posix()) for place in written}
+    if key in {key_of(place.as_posix()) for place in read}:
+        return "is a source itself"
+    if key in taken or key in _directories(taken):
+        return "an image is to be written there"
+    if not taken.isdisjoint(_parents(key)):
+        return "an image is to be written where its directory is"
+    return None
 
 
 def check_not_read(path: Path, read: Path) -> None:
@@ -139,13 +181,6 @@ def _status(path: Path) -> os.stat_result | None:
 def _identity(path: Path) -> _Identity | None:
     status = _status(path)
     return (status.st_dev, status.st_ino) if status else None
-
-
-def _place(path: Path, known: dict[Path, Path]) -> Path:
-    """The directory *path* really lies in, joined with its own name."""
-    if path.parent not in known:
-        known[path.parent] = Path(os.path.realpath(path.parent))
-    return known[path.parent] / path.name
 
 
 def _source(source: Source) -> str:

@@ -34,9 +34,9 @@ def output_directory(dest: str) -> Path | None:
     return Path(os.path.realpath(directory)) if is_directory(directory) else None
 
 
-def same_name_key(path: PurePath) -> str:
+def same_name_key(path: str) -> str:
     """Equal for two paths that some file system takes for one: other case, or other Unicode composition."""
-    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", path.as_posix()).casefold())
+    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", path).casefold())
 
 
 def is_image_name(name: str) -> bool:

@@ -15,6 +15,7 @@ from stnwarp.folder.clashes import (
 )
 from stnwarp.folder.directories import check_directories
 from stnwarp.folder.jobs import Job, Outcome, Status
+from stnwarp.folder.links import warnings_of_links
 from stnwarp.folder.names import output_directory, shown
 from stnwarp.folder.sources import Source
 from stnwarp.folder.targets import name_targets
@@ -23,10 +24,11 @@ from stnwarp.images.formats import format_for_suffix
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done, and what was done before."""
+    """What is to be done, what was done before, and what the user may not expect of it."""
 
     jobs: tuple[Job, ...]
     skipped: tuple[Outcome, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def plan(
@@ -40,7 +42,8 @@ def plan(
     """One job for each of *sources*, as *dest* and *format* name the targets (see `targets.name_targets`).
 
     Images in the directory written to are left out where it lies inside the tree that is searched: they are
-    results of an earlier run. Nothing is written, and no image is opened.
+    results of an earlier run. No image is opened, and nothing stays of what may be written: where targets differ in
+    case or Unicode form alone, an empty file tells whether they are one.
 
     Args:
         format: the suffix of a format to write, with or without its dot, such as "png"; default by the
@@ -63,7 +66,8 @@ def plan(
     check_distinct(jobs)
     check_directories(job.target for job in jobs if job.target is not None)
     check_not_over_sources(jobs, overwrite=overwrite)
-    return _settle(jobs, overwrite=overwrite, skip_existing=skip_existing)
+    planned = _settle(jobs, overwrite=overwrite, skip_existing=skip_existing)
+    return replace(planned, warnings=warnings_of_links(planned.jobs, dest))
 
 
 def _outside(sources: Sequence[Source], dest: str) -> list[Source]:

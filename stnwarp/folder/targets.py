@@ -45,6 +45,19 @@ def name_targets(sources: Sequence[Source], dest: str, extension: str | None = N
     return list(targets)
 
 
+def base_of(dest: str, source: Source, target: Path | None) -> Path | None:
+    """The directory that *dest* means, below which *target* of *source* lies; None where it is itself a file's name.
+
+    Of a template it is what stands before the first field.
+    """
+    if target is None or target == Path(dest):
+        return None
+    base = Path(dest)
+    if _is_template(dest):
+        base = source.root if dest.startswith("{dir}") else Path(dest[: dest.rfind("/", 0, dest.find("{")) + 1])
+    return base if target.parent.is_relative_to(base) else None
+
+
 def _to_standard_output(sources: Sequence[Source]) -> list[Path | None]:
     if len(sources) != 1:
         raise ParameterError(f"standard output takes one image, not {len(sources)}; give a directory")
