@@ -189,12 +189,31 @@ def _is_folder(path: Path) -> bool:
 
 
 def _images(folder: Path, unsearched: Callable[[OSError], None]) -> Iterator[Path]:
-    """The image files below *folder*, by name; hidden ones are left out, and links in it to folders not followed."""
-    for root, folders, files in os.walk(folder, onerror=unsearched):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
-                yield Path(root, name)
+    """The image files below *folder*, by name; hidden ones are left out, and links in it to folders not followed.
+
+    Not `os.walk`, which calls itself for each level in Python 3.11: trees can be deeper than the stack.
+    """
+    pending = [folder]
+    while pending:
+        try:
+            with os.scandir(pending.pop()) as entries:
+                seen = sorted(
+                    (entry for entry in entries if not entry.name.startswith(".")), key=lambda each: each.name
+                )
+        except OSError as error:
+            unsearched(error)
+            continue
+        folders = [entry for entry in seen if _leads_to_folder(entry)]
+        files = (Path(entry.path) for entry in seen if entry not in folders)
+        yield from (path for path in files if path.suffix.lower() in SUFFIXES)
+        pending.extend(Path(entry.path) for entry in reversed(folders) if not entry.is_symlink())
+
+
+def _leads_to_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in circles: it fails when it is read
+        return False
 
 
 def _name(path: Path, folder: Path) -> str:
