@@ -14,6 +14,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     NOTHING_MATCHED = 3
     CANNOT_GO_ON = 4
+    HUNG_UP = 129
     INTERRUPTED = 130
     TERMINATED = 143
 

@@ -35,7 +35,8 @@ def assert_whole(written: dict[str, bytes], folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("signum", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+    ("signum", "code", "word"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated"), (signal.SIGHUP, 129, "hung up")],
 )
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_signal_ends_the_run_soon_and_a_rerun_completes_it(
@@ -66,13 +67,14 @@ def test_a_signal_ends_the_run_soon_and_a_rerun_completes_it(
 
 
 def test_a_signal_that_the_parent_ignores_is_ignored(folder: Path, tmp_path: Path) -> None:
-    before = "import signal as s\ns.signal(s.SIGTERM, s.SIG_IGN)\ns.signal(s.SIGINT, s.SIG_IGN)"
+    signals = ("SIGHUP", "SIGINT", "SIGTERM")
+    before = "import signal as s\n" + "\n".join(f"s.signal(s.{name}, s.SIG_IGN)" for name in signals)
     program = command_line("apply", folder / "in" / "0[0-3].png", "-o", tmp_path, *MOVE, before=before)
     with subprocess.Popen(program, stderr=subprocess.PIPE, env=environment()) as process:
         while process.poll() is None and not list(tmp_path.glob("0*")):
             time.sleep(0.01)
-        process.send_signal(signal.SIGTERM)
-        process.send_signal(signal.SIGINT)
+        for name in signals:
+            process.send_signal(getattr(signal, name))
         process.communicate(timeout=60)
     assert process.returncode == 0
     assert len(contents(tmp_path)) == 4

@@ -13,7 +13,7 @@ import pytest
 
 from stnwarp import errors
 from stnwarp.cli.console import Console, printable
-from stnwarp.cli.reporting import Terminated, run_reported
+from stnwarp.cli.reporting import SignalInterrupt, run_reported
 from stnwarp.errors import ExitCode
 from tests.cli_tools import MOVE, contents, good_files, noise, run, save
 
@@ -32,7 +32,8 @@ ERRORS = [
     (ZeroDivisionError("a bug"), 4),
     (RecursionError(), 4),
     (KeyboardInterrupt(), 130),
-    (Terminated(), 143),
+    (SignalInterrupt(ExitCode.TERMINATED), 143),
+    (SignalInterrupt(ExitCode.HUNG_UP), 129),
 ]
 
 

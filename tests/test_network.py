@@ -312,7 +312,7 @@ def test_a_network_that_never_ends_can_be_interrupted_while_it_is_loaded(tmp_pat
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM cannot be caught")
 @pytest.mark.parametrize("command", ["apply", "info"])
-@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_ends_a_command_whose_network_never_ends(tmp_path: Path, command: str, signum: int, code: int) -> None:
     path = saved(looping(), tmp_path)
     source = save(tmp_path / "a.png", np.zeros((9, 9), np.uint8))
@@ -324,7 +324,7 @@ def test_a_signal_ends_a_command_whose_network_never_ends(tmp_path: Path, comman
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM cannot be caught")
 @pytest.mark.parametrize("jobs", [1, 3])
-@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_ends_a_run_whose_network_never_ends_on_some_images(
     tmp_path: Path, jobs: int, signum: int, code: int
 ) -> None:
@@ -360,7 +360,7 @@ def _check_signalled(arguments: list[Any], thread: str, signum: int, code: int) 
             process.kill()
     assert time.monotonic() - sent < 2
     assert process.returncode == code, told
-    word = "interrupted" if signum == signal.SIGINT else "terminated"
+    word = {129: "hung up", 130: "interrupted", 143: "terminated"}[code]
     assert os.fsdecode(told).splitlines()[-1].startswith(f"stnwarp: error: {word}")
 
 

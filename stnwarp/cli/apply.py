@@ -40,7 +40,7 @@ _WITH_QUALITY = ("JPEG", "WEBP", "AVIF")
 _EPILOG = """\
 Exit codes: 0 all done; 1 some images failed, the others are done; 2 the command line, a transform file or a
 parameter file is wrong, nothing was written; 3 no image was found; 4 cannot go on, such as when the disk is
-full or a checkpoint cannot be used; 130 interrupted; 143 terminated.
+full or a checkpoint cannot be used; 129 hung up; 130 interrupted; 143 terminated.
 """
 
 

@@ -35,7 +35,7 @@ _BYTES_PER_POINT = 16
 _DEFAULT_WIDTH = 1200
 _EPILOG = """\
 Exit codes: 0 done; 1 the image could not be read; 2 the command line or a transform file is wrong, nothing
-was written; 4 cannot go on, such as when the disk is full; 130 interrupted; 143 terminated.
+was written; 4 cannot go on, such as when the disk is full; 129 hung up; 130 interrupted; 143 terminated.
 """
 
 

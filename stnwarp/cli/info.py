@@ -23,8 +23,8 @@ _TRANSFORM_SUFFIXES = (".json", ".npy", ".npz")
 _NETWORK = ".onnx"
 _EPILOG = """\
 Exit codes: 0 done; 1 the image could not be read; 2 the command line is wrong, or a transform, grid or
-parameter file cannot be used; 4 cannot go on, such as with a checkpoint that cannot be used; 130 interrupted;
-143 terminated.
+parameter file cannot be used; 4 cannot go on, such as with a checkpoint that cannot be used; 129 hung up;
+130 interrupted; 143 terminated.
 """
 
 

@@ -11,7 +11,7 @@ from stnwarp.cli.apply import apply
 from stnwarp.cli.console import PROGRAM, Console
 from stnwarp.cli.grid import grid
 from stnwarp.cli.info import info, version_of
-from stnwarp.cli.reporting import Interrupted, Terminated, run_reported
+from stnwarp.cli.reporting import Interrupted, run_reported
 from stnwarp.cli.train import train
 from stnwarp.errors import ExitCode
 
@@ -40,7 +40,7 @@ class Program(click.Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
-            raise Interrupted(str(error), terminated=isinstance(error, Terminated)) from error
+            raise Interrupted.by(error, str(error)) from error
 
     def _run(self, args: Sequence[str] | None, console: Console, extra: dict[str, Any]) -> object:
         return super().main(args, PROGRAM, standalone_mode=False, obj=console, **extra)

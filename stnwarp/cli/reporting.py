@@ -8,29 +8,43 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 import click
 
 from stnwarp.cli.console import PROGRAM, Console
 from stnwarp.errors import ExitCode, StnwarpError
 
+# What ends a run beside Ctrl-C, which Python turns into KeyboardInterrupt by itself. Windows has no SIGHUP.
+_SIGNALS = {"SIGHUP": ExitCode.HUNG_UP, "SIGTERM": ExitCode.TERMINATED}
+_WORDS = {ExitCode.HUNG_UP: "hung up", ExitCode.INTERRUPTED: "interrupted", ExitCode.TERMINATED: "terminated"}
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM: it unwinds the way Ctrl-C does, so that temporary files are removed."""
+
+class SignalInterrupt(KeyboardInterrupt):
+    """A signal that ends the run with *code*: it unwinds the way Ctrl-C does, so that temporary files are removed."""
+
+    def __init__(self, code: ExitCode) -> None:
+        super().__init__()
+        self.code = code
 
 
 class Interrupted(BaseException):
-    """Ctrl-C or SIGTERM once nothing is under way any more; the text is what to do about it."""
+    """Ctrl-C or a signal like it, once nothing is under way any more; the text is what to do about it."""
 
-    def __init__(self, advice: str, *, terminated: bool) -> None:
+    def __init__(self, advice: str, code: ExitCode) -> None:
         super().__init__(advice)
-        self.terminated = terminated
+        self.code = code
+
+    @classmethod
+    def by(cls, cause: BaseException, advice: str) -> "Interrupted":
+        """The end that *cause*, a KeyboardInterrupt, stands for."""
+        return cls(advice, cause.code if isinstance(cause, SignalInterrupt) else ExitCode.INTERRUPTED)
 
 
 def run_reported(console: Console, command: Callable[[], object]) -> ExitCode:
     """Run *command*, tell how it ended, and return the exit code; nothing but this code gets out."""
     try:
-        with _sigterm_raises(), _warnings_said(console):
+        with _signals_raise(), _warnings_said(console):
             code = ExitCode(int(command() or 0))  # type: ignore[call-overload]
     except BaseException as error:
         code = _report(console, error)
@@ -40,7 +54,7 @@ def run_reported(console: Console, command: Callable[[], object]) -> ExitCode:
 def _report(console: Console, error: BaseException) -> ExitCode:
     """Say what *error* means to the user."""
     if isinstance(error, click.Abort | KeyboardInterrupt):  # before the command began
-        error = Interrupted("", terminated=isinstance(error.__cause__ or error, Terminated))
+        error = Interrupted.by(error.__cause__ or error, "")
     if isinstance(error, Interrupted):
         return _report_interrupt(console, error)
     if isinstance(error, SystemExit):
@@ -78,9 +92,8 @@ def _usage_message(error: click.ClickException) -> str:
 
 
 def _report_interrupt(console: Console, error: Interrupted) -> ExitCode:
-    what = "terminated" if error.terminated else "interrupted"
-    console.error("; ".join(filter(None, [what, str(error)])))
-    return ExitCode.TERMINATED if error.terminated else ExitCode.INTERRUPTED
+    console.error("; ".join(filter(None, [_WORDS[error.code], str(error)])))
+    return error.code
 
 
 def _code_of_exit(error: SystemExit) -> ExitCode:
@@ -89,21 +102,24 @@ def _code_of_exit(error: SystemExit) -> ExitCode:
 
 
 @contextmanager
-def _sigterm_raises() -> Iterator[None]:
-    """SIGTERM raises `Terminated` in the main thread, unless the parent asked for it to be ignored."""
-    here = threading.current_thread() is threading.main_thread()
-    if not here or signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:
-        yield
-        return
-    previous = signal.signal(signal.SIGTERM, _terminate)
+def _signals_raise() -> Iterator[None]:
+    """Signals raise `SignalInterrupt` in the main thread, but for those that the parent wants ignored (nohup)."""
+    previous: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
+        heard = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+        previous = {number: signal.signal(number, _interrupt) for number in heard}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
-def _terminate(_signal: int, _frame: FrameType | None) -> None:
-    raise Terminated
+def _interrupt(number: int, _frame: FrameType | None) -> None:
+    # A terminal that is closed can send two in a row, and the second must not break off what cleans up.
+    signal.signal(number, signal.SIG_IGN)
+    raise SignalInterrupt(_SIGNALS[signal.Signals(number).name])
 
 
 @contextmanager

@@ -36,8 +36,8 @@ _CHANGEABLE = ("epochs", "patience", "description")  # in a run that goes on
 _EPILOG = """\
 Images that cannot be used are named and left out. Exit codes: 0 done; 1 done without the images that were left out;
 2 the command line or the data are wrong, nothing was written; 3 no image was found; 4 cannot go on: the loss is not
-finite, the disk is full, or the packages of stnwarp[train] are missing; the last good checkpoint is kept. 130
-interrupted and 143 terminated: go on with --resume.
+finite, the disk is full, or the packages of stnwarp[train] are missing; the last good checkpoint is kept. 129
+hung up, 130 interrupted and 143 terminated: go on with --resume.
 """
 
 
