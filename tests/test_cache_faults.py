@@ -141,6 +141,16 @@ def _replace_by_folder(file: Path) -> None:
     (file / "inside").mkdir(parents=True)
 
 
+def _replace_by_pipe(file: Path) -> None:
+    file.unlink()
+    os.mkfifo(file)
+
+
+def _replace_by_circle(file: Path) -> None:
+    file.unlink()
+    file.symlink_to(file.name)
+
+
 def _close(file: Path) -> None:
     file.chmod(0)
 
@@ -152,7 +162,9 @@ def _close(file: Path) -> None:
         (_truncate, "is damaged and is made anew"),
         (_empty, "is damaged and is made anew"),
         (_garble, "is damaged and is made anew"),
-        (_replace_by_folder, "Is a directory"),
+        (_replace_by_folder, "not a regular file"),
+        (_replace_by_pipe, "not a regular file"),
+        (_replace_by_circle, "not a regular file"),
         (_close, "Permission denied"),
     ],
 )
@@ -166,6 +178,24 @@ def test_a_damaged_cache_works(
     if file.is_file():  # it was made anew
         healed = run(images, output, environment(cache))
         assert (healed.code, healed.stderr.count(COMPILING), "warning" in healed.stderr) == (0, 0, False)
+
+
+@linux_only
+@pytest.mark.parametrize("place", ["the folder", "the folder of this version"])
+def test_a_pipe_in_the_place_of_the_cache_works(images: Path, cache: Path, tmp_path: Path, place: str) -> None:
+    folder, output = cached(cache).parent, tmp_path / "out"
+    shutil.rmtree(folder)
+    if place == "the folder":
+        cache.rmdir()
+        os.mkfifo(cache)
+        assert_slower_with_one_warning(run(images, output, environment(cache)), output, "cannot be cached")
+        assert cache.is_fifo()  # it may be somebody's, by that name
+    else:
+        os.mkfifo(folder)
+        ran = run(images, output, environment(cache))
+        assert (ran.code, ran.stderr.count(COMPILING), "warning" in ran.stderr) == (0, 1, False), ran.stderr
+        assert_right(output)
+        assert cached(cache).parent == folder
 
 
 FULL_WHEN_WRITING = """

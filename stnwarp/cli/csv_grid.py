@@ -2,14 +2,15 @@
 
 import csv
 import math
-import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 from stnwarp.cli.outcomes import size_text
 from stnwarp.errors import ParameterFileError
+from stnwarp.regular_files import open_regular
 
 _HEADER = ["i", "j", "y", "x"]
 _LONGEST_LINE = 1000
@@ -32,9 +33,7 @@ class _Range:
 def describe_csv(path: Path) -> dict[str, Any]:
     """The facts about the grid in *path*; ParameterFileError, its name first, for a file that holds none."""
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise ParameterFileError("not a regular file")
-        with path.open(encoding="ascii", newline="") as file:
+        with open_regular(path) as stream, TextIOWrapper(stream, encoding="ascii", newline="") as file:
             return {"file": str(path), "kind": "grid", "format": "CSV (i,j,y,x)"} | _facts(_rows(file))
     except OSError as error:
         raise ParameterFileError(f"{path}: {(error.strerror or str(error)).lower()}") from error

@@ -133,6 +133,8 @@ def _check_not_over_others(jobs: Sequence[Job]) -> None:
 
 def check_apart(path: Path, jobs: Sequence[Job]) -> None:
     """Refuse to write another file to *path* if it is a source or a target of *jobs*, or in the way of one."""
+    if what_exists(path) is Existing.OTHER:
+        raise OutputClashError(f"{shown(path)}: not a file that can be replaced; give another name")
     places = Places()
     own = places.of(path)
     read = [places.of(job.source.path) for job in jobs if job.source.path is not None]

@@ -69,12 +69,21 @@ def sync_directory(directory: Path) -> None:
 
 
 def _mode_to_keep(target: Path) -> int | None:
-    """The permissions of the file that will be replaced; None where there is none, or a link in its place."""
+    """The permissions of the file that will be replaced; None where there is none, or a link in its place.
+
+    Raises:
+        OutputClashError: it is neither, and stays.
+    """
     try:
         status = target.lstat()
     except FileNotFoundError:
         return None
-    return stat.S_IMODE(status.st_mode) & 0o777 if stat.S_ISREG(status.st_mode) else None
+    if stat.S_ISLNK(status.st_mode):
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a directory" if stat.S_ISDIR(status.st_mode) else "something that is no file"
+        raise OutputClashError(f"{target}: {kind} is in the way; choose another output")
+    return stat.S_IMODE(status.st_mode) & 0o777
 
 
 def _write(temporary: Path, data: bytes, mode: int | None) -> None:

@@ -3,23 +3,12 @@
 import contextlib
 import errno
 import io
-import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from stnwarp.errors import ImageError
-
-_KINDS = {
-    stat.S_IFDIR: "a directory",
-    stat.S_IFIFO: "a named pipe",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-}
-_FLAGS = os.O_RDONLY
-_FLAGS |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+from stnwarp.regular_files import NotRegularFileError, open_regular
 
 
 @contextlib.contextmanager
@@ -39,30 +28,18 @@ def opened_source(source: Path | BinaryIO, limit: int) -> Iterator[BinaryIO]:
 
 
 def _open_file(path: Path) -> BinaryIO:
-    """*path* opened for reading, its kind looked at first: opening a pipe would disturb its writer."""
     try:
-        _check_kind(path.stat().st_mode)
-        descriptor = os.open(path, _FLAGS)
+        return open_regular(path)
     except (OSError, ValueError) as error:
         raise ImageError(_why_not(path, error)) from error
-    try:
-        _check_kind(os.fstat(descriptor).st_mode)  # it may have been exchanged meanwhile
-        return os.fdopen(descriptor, "rb")
-    except BaseException:
-        os.close(descriptor)
-        raise
-
-
-def _check_kind(mode: int) -> None:
-    if not stat.S_ISREG(mode):
-        kind = _KINDS.get(stat.S_IFMT(mode), "something else")
-        raise ImageError(f"not a file but {kind}")
 
 
 def _why_not(path: Path, error: Exception) -> str:
     """Why *path* could not be opened, in words."""
     if not isinstance(error, OSError):  # a NUL in the name
         return "not a possible file name"
+    if isinstance(error, NotRegularFileError):
+        return f"not a file but {error.kind}"
     if error.errno == errno.ELOOP:
         return "a symbolic link that leads in circles"
     if isinstance(error, FileNotFoundError):

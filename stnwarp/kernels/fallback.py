@@ -6,6 +6,7 @@ full. It does so before a kernel has written anything, and kernels themselves ra
 
 import multiprocessing
 import os
+import stat
 import tempfile
 import threading
 import warnings
@@ -120,11 +121,19 @@ def _directory() -> Path | None:
         directory.mkdir(mode=0o700, exist_ok=True)
         if hasattr(os, "getuid") and (directory.stat().st_uid != os.getuid() or directory.stat().st_mode & 0o077):
             raise PermissionError(f"{directory} belongs to somebody else or is open to others")
+        _remove_what_blocks(directory)
         tempfile.TemporaryFile(dir=directory).close()  # as Numba would try, before it takes another place
     except OSError as error:
         warn_of_cache(f"compiled kernels cannot be cached: {error}")
         return None
     return directory
+
+
+def _remove_what_blocks(directory: Path) -> None:
+    """Remove the named pipes below *directory*, where Numba looks for files and would wait for somebody to write."""
+    for path in directory.rglob("*"):
+        if stat.S_ISFIFO(path.lstat().st_mode):
+            path.unlink()
 
 
 def _marks(mark: str) -> Path:

@@ -7,6 +7,7 @@ ours and closed to others. Whatever is wrong with the cache costs a compilation 
 
 import hashlib
 import os
+import secrets
 import stat
 import sys
 import warnings
@@ -15,6 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from stnwarp.kernels.machine import processor
+from stnwarp.regular_files import open_regular
 
 _CHECKSUM_BYTES = 32
 _warned: list[str] = []
@@ -26,7 +28,7 @@ def from_cache(file: str) -> tuple[str, bytes] | None:
     if directory is None:
         return None
     try:
-        with (directory / file).open("rb") as stream:
+        with open_regular(directory / file, follow_links=False) as stream:
             _check_ours(os.fstat(stream.fileno()), directory / file)
             data = stream.read()
     except FileNotFoundError:
@@ -48,16 +50,25 @@ def to_cache(file: str, compiled: tuple[str, bytes]) -> None:
     if directory is None:
         return
     content = compiled[0].encode() + b"\n" + compiled[1]
-    temporary = directory / f"{file}.{os.getpid()}.tmp"
+    # Two containers can share a cache, and have processes of one number.
+    temporary = directory / f"{file}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
     try:
-        temporary.unlink(missing_ok=True)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(_checksum(file, content) + content)
-        temporary.replace(directory / file)
+        _replace(temporary, directory / file)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         warn_of_cache(f"cannot write to the cache of compiled kernels: {error}")
+
+
+def _replace(temporary: Path, path: Path) -> None:
+    """Put *temporary* in the place of *path*, whatever stands there; OSError for a directory with something in it."""
+    try:
+        temporary.replace(path)
+    except IsADirectoryError:
+        path.rmdir()
+        temporary.replace(path)
 
 
 def _checksum(file: str, content: bytes) -> bytes:
@@ -72,7 +83,7 @@ def cache_directory() -> Path | None:
         return None
     try:
         directory = _cache_root() / _digest()
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make(directory)
         _check_ours(directory.stat(), directory)
         if not os.access(directory, os.W_OK | os.X_OK):
             raise PermissionError(f"{directory} is not writable")
@@ -81,6 +92,14 @@ def cache_directory() -> Path | None:
         warn_of_cache(f"compiled kernels cannot be cached: {error}")
         return None
     return directory
+
+
+def _make(directory: Path) -> None:
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except FileExistsError:  # no directory: nothing that could be of use to anybody under a name made of a digest
+        directory.unlink()
+        directory.mkdir(mode=0o700)
 
 
 def _cache_root() -> Path:

@@ -1,13 +1,13 @@
 """The bytes of a checkpoint: found by its name or path, read with care, refused where they are no ONNX model."""
 
 import os
-import stat
 from importlib.resources import files
 from pathlib import Path
 
 from stnwarp.conventions import suggestion
 from stnwarp.errors import CheckpointError
 from stnwarp.localisation.inspection import inspect_model
+from stnwarp.regular_files import open_regular
 
 MAX_BYTES = 2**29  # weights of some 130 million parameters; a localisation network has far fewer
 
@@ -76,9 +76,7 @@ def _read_shipped(name: str | os.PathLike[str]) -> bytes:
 
 
 def _read_file(path: Path) -> bytes:
-    if not stat.S_ISREG(path.stat().st_mode):  # a pipe would block, a device never end
-        raise CheckpointError("not a regular file")
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size > MAX_BYTES:
             raise CheckpointError(f"has {size:,} bytes; the limit is {MAX_BYTES:,}")

@@ -1,6 +1,5 @@
 """A parameter file, read line by line: every line is checked at once, and its numbers are read when they are needed."""
 
-import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from stnwarp.errors import ParameterFileError
 from stnwarp.json_text import without_mark
 from stnwarp.params.parsing import row_of
 from stnwarp.params.rows import Row
+from stnwarp.regular_files import open_regular
 
 SUFFIX = ".jsonl"
 
@@ -65,7 +65,7 @@ def read_parameters(path: Path) -> Parameters:
     path = Path(path)
     check_suffix(path)
     try:
-        with _opened(path) as file:
+        with open_regular(path) as file:
             return _collected(path, file)
     except OSError as error:
         raise ParameterFileError(f"{path}: {(error.strerror or str(error)).lower()}") from error
@@ -73,13 +73,6 @@ def read_parameters(path: Path) -> Parameters:
         raise ParameterFileError(f"{path}: {error}") from error
     except ValueError:
         raise ParameterFileError(f"{str(path)!r} is not a possible file name") from None
-
-
-def _opened(path: Path) -> IO[bytes]:
-    """*path* open for reading if it is a regular file; a pipe or a device would block or never end."""
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise ParameterFileError("not a regular file")
-    return path.open("rb")
 
 
 def _collected(path: Path, file: IO[bytes]) -> Parameters:

@@ -4,7 +4,6 @@ What a file does not say is up to the caller: units when it is loaded, align_cor
 """
 
 import os
-import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, Units, suggestion
 from stnwarp.errors import ParameterError, ParameterFileError, SingularTransformError
+from stnwarp.regular_files import open_regular
 from stnwarp.transform_files.content import Content, Direction, Kind, Size, assembled
 from stnwarp.transform_files.json_files import fields_of_json
 from stnwarp.transform_files.numpy_files import fields_of_npy, fields_of_npz
@@ -105,7 +105,7 @@ def read(path: Path) -> Content:
     path = Path(path)
     try:
         reader = _reader(path.suffix.lower())
-        with _opened(path) as file:
+        with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
             if not size:
                 raise ParameterFileError("empty file")
@@ -140,13 +140,6 @@ def _reader(suffix: str) -> Callable[[IO[bytes], int], dict[str, Any]]:
         known = ", ".join(_READERS)
         raise ParameterFileError(f"not a transform file by its suffix{suggestion(suffix, _READERS)}; known are {known}")
     return _READERS[suffix]
-
-
-def _opened(path: Path) -> IO[bytes]:
-    """*path* open for reading if it is a regular file; a pipe or a device would block or never end."""
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise ParameterFileError("not a regular file")
-    return path.open("rb")
 
 
 def _theta_recipe(content: Content, units: Units, inverse: bool) -> Recipe:
