@@ -64,9 +64,16 @@ class SizeLimitError(ParameterError):
 
 
 class ImageError(StnwarpError):
-    """One image that cannot be read, warped or written; the others go on."""
+    """One image that cannot be read, warped or written; the others go on.
+
+    *remedy* names an option that helps; a command that has no such option tells the *reason* alone.
+    """
 
     exit_code = ExitCode.SOME_FAILED
+
+    def __init__(self, reason: str, remedy: str | None = None) -> None:
+        super().__init__(reason if remedy is None else f"{reason}; {remedy}")
+        self.reason = reason
 
 
 class NothingMatchedError(StnwarpError):

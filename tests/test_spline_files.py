@@ -103,7 +103,7 @@ def test_an_image_of_other_proportions_is_a_warning(tmp_path: Path) -> None:
         ({"points": [[[0, 0], [1, True]], [[0, 1], [1, 1]]]}, "points must be numbers, got 'True' among them"),
         ({"points": [[[0, 0], [1, "a"]], [[0, 1], [1, 1]]]}, "points must be numbers, got 'a' among them"),
         ({"points": POINTS.tolist(), "units": "pixel"}, "a spline in pixels needs the input_size"),
-        ({"points": POINTS.tolist(), "direction": "input to output"}, "give --inverse instead"),
+        ({"points": POINTS.tolist(), "direction": "input to output"}, "leave it out and invert the spline in use"),
         ({"points": POINTS.tolist(), "kind": "grid"}, "kind says grid, but the file holds points"),
         ({"theta": [0, 0], "kind": "tps"}, "kind says tps, but the file holds a theta"),
         ({"theta": [0, 0], "points": POINTS.tolist()}, "holds both theta and points"),

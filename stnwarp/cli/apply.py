@@ -27,7 +27,7 @@ from stnwarp.cli.parameter_files import open_saving, tell_unused_rows, written_a
 from stnwarp.cli.sections import Command, output
 from stnwarp.cli.transformation import check_transformation, check_units_are_used
 from stnwarp.cli.transformation_options import TransformationOptions, transformation_options
-from stnwarp.errors import ExitCode
+from stnwarp.errors import ExitCode, OutputError
 from stnwarp.images.formats import SUFFIXES, format_for_suffix
 
 if TYPE_CHECKING:
@@ -196,8 +196,20 @@ def _run(
                     finished.tell(outcome)
                     advance()
     except KeyboardInterrupt as error:
-        error.args = ("run again with --skip-existing to do the rest",)
+        error.args = (_how_to_go_on(planned, options),)
+        raise
+    except OutputError as error:
+        if tally.left:  # else it was the parameter file that could not be written
+            error.args = ("; ".join(filter(None, [str(error), _how_to_go_on(planned, options)])),)
         raise
     finally:
         tally.sum_up()
     return tally.exit_code
+
+
+def _how_to_go_on(planned: "Plan", options: RunOptions) -> str:
+    """What to do after a run that was cut short; nothing of an image for standard output."""
+    if any(job.target is None for job in planned.jobs):
+        return ""
+    # What was there before the run must not be taken for what it has made.
+    return "run again to do the rest" if options.overwrite else "run again with --skip-existing to do the rest"

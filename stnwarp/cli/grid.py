@@ -23,7 +23,7 @@ from stnwarp.cli.transformation import Asked, build_recipe, check_transformation
 from stnwarp.cli.transformation_options import TransformationOptions, transformation_options
 from stnwarp.cli.values import Size
 from stnwarp.conventions import Units, suggestion
-from stnwarp.errors import ExitCode, OutputClashError, ParameterError, SizeLimitError
+from stnwarp.errors import ExitCode, ImageError, OutputClashError, OutputError, ParameterError, SizeLimitError
 
 if TYPE_CHECKING:
     from stnwarp.transforms import Placed
@@ -210,5 +210,8 @@ def _write(
             data = drawn(suffix, asked, given, placed, sampling, width or _DEFAULT_WIDTH)
         else:
             data = dumped(suffix, asked, given, placed, units or Units.NORMALIZED)
-    make_directory(target.parent)
-    write_atomically(target, data, overwrite=overwrite)
+    try:
+        make_directory(target.parent)
+        write_atomically(target, data, overwrite=overwrite)
+    except ImageError as error:  # of a name that is not possible; no image is at fault here
+        raise OutputError(f"{error}; give another name") from error

@@ -103,13 +103,18 @@ class Tally:
             "done": self._counts["ok"],
             "skipped": self._counts["skipped"],
             "failed": self._counts["failed"],
-            "not done": self._total - self._counts.total(),
+            "not done": self.left,
         }
         told = [f"{count} {word}" for word, count in counts.items() if count]
         held = [f"{count} {word}" for word, count in self._held.items() if count]
         if self._total > 1 or counts["skipped"] or held:
             took = f"{', '.join(told)} in {time.perf_counter() - self._started:.1f} s"
             self._console.say("; ".join([took, *filter(None, [", ".join(held)])]))
+
+    @property
+    def left(self) -> int:
+        """How many images have no outcome so far."""
+        return self._total - self._counts.total()
 
     @property
     def exit_code(self) -> ExitCode:

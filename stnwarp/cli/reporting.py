@@ -76,7 +76,7 @@ def _explained(error: BaseException) -> tuple[str, ExitCode]:
     if isinstance(error, click.ClickException):
         return _usage_message(error), ExitCode.USAGE
     if isinstance(error, MemoryError):
-        return "not enough memory; work on one image at a time (-j 1)", ExitCode.CANNOT_GO_ON
+        return "not enough memory; make some free, or work on less at a time", ExitCode.CANNOT_GO_ON
     if isinstance(error, OSError):
         where = f"{os.fsdecode(error.filename)}: " if error.filename else ""
         return f"{where}{error.strerror or error}; check the disk and its permissions", ExitCode.CANNOT_GO_ON

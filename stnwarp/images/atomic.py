@@ -14,8 +14,8 @@ from stnwarp.images.temporaries import temporary_beside
 
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS, errno.EACCES}
 _ADVICE = {
-    errno.ENOSPC: "free some space, then run again with --skip-existing",
-    errno.EDQUOT: "free some of your quota, then run again with --skip-existing",
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some of your quota",
     errno.EFBIG: "the file is larger than the limit that is set for files",
     errno.EROFS: "choose an output on a disk that can be written",
     errno.EACCES: "choose an output directory you may write to",
@@ -129,7 +129,7 @@ def _in_words(error: OSError, target: Path) -> StnwarpError:
     """*error* as one of our own, in one line."""
     name = str(target)
     if isinstance(error, FileExistsError):
-        return OutputClashError(f"{name}: exists already; use --overwrite to replace it or --skip-existing to keep it")
+        return OutputClashError(f"{name}: exists already; use --overwrite to replace it")
     if isinstance(error, IsADirectoryError):
         return OutputClashError(f"{name}: a directory is in the way; choose another output")
     reason = (error.strerror or str(error)).lower()

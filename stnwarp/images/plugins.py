@@ -66,7 +66,7 @@ def guarded(what: str, *, any_size: bool = False) -> Iterator[None]:
     except MemoryError as error:
         raise ImageError(f"{what}: not enough memory") from error
     except Image.DecompressionBombError as error:
-        raise ImageError(f"{in_words(error)} If it is none, raise --max-pixels") from error
+        raise ImageError(in_words(error).rstrip("."), remedy="if it is none, raise --max-pixels") from error
     except Exception as error:
         raise ImageError(f"{what}: {in_words(error)}") from error
 

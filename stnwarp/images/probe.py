@@ -179,8 +179,8 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
     pixels, limit = height * width, pixel_limit(max_pixels)
     if pixels > limit:
         raise ImageError(
-            f"{width}x{height} is {pixels:,} pixels, more than the limit of {limit:,}; "
-            f"if it is no decompression bomb, allow it with --max-pixels {pixels}"
+            f"{width}x{height} is {pixels:,} pixels, more than the limit of {limit:,}",
+            remedy=f"if it is no decompression bomb, allow it with --max-pixels {pixels}",
         )
 
 

@@ -146,7 +146,7 @@ def _with_transforms(samples: Samples, parameters: Parameters, reject: Reject) -
     if len(kept) < 2:
         raise NothingMatchedError(
             f"{parameters.path}: transforms of {counted(len(kept), 'image')} can be used, and training needs two at "
-            "the least; list them as --save-params does"
+            "the least; list them as parameter files of stnwarp apply do"
         )
     chosen = samples.chosen(torch.tensor(kept))
     return replace(chosen, transforms=tuple(transforms), output_sizes=torch.tensor(sizes))
@@ -229,7 +229,7 @@ def _read(found: Sequence[Found], folder: Path, settings: Settings, reject: Reje
         try:
             array = as_seen(read_picture(image.path, max_pixels=DEFAULT_MAX_PIXELS))
         except ImageError as error:
-            reject(image.name, str(error))
+            reject(image.name, error.reason)
             continue
         copies.add(array)
         kept.append(image.name)

@@ -106,7 +106,8 @@ def _refuse_contradictions(content: Content) -> None:
     if content.kind is Kind.THETA:
         return
     if content.direction is Direction.INPUT_TO_OUTPUT:
-        way_out = "an input to output one cannot be inverted" if content.kind is Kind.GRID else "give --inverse instead"
+        of_grid, of_points = "an input to output one cannot be inverted", "leave it out and invert the spline in use"
+        way_out = of_grid if content.kind is Kind.GRID else of_points
         raise ParameterFileError(f"{_HELD[content.kind]} has the direction {DIRECTION!r}; {way_out}")
     if content.kind is Kind.TPS:
         return

@@ -26,7 +26,7 @@ _WHOLE = 2.0**51  # numbers between twice and four times this are whole, and nex
 
 _IDENTITY = np.eye(3)
 
-_WAY_OUT = "correct its numbers, or do without --inverse and --size fit"
+_WAY_OUT = "correct its numbers, or do without its inverse, which size fit needs, too"
 
 
 def as_floats(values: ArrayLike, what: str) -> Array:
