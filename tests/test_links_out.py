@@ -109,13 +109,13 @@ def test_templates_are_looked_at_from_their_fixed_part_on(
         assert warnings(ran.stderr) == [f"'in/sub' is a link to '{tmp_path / 'far'}': 2 images are written there"]
 
 
-def test_a_thousand_images_through_one_link_are_one_line(tmp_path: Path) -> None:
+def test_hundreds_of_images_through_one_link_are_one_line(tmp_path: Path) -> None:
     source = save(tmp_path / "in" / "sub" / "0.png", noise(1))
-    for number in range(1, 1000):
+    for number in range(1, 200):
         source.with_name(f"{number}.png").hardlink_to(source)
     link(tmp_path / "out" / "sub", tmp_path / "far")
     ran = run("apply", tmp_path / "in", "-r", "-o", tmp_path / "out", *MOVE, "--dry-run")
     assert ran.code == 0
     assert warnings(ran.stderr) == [
-        f"'{tmp_path / 'out' / 'sub'}' is a link to '{tmp_path / 'far'}': 1000 images are written there"
+        f"'{tmp_path / 'out' / 'sub'}' is a link to '{tmp_path / 'far'}': 200 images are written there"
     ]

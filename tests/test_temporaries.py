@@ -70,8 +70,7 @@ def _can_unshare() -> bool:
 
 
 @linux_only
-@pytest.mark.parametrize("other", [APART, ()], ids=["another container", "the host"])
-def test_runs_in_two_containers_leave_each_other_alone(photos: Path, tmp_path: Path, other: tuple[str, ...]) -> None:
+def test_runs_in_two_containers_leave_each_other_alone(photos: Path, tmp_path: Path) -> None:
     if not _can_unshare():
         pytest.skip("no namespace may be made here")
     target, go = tmp_path / "out", tmp_path / "go"
@@ -84,7 +83,7 @@ def test_runs_in_two_containers_leave_each_other_alone(photos: Path, tmp_path: P
         time.sleep(0.01)
     written = names(target)
     second = [sys.executable, "-m", "stnwarp", "apply", str(photos / "1.png"), "-o", f"{target}/", *MOVE]
-    assert subprocess.run([*other, *second], env=environment(), check=False, timeout=60).returncode == 0
+    assert subprocess.run([*APART, *second], env=environment(), check=False, timeout=60).returncode == 0
     during = names(target)
     go.touch()
     assert first.wait(timeout=60) == 0
