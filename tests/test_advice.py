@@ -7,7 +7,7 @@ import os
 import re
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -227,7 +227,7 @@ def test_a_parameter_file_that_cannot_be_written_is_no_reason_to_warp_again(
 ) -> None:
     target = tmp_path / "out"
     with monkeypatch.context() as patch:
-        _full(patch, errno.ENOSPC, after=12)
+        _full(patch, errno.ENOSPC, after=24)  # each image and its row
         ran = run("apply", folder, "-o", target, *MOVE, "--save-params", tmp_path / "p.jsonl")
     assert ran.code == 4
     assert len(contents(target)) == 12
@@ -286,20 +286,24 @@ ROOMS = {
     "params": ["apply", "info", "train"],
     "training": ["train"],
     "transform_files": ["apply", "grid", "info"],
+    "transform_files/recipes.py": ["apply", "grid"],  # what is said where one is placed
     "transforms": ["apply", "grid"],  # only what places a grid names one
 }
 
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_messages_in_the_code_name_options_of_the_commands_that_show_them(room: str) -> None:
-    named = {name for text in _texts(Path(stnwarp.__file__).parent / room) for name in _LONG_OPTION.findall(text)}
+    package = Path(stnwarp.__file__).parent
+    files = [package / room] if room.endswith(".py") else [*(package / room).rglob("*.py")]
+    files = [path for path in files if room.endswith(".py") or str(path.relative_to(package)) not in ROOMS]
+    named = {name for text in _texts(files) for name in _LONG_OPTION.findall(text)}
     for command in ROOMS[room]:
         assert named <= options_of(command), command
 
 
-def _texts(folder: Path) -> Iterator[str]:
-    """The texts in the code of *folder* that are no documentation."""
-    for path in folder.rglob("*.py"):
+def _texts(files: Sequence[Path]) -> Iterator[str]:
+    """The texts in the code of *files* that are no documentation."""
+    for path in files:
         tree = ast.parse(path.read_text())
         said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
         for node in ast.walk(tree):

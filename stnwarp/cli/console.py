@@ -20,7 +20,8 @@ TRACEBACKS = 2
 
 _LONGEST_LINE = 1_800  # characters of a message, so that no text that it repeats fills the screen
 _LONGEST_PATH = 4_096
-_PATH = re.compile(r"(?:[^/]{0,255}/)+[^/]{0,255}")
+_NO_PATH = 300  # of a word with slashes that no file can have as its path
+_BETWEEN = re.compile(r"(: |')")  # what stands round the paths in a message
 
 
 def printable(text: str) -> str:
@@ -40,12 +41,17 @@ def elided(text: str, longest: int) -> str:
 
 
 def _short_enough(text: str) -> str:
-    """*text* as a message that can be read, in which one path, which may be long, stays whole."""
-    if _LONGEST_LINE < len(text) <= _LONGEST_LINE + _LONGEST_PATH:
-        path = max(map(len, _PATH.findall(text)), default=0)
-        if path <= _LONGEST_PATH and len(text) - path <= _LONGEST_LINE:
-            return text
-    return elided(text, _LONGEST_LINE)
+    """*text* as a message that can be read; two paths in it, of an image and its output, stay whole if they can be."""
+    if len(text) <= _LONGEST_LINE:
+        return text
+    parts = [_short_path(part) if "/" in part else part for part in _BETWEEN.split(text)]
+    text, paths = "".join(parts), sorted(len(part) for part in parts if "/" in part)
+    return text if len(text) - sum(paths[-2:]) <= _LONGEST_LINE else elided(text, _LONGEST_LINE)
+
+
+def _short_path(part: str) -> str:
+    """*part* of a message, which may be a path, unless it is too long for one."""
+    return part if len(part) <= _LONGEST_PATH else elided(part, _NO_PATH)
 
 
 def _write_line(stream: TextIO, line: str) -> None:

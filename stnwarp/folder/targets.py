@@ -14,6 +14,7 @@ from stnwarp.images.formats import SUFFIXES, format_for_suffix
 
 FIELDS = ("dir", "stem", "ext", "name", "index")
 
+_LONGEST = 4096  # bytes of a path, on any system in common use; what hangs below can still be too long
 _SHORT_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,5}")  # what file formats have, and few directories
 
 _Piece = tuple[str, str | None]  # literal text, and the field that follows it
@@ -37,6 +38,9 @@ def name_targets(sources: Sequence[Source], dest: str, extension: str | None = N
     """
     if not dest or "\0" in dest:
         raise ParameterError(f"{shown(dest)} cannot be the name of an output; give a directory, a file or '-'")
+    length = len(os.fsencode(dest))
+    if length > _LONGEST:
+        raise ParameterError(f"{shortened(dest)}: a name of {length:,} bytes is too long for an output; give another")
     if dest == STANDARD_STREAM:
         return _to_standard_output(sources)
     targets = _in_files(sources, dest, extension)
