@@ -5,6 +5,7 @@ import gc
 import io
 import itertools
 import os
+import stat
 import subprocess
 import sys
 import threading
@@ -418,7 +419,8 @@ def test_a_write_that_hangs_is_given_up_and_its_temporary_removed(
     hanging, release, fsync = threading.Event(), threading.Event(), os.fsync
 
     def hang_from_the_second_on(descriptor: int) -> None:
-        if (tmp_path / "out/0.png").exists():
+        is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)  # not the directory, after the first
+        if is_file and (tmp_path / "out/0.png").exists():
             hanging.set()
             release.wait(60)
         fsync(descriptor)

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
@@ -33,7 +33,10 @@ class Program(click.Group):
         if _COMPLETION in os.environ:
             return super().main(args, PROGRAM, _COMPLETION, **extra)
         console = Console()
-        return _leave(run_reported(console, lambda: self._run(args, console, extra)))
+        code = run_reported(console, lambda: self._run(args, console, extra))
+        if args is None:
+            _leave_working_threads(code)
+        sys.exit(code)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; click would answer Ctrl-C with words of its own."""
@@ -46,12 +49,11 @@ class Program(click.Group):
         return super().main(args, PROGRAM, standalone_mode=False, obj=console, **extra)
 
 
-def _leave(code: ExitCode) -> NoReturn:
-    """End the process. The interpreter's own end crashes, or waits, where native code is still at work in a thread."""
+def _leave_working_threads(code: ExitCode) -> None:
+    """End the process with *code* if native code is still at work in a thread: the interpreter's own end crashes it."""
     crew = sys.modules.get("stnwarp.folder.crew")
     if crew is not None and crew.is_at_work():  # given up after a signal
         os._exit(code)
-    sys.exit(code)
 
 
 def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
