@@ -6,6 +6,7 @@ What is wrong is a ParameterFileError of one line, which begins with its place w
 import codecs
 import json
 from collections import Counter
+from collections.abc import Callable
 from itertools import chain
 from typing import Any, NoReturn
 
@@ -14,23 +15,31 @@ from stnwarp.errors import ParameterFileError
 _DEEPEST = 100  # objects and lists within each other; nothing that stnwarp writes has ten
 
 
-def parsed_json(given: bytes | str, *, is_line: bool = False, is_finite: bool = False) -> Any:
+def parsed_json(
+    given: bytes | str,
+    *,
+    is_line: bool = False,
+    is_finite: bool = False,
+    place: Callable[[str], str] | None = None,
+) -> Any:
     """The value that *given* holds, in UTF-8 if it is bytes.
 
     Args:
         given: without a byte order mark.
         is_line: it is one line of a file: its caller knows which, and places are told by their column alone.
         is_finite: NaN and Infinity, which are no JSON but what Python and others write, are refused.
+        place: says where the text goes on that begins as it is told, if that is not what *given* alone tells.
 
     Raises:
         ParameterFileError: text that is no JSON, or not strict; the place is told where there is one.
     """
-    text = _decoded(given, is_line) if isinstance(given, bytes) else given
+    where = place or (_column if is_line else _line_and_column)
+    text = _decoded(given, where) if isinstance(given, bytes) else given
     try:
         value = (_FINITE if is_finite else _ANY).decode(text)
     except json.JSONDecodeError as error:
         why = "a byte order mark stands there" if text.startswith("\ufeff") else error.msg
-        raise ParameterFileError(f"{_place(text[: error.pos], is_line)}: not JSON ({why})") from None
+        raise ParameterFileError(f"{where(text[: error.pos])}: not JSON ({why})") from None
     except RecursionError:
         raise ParameterFileError("nested too deeply") from None
     except ParameterFileError:
@@ -49,18 +58,22 @@ def without_mark(data: bytes) -> bytes:
     return data.removeprefix(codecs.BOM_UTF8)
 
 
-def _decoded(data: bytes, is_line: bool) -> str:
+def _decoded(data: bytes, where: Callable[[str], str]) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        place = _place(error.object[: error.start].decode("utf-8"), is_line)
-        raise ParameterFileError(f"{place}: not UTF-8; save it as UTF-8") from None
+        raise ParameterFileError(
+            f"{where(error.object[: error.start].decode('utf-8'))}: not UTF-8; save it as UTF-8"
+        ) from None
 
 
-def _place(before: str, is_line: bool) -> str:
+def _line_and_column(before: str) -> str:
     """Where the text goes on that begins with *before*."""
-    column = len(before) - before.rfind("\n")
-    return f"column {column}" if is_line else f"line {before.count(chr(10)) + 1}, column {column}"
+    return f"line {before.count(chr(10)) + 1}, {_column(before)}"
+
+
+def _column(before: str) -> str:
+    return f"column {len(before) - before.rfind(chr(10))}"
 
 
 def _refuse_deep(value: Any) -> None:

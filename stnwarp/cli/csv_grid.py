@@ -2,11 +2,11 @@
 
 import csv
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from stnwarp.cli.outcomes import size_text
 from stnwarp.errors import ParameterFileError
@@ -47,18 +47,19 @@ def _reason(error: Exception) -> str:
     return str(error)
 
 
-def _rows(file: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
+def _rows(file: IO[str]) -> Iterator[tuple[int, list[str]]]:
     """The rows below the header, with their line numbers."""
-    lines = csv.reader(line for line in file if _is_short(line))
+    lines = csv.reader(_lines(file))
     if next(lines, None) != _HEADER:
         raise ParameterFileError("not a sampling grid: its first line is not i,j,y,x")
     yield from enumerate(lines, 2)
 
 
-def _is_short(line: str) -> bool:
-    if len(line) > _LONGEST_LINE:
-        raise ParameterFileError("not a sampling grid: a line is too long for i,j,y,x")
-    return True
+def _lines(file: IO[str]) -> Iterator[str]:
+    while line := file.readline(_LONGEST_LINE + 1):
+        if len(line) > _LONGEST_LINE:
+            raise ParameterFileError("not a sampling grid: a line is too long for i,j,y,x")
+        yield line
 
 
 def _facts(rows: Iterator[tuple[int, list[str]]]) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def assembled(fields: Mapping[str, Any]) -> Content:
     Raises ParameterFileError for what is unknown, missing or contradictory.
     """
     refuse_unknown(fields)
-    kind = _kind(fields)
+    kind = kind_of(fields)
     values = convention(fields)
     content = Content(kind=kind, array=_ARRAYS[kind](fields[ARRAY_KEYS[kind]]), **values)
     _refuse_contradictions(content)
@@ -92,7 +92,8 @@ def refuse_unknown(keys: Mapping[str, Any]) -> None:
             raise ParameterFileError(f"unknown key {shortened(key)}{suggestion(key, KEYS)}; known are {known}")
 
 
-def _kind(fields: Mapping[str, Any]) -> Kind:
+def kind_of(fields: Mapping[str, Any]) -> Kind:
+    """What a file with *fields* holds; ParameterFileError for nothing, for several, or where its kind says another."""
     given = [kind for kind, key in ARRAY_KEYS.items() if key in fields]
     if len(given) != 1:
         held = f"both {' and '.join(ARRAY_KEYS[kind] for kind in given)}" if given else "neither"

@@ -1,7 +1,7 @@
 """Transform files as JSON text: read strictly, with the place of what is wrong."""
 
 import json
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,33 +11,33 @@ from stnwarp.errors import ParameterFileError
 from stnwarp.json_text import parsed_json, without_mark
 from stnwarp.transform_files.content import refuse_unknown
 
-MAX_JSON_BYTES = 2**28  # a grid of some six million points; parsed, it takes several times that
 
-
-def fields_of_json(file: IO[bytes], size: int) -> dict[str, Any]:
-    """The fields of an open JSON transform file of *size* bytes; a bare list is a theta.
+def fields_of_json(text: bytes) -> dict[str, Any]:
+    """The fields of a JSON transform file that holds *text*; a bare list is a theta.
 
     Raises ParameterFileError with line and column for text that is not JSON in UTF-8.
     """
-    if size > MAX_JSON_BYTES:
-        raise ParameterFileError(f"has {size:,} bytes; the limit for JSON is {MAX_JSON_BYTES:,}, use .npz")
-    document = parsed_json(without_mark(file.read(size)))
+    return fields_of_document(parsed_json(without_mark(text)))
+
+
+def fields_of_document(document: Any) -> dict[str, Any]:
+    """The fields that the value of a JSON transform file amounts to."""
     if isinstance(document, list):
         document = {"theta": document}
     if not isinstance(document, dict):
         raise ParameterFileError('must hold an object such as {"theta": [...]} or a list of numbers')
     refuse_unknown(document)
     converters = {
-        "theta": _numbers,
-        "grid": _numbers,
-        "points": _numbers,
+        "theta": numbers,
+        "grid": numbers,
+        "points": numbers,
         "input_size": size_of,
         "output_size": size_of,
     }
     return {key: converters[key](value, key) if key in converters else value for key, value in document.items()}
 
 
-def _numbers(value: Any, what: str) -> NDArray[Any]:
+def numbers(value: Any, what: str) -> NDArray[Any]:
     """Nested lists as an array; null is NaN, because JSON has no other word for it.
 
     All but a grid is short enough to look at entry by entry: true is not 1 there.

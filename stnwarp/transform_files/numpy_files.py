@@ -19,6 +19,7 @@ from stnwarp.transform_files.content import ARRAY_KEYS, Kind, refuse_unknown
 
 MAX_ARRAY_BYTES = 2**30  # a grid for 67 million pixels in float64
 _MAX_NOTE_BYTES = 2**16  # the other entries of an .npz are a word or two
+_MAX_DIRECTORY_BYTES = 2**21  # of an archive: thousands of entries, each of which takes ten times as much in memory
 _LISTED = 3  # names in one message
 _HEADERS: dict[tuple[int, int], Callable[[Any], tuple[tuple[int, ...], bool, np.dtype[Any]]]] = {
     (1, 0): npy.read_array_header_1_0,
@@ -39,13 +40,31 @@ def fields_of_npy(file: IO[bytes], size: int) -> dict[str, Any]:
 
 def fields_of_npz(file: IO[bytes], size: int) -> dict[str, Any]:
     """The fields of an open .npz: one array each, named after its field; sizes are (height, width)."""
-    with zipfile.ZipFile(file) as archive:
+    with opened_archive(file) as archive:
         members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
         if len(members) < len(archive.infolist()):
             raise ParameterFileError("two entries have the same name; keep one")
         _check_is_transform(members)
         refuse_unknown(members)
         return {key: _field(archive, key, member) for key, member in members.items()}
+
+
+def opened_archive(file: IO[bytes]) -> zipfile.ZipFile:
+    """*file* as an .npz; zipfile.BadZipFile for one whose list of entries alone would fill the memory, too."""
+    return zipfile.ZipFile(_InPieces(file))
+
+
+class _InPieces:
+    """A file of which nothing long is read at once, as is only the list of an archive's entries."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+
+    def read(self, size: int = -1) -> bytes:
+        if size > _MAX_DIRECTORY_BYTES:
+            raise zipfile.BadZipFile(f"a list of entries of {size:,} bytes; the limit is {_MAX_DIRECTORY_BYTES:,}")
+        return self._file.read(size)
 
 
 def _check_is_transform(members: Mapping[str, Any]) -> None:

@@ -15,7 +15,7 @@ from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, Units, suggestion
 from stnwarp.errors import ParameterError, ParameterFileError, SingularTransformError
 from stnwarp.regular_files import open_regular
 from stnwarp.transform_files.content import Content, Direction, Kind, Size, assembled
-from stnwarp.transform_files.json_files import fields_of_json
+from stnwarp.transform_files.large_json import fields_of_json_file
 from stnwarp.transform_files.numpy_files import fields_of_npy, fields_of_npz
 from stnwarp.transform_files.recipes import BareGridRecipe, PixelSplineRecipe, as_floating, normalised_numbers
 from stnwarp.transforms import (
@@ -33,7 +33,7 @@ from stnwarp.transforms import (
 MAX_FILE_BYTES = 2**30 + 2**20  # the largest array there may be, and some room for what stands beside it
 
 _READERS: dict[str, Callable[[IO[bytes], int], dict[str, Any]]] = {
-    ".json": fields_of_json,
+    ".json": fields_of_json_file,
     ".npy": fields_of_npy,
     ".npz": fields_of_npz,
 }
