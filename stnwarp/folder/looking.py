@@ -15,6 +15,7 @@ from stnwarp.images.encode import check_target
 from stnwarp.images.formats import SUFFIXES
 from stnwarp.images.picture import Picture
 from stnwarp.images.probe import ImageHeader, probe
+from stnwarp.images.sides import check_sides
 from stnwarp.transforms import SizeMode
 
 
@@ -74,6 +75,8 @@ def decided(job: Job, settings: Settings, picture: Picture) -> Decision:
         raise ImageError("there is no transformation for it")
     decision = decide(guidance, picture.size, settings)
     _check_size(decision.placed.size, settings)
+    if not decision.copied:
+        check_sides(target_format(job) or picture.format, picture.mode, decision.placed.size)
     return with_absence(decision, guidance, settings)
 
 
@@ -93,14 +96,21 @@ def _check(job: Job, settings: Settings, header: ImageHeader) -> None:
 
 def _checked(job: Job, settings: Settings, header: ImageHeader) -> Decision | None:
     """What is known of the image by its header, unless that is refused; None where its pixels decide."""
-    check_target(target_format(job) or header.format, header.mode, header.bits)
+    file_format = target_format(job) or header.format
+    check_target(file_format, header.mode, header.bits)
+    # A palette that is kept makes shorter rows than its colours, and the header does not tell.
+    mode = None if settings.interpolation is Interpolation.NEAREST else header.mode
     guidance = settings.guide.for_image(job.source)
     if guidance is None:
         if settings.size.mode is not SizeMode.FIT:
-            _check_size(settings.size.exact_or(header.size), settings)
+            size = settings.size.exact_or(header.size)
+            _check_size(size, settings)
+            check_sides(file_format, mode, size)
         return None
     decision = decide(guidance, header.size, settings)
     _check_size(decision.placed.size, settings)
+    if not decision.copied:
+        check_sides(file_format, mode, decision.placed.size)
     return decision
 
 

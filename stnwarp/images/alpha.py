@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Rows that are worked on together: what is in between stays in the cache.
-_BAND = 64
+# Pixels that are worked on together: what is in between stays in the cache. Not rows, which can be of any length.
+_BAND = 1 << 15
 
 _TINY = np.float32(1e-30)  # an alpha whose reciprocal is still a number
 
@@ -28,12 +28,13 @@ def premultiply(array: NDArray[np.generic]) -> NDArray[np.float32]:
     Alpha itself and the scale of the values stay as they are.
     """
     weighted = np.empty(array.shape, np.float32)
-    for top in range(0, len(array), _BAND):
-        band = weighted[top : top + _BAND]
-        band[...] = array[top : top + _BAND]
-        opacity = band[..., -1] * (1 / _full(array.dtype))
+    pixels, products = _in_a_row(array), _in_a_row(weighted)
+    for first in range(0, len(pixels), _BAND):
+        band = products[first : first + _BAND]
+        band[...] = pixels[first : first + _BAND]
+        opacity = band[:, -1] * (1 / _full(array.dtype))
         for channel in range(array.shape[-1] - 1):  # a loop over the last axis would be a short one per pixel
-            band[..., channel] *= opacity
+            band[:, channel] *= opacity
     return weighted
 
 
@@ -43,9 +44,15 @@ def unpremultiply(array: NDArray[np.float32], dtype: type[np.generic] | np.dtype
     Where alpha is 0 the colour is 0.
     """
     straight: NDArray[np.generic] = np.empty(array.shape, dtype)
-    for top in range(0, len(array), _BAND):
-        _unpremultiply_band(array[top : top + _BAND], straight[top : top + _BAND])
+    pixels, quotients = _in_a_row(array), _in_a_row(straight)
+    for first in range(0, len(pixels), _BAND):
+        _unpremultiply_band(pixels[first : first + _BAND], quotients[first : first + _BAND])
     return straight
+
+
+def _in_a_row(array: NDArray[Any]) -> NDArray[Any]:
+    """(H, W, C) as (H * W, C), of the same memory if it is contiguous."""
+    return array.reshape(-1, array.shape[-1])
 
 
 def _unpremultiply_band(band: NDArray[np.float32], straight: NDArray[np.generic]) -> None:

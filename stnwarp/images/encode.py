@@ -16,6 +16,7 @@ from stnwarp.images.metadata import DESCRIPTIVE_TAGS
 from stnwarp.images.modes import WRITTEN_MODES, as_image
 from stnwarp.images.picture import Metadata, Picture
 from stnwarp.images.plugins import guarded, load_plugin
+from stnwarp.images.sides import check_sides
 
 DEFAULT_QUALITY = 95
 
@@ -56,9 +57,10 @@ def encode_picture(
             mode, an alpha among them counting as full. Default black.
 
     Raises:
-        ImageError: the mode is refused, or the encoder fails.
+        ImageError: the mode is refused, a side is too long, or the encoder fails.
     """
     check_target(format, picture.mode, 16 if picture.mode == "I;16" else 8)
+    check_sides(format, picture.mode, picture.size)
     with guarded(f"cannot be written as {format}"):
         load_plugin(format)
         image, lost = as_image(picture, format, fill)

@@ -3,23 +3,32 @@
 Loads nothing but the standard library, so that the command line can describe its options without Pillow.
 """
 
+from typing import NamedTuple
+
 from stnwarp.conventions import shortened, suggestion
 from stnwarp.errors import ParameterError
 
-# The first suffix of a format is the one it is written with.
-_SUFFIXES: dict[str, tuple[str, ...]] = {
-    "PNG": (".png",),
-    "JPEG": (".jpg", ".jpeg", ".jpe"),
-    "WEBP": (".webp",),
-    "TIFF": (".tif", ".tiff"),
-    "GIF": (".gif",),
-    "AVIF": (".avif",),
-    "BMP": (".bmp",),
-    "PPM": (".pnm", ".pgm", ".ppm", ".pbm"),
+
+class _Format(NamedTuple):
+    """What a format's files are called, the first suffix being what they are written with, and their longest side."""
+
+    suffixes: tuple[str, ...]
+    longest: int | None = None  # pixels; None where memory ends first
+
+
+_FORMATS: dict[str, _Format] = {
+    "PNG": _Format((".png",)),
+    "JPEG": _Format((".jpg", ".jpeg", ".jpe"), 65_500),  # of libjpeg: the file has room for 65,535
+    "WEBP": _Format((".webp",), 16_383),
+    "TIFF": _Format((".tif", ".tiff")),
+    "GIF": _Format((".gif",), 65_535),
+    "AVIF": _Format((".avif",), 32_768),  # of libavif, which writes longer ones and does not read them
+    "BMP": _Format((".bmp",)),
+    "PPM": _Format((".pnm", ".pgm", ".ppm", ".pbm")),
 }
 
-FORMATS: tuple[str, ...] = tuple(_SUFFIXES)
-SUFFIXES: dict[str, str] = {suffix: name for name, suffixes in _SUFFIXES.items() for suffix in suffixes}
+FORMATS: tuple[str, ...] = tuple(_FORMATS)
+SUFFIXES: dict[str, str] = {suffix: name for name, row in _FORMATS.items() for suffix in row.suffixes}
 
 # What is not opened, but deserves its name in the message.
 _FOREIGN: dict[bytes, str] = {
@@ -56,7 +65,12 @@ def format_for_suffix(suffix: str) -> str:
 
 def suffix_for_format(name: str) -> str:
     """The suffix, with its dot, that files of the format called *name* are written with."""
-    return _SUFFIXES[name][0]
+    return _FORMATS[name].suffixes[0]
+
+
+def longest_side(name: str) -> int | None:
+    """The most pixels that a side of the format called *name* can have; None where memory ends first."""
+    return _FORMATS[name].longest
 
 
 def foreign_format(head: bytes) -> str | None:

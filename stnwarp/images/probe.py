@@ -15,6 +15,7 @@ from stnwarp.images.formats import FORMATS, foreign_format
 from stnwarp.images.headers import bits
 from stnwarp.images.metadata import Collected, collect
 from stnwarp.images.plugins import format_of_content, guarded, open_as
+from stnwarp.images.sides import longest_row
 from stnwarp.images.source import opened_source
 
 # Above this Pillow warns of a decompression bomb. It holds unless another limit is asked for.
@@ -110,6 +111,7 @@ def opened_image(source: Path | BinaryIO, *, max_pixels: int) -> Iterator[Opened
                 found = collect(image.info, stream if name == "TIFF" else None)
                 header = _header(image, name, stream, found.orientation)
             _check(header, max_pixels)
+            _check_rows(image)
             yield OpenedImage(image, stream, header, found)
 
 
@@ -172,6 +174,14 @@ def _check(header: ImageHeader, max_pixels: int) -> None:
     if header.memory > machine_memory():
         height, width = header.size
         raise ImageError(f"{width}x{height} takes about {header.memory / 1e9:.1f} GB, more than there is")
+
+
+def _check_rows(image: ImageFile.ImageFile) -> None:
+    """Refuse rows longer than Pillow decodes, which it would call a lack of memory; those of tiles are shorter."""
+    longest = longest_row(image.mode)
+    width = max((tile.extents[2] - tile.extents[0] for tile in image.tile if tile.extents), default=0)
+    if width > longest:
+        raise ImageError(f"rows of {width:,} pixels; in mode {image.mode} at most {longest:,} can be read")
 
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:
