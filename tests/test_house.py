@@ -12,7 +12,7 @@ import stnwarp
 
 PACKAGE = Path(stnwarp.__file__).parent
 FLOORS = (
-    {"errors", "regular_files", "sharing"},
+    {"errors", "memory", "regular_files", "sharing"},
     {"conventions", "json_text", "views"},
     {"kernels", "terms"},
     {"transforms", "arrays"},

@@ -11,6 +11,7 @@ from threading import Thread
 from threading import enumerate as living_threads
 
 from stnwarp.errors import OutputError
+from stnwarp.folder.budget import Budget
 from stnwarp.folder.gate import Stopped, WriteGate
 from stnwarp.folder.jobs import Job, Outcome, Status
 from stnwarp.folder.settings import Settings
@@ -79,6 +80,7 @@ class Crew:
         self._tasks: SimpleQueue[Task | None] = SimpleQueue()
         self._results: SimpleQueue[Done | BaseException | None] = SimpleQueue()
         self._gate = WriteGate()
+        self._budget = Budget() if workers > 1 else None
         self._beginning = True
         self._under_way = 0
         self._threads = [Thread(target=self._work, name=f"{_THREAD_NAME}-{n}", daemon=True) for n in range(workers)]
@@ -145,8 +147,9 @@ class Crew:
 
     def _do(self, task: Task) -> Done | BaseException | None:
         try:
+            streams = {"stdin": task.stdin, "stdout": task.stdout}
             with self._messages(task.job) as lines:
-                outcome = process(task.job, self._settings, stdin=task.stdin, stdout=task.stdout, gate=self._gate)
+                outcome = process(task.job, self._settings, **streams, gate=self._gate, budget=self._budget)
             if lines:
                 outcome = replace(outcome, warnings=(*outcome.warnings, *lines))
             self._noted(outcome)

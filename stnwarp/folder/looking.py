@@ -6,6 +6,7 @@ from typing import BinaryIO
 from stnwarp.conventions import Interpolation
 from stnwarp.errors import ImageError
 from stnwarp.folder.absence import with_absence
+from stnwarp.folder.budget import Take
 from stnwarp.folder.decisions import Decision, decide
 from stnwarp.folder.jobs import Job
 from stnwarp.folder.names import is_directory
@@ -13,10 +14,12 @@ from stnwarp.folder.settings import Settings, size_error
 from stnwarp.images.decode import read_picture
 from stnwarp.images.encode import check_target
 from stnwarp.images.formats import SUFFIXES
+from stnwarp.images.memory import Work
 from stnwarp.images.picture import Picture
 from stnwarp.images.probe import ImageHeader, probe
 from stnwarp.images.sides import check_sides
-from stnwarp.transforms import SizeMode
+from stnwarp.memory import machine_memory
+from stnwarp.transforms import MatrixTransform, SizeMode
 
 
 def target_format(job: Job) -> str | None:
@@ -40,7 +43,7 @@ def look(job: Job, settings: Settings, stdin: BinaryIO | None = None) -> tuple[D
         decision = decided(job, settings, picture)
         return decision, (*decision.warnings, *picture.warnings, *renamed(job, picture.format))
     header = probe(stream_of(job, stdin), max_pixels=settings.max_pixels)
-    known = _checked(job, settings, header)
+    known, _ = _checked(job, settings, header)
     assert known is not None
     decision = with_absence(known, guidance, settings)
     return decision, (*decision.warnings, *renamed(job, header.format))
@@ -54,17 +57,18 @@ def renamed(job: Job, source_format: str) -> tuple[str, ...]:
     return (f"written as {file_format}, by its name",)
 
 
-def read(job: Job, settings: Settings, stdin: BinaryIO | None) -> Picture:
+def read(job: Job, settings: Settings, stdin: BinaryIO | None, take: Take = lambda _: None) -> Picture:
     """The picture; 1-bit and palette images as they are if no colour between two others can come up.
 
-    What could be read but not warped or written is refused before it is decoded.
+    What could be read but not warped or written is refused before it is decoded; then *take* is called with the memory
+    that all the work on it takes.
     """
     keep = settings.interpolation is Interpolation.NEAREST
     return read_picture(
         stream_of(job, stdin),
         max_pixels=settings.max_pixels,
         keep_palette=keep,
-        check=lambda header: _check(job, settings, header),
+        check=lambda header: take(_checked(job, settings, header)[1]),
     )
 
 
@@ -90,28 +94,40 @@ def stream_of(job: Job, stdin: BinaryIO | None) -> Path | BinaryIO:
     return source
 
 
-def _check(job: Job, settings: Settings, header: ImageHeader) -> None:
-    _checked(job, settings, header)
-
-
-def _checked(job: Job, settings: Settings, header: ImageHeader) -> Decision | None:
-    """What is known of the image by its header, unless that is refused; None where its pixels decide."""
+def _checked(job: Job, settings: Settings, header: ImageHeader) -> tuple[Decision | None, int]:
+    """What is known of the image by its header, unless that is refused, None where its pixels decide; and the bytes of
+    memory that the work takes.
+    """
     file_format = target_format(job) or header.format
     check_target(file_format, header.mode, header.bits)
-    # A palette that is kept makes shorter rows than its colours, and the header does not tell.
-    mode = None if settings.interpolation is Interpolation.NEAREST else header.mode
     guidance = settings.guide.for_image(job.source)
-    if guidance is None:
-        if settings.size.mode is not SizeMode.FIT:
-            size = settings.size.exact_or(header.size)
-            _check_size(size, settings)
-            check_sides(file_format, mode, size)
-        return None
-    decision = decide(guidance, header.size, settings)
-    _check_size(decision.placed.size, settings)
-    if not decision.copied:
-        check_sides(file_format, mode, decision.placed.size)
-    return decision
+    decision = None if guidance is None else decide(guidance, header.size, settings)
+    size = _expected_size(settings, header.size) if decision is None else decision.placed.size
+    mixes = settings.interpolation is not Interpolation.NEAREST
+    if decision is not None or settings.size.mode is not SizeMode.FIT:
+        _check_size(size, settings)
+        if decision is None or not decision.copied:
+            # A palette that is kept makes shorter rows than its colours, and the header does not tell.
+            check_sides(file_format, header.mode if mixes else None, size)
+    has_grid = decision is None or not isinstance(decision.placed.transform, MatrixTransform)
+    return decision, _memory(header, Work(file_format, size, mixes, has_grid))
+
+
+def _expected_size(settings: Settings, size: tuple[int, int]) -> tuple[int, int]:
+    """The size of an output that depends on the pixels of an image of *size*, or what it is at the most as a rule."""
+    if settings.size.mode is SizeMode.FIT:  # a square that is turned by 45 degrees needs as much
+        return 2 * size[0], size[1]
+    return settings.size.exact_or(size)
+
+
+def _memory(header: ImageHeader, work: Work) -> int:
+    """The bytes of memory that *work* takes, which is refused if there are not as many at all."""
+    needed = work.memory(header.format, header.mode, header.size)
+    if needed > machine_memory():
+        height, width = header.size
+        ending = "" if work.size == header.size else f" to {work.size[1]}x{work.size[0]}"
+        raise ImageError(f"{width}x{height}{ending} takes about {needed / 1e9:.1f} GB, more than there is")
+    return needed
 
 
 def _check_size(size: tuple[int, int], settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 import time
 import traceback
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from stnwarp.conventions import Interpolation, PaddingMode
 from stnwarp.errors import OutputError, StnwarpError
 from stnwarp.folder.absence import confirmed
+from stnwarp.folder.budget import Budget, Take
 from stnwarp.folder.decisions import Decision
 from stnwarp.folder.directories import make_directory
 from stnwarp.folder.fill import opaque_fill_warnings, without_expected
@@ -29,6 +31,8 @@ from stnwarp.images.picture import Picture
 from stnwarp.images.source import opened_source
 from stnwarp.transforms import Placed
 
+_NO_PIXELS = np.empty((0, 0), np.uint8)
+
 
 @dataclass(frozen=True)
 class _Result:
@@ -46,6 +50,7 @@ def process(
     stdin: BinaryIO | None = None,
     stdout: BinaryIO | None = None,
     gate: WriteGate | None = None,
+    budget: Budget | None = None,
 ) -> Outcome:
     """Do *job*: whatever goes wrong with this one image becomes a failed outcome.
 
@@ -55,6 +60,7 @@ def process(
         stdin: read where the source has no path.
         stdout: written where the job has no target.
         gate: closed when the run is stopped.
+        budget: the memory that is shared with other jobs.
 
     Raises:
         OutputError: no other image could be written either.  Stopped: the gate was closed before the write.
@@ -62,15 +68,20 @@ def process(
     started = time.perf_counter()
     gate = gate or WriteGate()
     try:
-        result = _make(job, settings, stdin, gate)
-        with gate.writing():
-            _write(job, result.data, settings, stdout)
+        with budget.share(gate.check) if budget else nullcontext(_take_freely) as take:
+            result = _make(job, settings, stdin, gate, take)
+            with gate.writing():
+                _write(job, result.data, settings, stdout)
     except (OutputError, Stopped):
         raise
     except Exception as error:
         return _failed(job, error, time.perf_counter() - started)
     seconds = time.perf_counter() - started
     return Outcome(job, Status.OK, result.decision, seconds, None, result.warnings)
+
+
+def _take_freely(_: int) -> None:
+    """Where no other job is worked on at the same time."""
 
 
 def _failed(job: Job, error: Exception, seconds: float) -> Outcome:
@@ -96,9 +107,9 @@ def _in_words(error: Exception) -> str:
     return f"unexpected {type(error).__name__}: {first_line}"
 
 
-def _make(job: Job, settings: Settings, stdin: BinaryIO | None, gate: WriteGate) -> _Result:
+def _make(job: Job, settings: Settings, stdin: BinaryIO | None, gate: WriteGate, take: Take) -> _Result:
     """Everything but the write. The gate is looked at between the steps, which can each take seconds."""
-    picture = read(job, settings, stdin)
+    picture = read(job, settings, stdin, take)
     gate.check()
     decision = decided(job, settings, picture)
     if decision.copied and _is_same_file(job, picture, settings, stdin):
@@ -108,11 +119,14 @@ def _make(job: Job, settings: Settings, stdin: BinaryIO | None, gate: WriteGate)
     picture, fill = _with_fill(_with_colours(picture, file_format), settings)
     opaque = opaque_fill_warnings(picture, file_format, settings)
     if not decision.copied:
-        picture = replace(picture, array=warped(picture, decision.placed, fill, settings))
+        given, picture = [picture], replace(picture, array=_NO_PIXELS)  # only the callee has them, and lets them go
+        picture = replace(picture, array=warped(given.pop(), decision.placed, fill, settings))
         decision = confirmed(decision, picture.array, settings)
     known = (*decision.warnings, *picture.warnings, *renamed(job, picture.format))
     gate.check()
-    data, lost = encode_picture(picture, file_format, quality=settings.quality, fill=fill)
+    given = [picture]
+    del picture
+    data, lost = encode_picture(given.pop(), file_format, quality=settings.quality, fill=fill)
     return _Result(data, decision, (*known, *opaque, *without_expected(lost, file_format, settings)))
 
 
@@ -162,7 +176,9 @@ def warped(picture: Picture, placed: Placed, fill: tuple[float, ...], settings: 
         return _warp(picture.array, placed, np.asarray(fill), settings)
     dtype = picture.array.dtype
     transparent_fill = premultiply(np.asarray(fill, dtype=dtype)[None, None])[0, 0]
-    return unpremultiply(_warp(premultiply(picture.array), placed, transparent_fill, settings), dtype)
+    weighted = [premultiply(picture.array)]
+    del picture
+    return unpremultiply(_warp(weighted.pop(), placed, transparent_fill, settings), dtype)
 
 
 def _warp(image: NDArray[np.generic], placed: Placed, fill: NDArray[np.generic], settings: Settings) -> NDArray[Any]:

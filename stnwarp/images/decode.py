@@ -12,7 +12,7 @@ from PIL import Image
 from stnwarp.images.formats import SUFFIXES
 from stnwarp.images.headers import is_lossless_webp, png_chunks
 from stnwarp.images.metadata import Collected, collect
-from stnwarp.images.picture import DTYPES, Coding, Picture
+from stnwarp.images.picture import CHANNELS, DTYPES, Coding, Picture
 from stnwarp.images.plugins import guarded
 from stnwarp.images.probe import ImageHeader, OpenedImage, opened_image
 
@@ -26,6 +26,7 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_BAND = 1 << 18  # pixels that are converted together
 _FULL_SCALE = {2: 85, 4: 17}  # 255 over the largest sample of so many bits
 
 
@@ -108,11 +109,24 @@ def _array(image: Image.Image, mode: str, bits: int) -> NDArray[np.generic]:
     transparent = image.info.get("transparency")
     if image.mode == "L" and isinstance(transparent, int):  # told in samples that Pillow has since scaled
         image.info["transparency"] = transparent * _FULL_SCALE.get(bits, 1)
+    dtype = DTYPES.get(mode, np.uint8)
+    rows = max(1, _BAND // image.width)
+    if rows >= image.height:
+        return np.array(_in_mode(image, mode), dtype)
+    # Band by band: Pillow copies what it converts, and once more what it hands over.
+    array = np.empty((image.height, image.width, CHANNELS[mode])[: 2 + (CHANNELS[mode] > 1)], dtype)
+    for top in range(0, image.height, rows):
+        bottom = min(top + rows, image.height)
+        array[top:bottom] = np.asarray(_in_mode(image.crop((0, top, image.width, bottom)), mode))
+    return array
+
+
+def _in_mode(image: Image.Image, mode: str) -> Image.Image:
     if mode == "1":
-        image = image.convert("L")
-    elif mode not in {image.mode, "I;16"}:  # from big-endian to little-endian samples Pillow would cut at 255
-        image = image.convert(mode)
-    return np.array(image, DTYPES.get(mode, np.uint8))
+        return image.convert("L")
+    if mode in {image.mode, "I;16"}:  # from big-endian to little-endian samples Pillow would cut at 255
+        return image
+    return image.convert(mode)
 
 
 def _coding(opened: OpenedImage) -> Coding:

@@ -69,8 +69,9 @@ def grafted(file: bytes, tags: Mapping[int, Tag]) -> bytes:
     start = len(file) + len(file) % 2
     taken = {int.from_bytes(entry[:2], "little") for entry in own}
     added = {tag: value for tag, value in tags.items() if tag not in taken}
-    head = file[:4] + struct.pack("<I", start) + file[8:]
-    return head.ljust(start, b"\x00") + _packed(added, start, own)
+    padding = bytes(start - len(file))
+    # At once, and without a copy of the rest: the file can be large.
+    return b"".join((file[:4], struct.pack("<I", start), memoryview(file)[8:], padding, _packed(added, start, own)))
 
 
 class _Reader:

@@ -65,7 +65,9 @@ def encode_picture(
         load_plugin(format)
         image, lost = as_image(picture, format, fill)
         metadata, left_out = _fitting(picture, format, image.mode)
-        data, dropped = _save(image, format, _options(picture, format, image.mode, quality), metadata)
+        options = _options(picture, format, image.mode, quality)
+        del picture  # if nobody else has it, its pixels need not lie beside those of the image
+        data, dropped = _save(image, format, options, metadata)
     return data, (*lost, *left_out, *dropped)
 
 
@@ -158,9 +160,15 @@ def _ever_less(metadata: Metadata) -> Iterator[tuple[Metadata, str]]:
 def _written(image: Image.Image, format: str, options: dict[str, Any], metadata: Metadata) -> bytes:
     with _buffer(format) as stream:
         image.save(stream, format, **options, **_handed(metadata, format))
-        stream.seek(0)
-        data = stream.read()
+        data = _content(stream)
     return grafted(data, _tiff_tags(metadata)) if format == "TIFF" else data
+
+
+def _content(stream: IO[bytes]) -> bytes:
+    if isinstance(stream, io.BytesIO):
+        return stream.getvalue()  # without a copy, unlike what is read
+    stream.seek(0)
+    return stream.read()
 
 
 def _handed(metadata: Metadata, format: str) -> dict[str, Any]:

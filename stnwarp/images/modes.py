@@ -41,8 +41,9 @@ def as_image(picture: Picture, format: str, fill: tuple[float, ...] | None) -> t
         array, own = palette.resolved(picture)
         mode, fill = WRITTEN_MODES[format][own], None  # a fill for indices is no colour
     if mode == "P":
-        colours = _from_array(array, own).convert("RGBA" if own in _ALPHA_MODES else "RGB")
-        return palette.reduced(np.asarray(colours))
+        return palette.reduced(
+            np.asarray(_from_array(array, own).convert("RGBA")) if own == "LA" else array.view(np.uint8)
+        )
     if own in _ALPHA_MODES and mode not in _ALPHA_MODES:
         return _flattened(_from_array(array, own), mode, fill), () if is_opaque(array) else (FLATTENED,)
     image = _from_array(array, own)

@@ -1,7 +1,6 @@
 """What a file says about itself before it is decoded, and what is refused on that alone."""
 
 import contextlib
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +12,12 @@ from stnwarp.conventions import DEFAULT_MAX_PIXELS
 from stnwarp.errors import ImageError
 from stnwarp.images.formats import FORMATS, foreign_format
 from stnwarp.images.headers import bits
+from stnwarp.images.memory import decoding_memory
 from stnwarp.images.metadata import Collected, collect
 from stnwarp.images.plugins import format_of_content, guarded, open_as
 from stnwarp.images.sides import longest_row
 from stnwarp.images.source import opened_source
+from stnwarp.memory import machine_memory
 
 # Above this Pillow warns of a decompression bomb. It holds unless another limit is asked for.
 _BOMB_WARNING = 89_478_485
@@ -49,8 +50,6 @@ WORKING_MODES: dict[str, str] = {
     "F": "F",
 }
 _WITH_ALPHA = {"L": "LA", "RGB": "RGBA"}
-# Bytes that Pillow's copy, its way out, and ours take together.
-_MEMORY_PER_PIXEL = {"L": 3, "LA": 8, "RGB": 10, "RGBA": 12, "CMYK": 12, "I;16": 12, "F": 12}
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ class ImageHeader:
     @property
     def memory(self) -> int:
         """An estimate of the bytes that decoding takes."""
-        return self.size[0] * self.size[1] * _MEMORY_PER_PIXEL[self.mode]
+        return decoding_memory(self.format, self.mode, self.size)
 
 
 def probe(source: Path | BinaryIO, *, max_pixels: int) -> ImageHeader:
@@ -192,11 +191,3 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
             f"{width}x{height} is {pixels:,} pixels, more than the limit of {limit:,}",
             remedy=f"if it is no decompression bomb, allow it with --max-pixels {pixels}",
         )
-
-
-def machine_memory() -> int:
-    """Bytes of memory in this machine."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return 1 << 62

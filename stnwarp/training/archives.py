@@ -19,8 +19,8 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from stnwarp.errors import ImageError, ParameterFileError, StnwarpError
-from stnwarp.images.probe import machine_memory
 from stnwarp.images.source import opened_source
+from stnwarp.memory import machine_memory
 from stnwarp.training.choices import Settings, Size, TrainingRecipe
 from stnwarp.training.copies import Copies
 from stnwarp.training.samples import Samples

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from stnwarp.errors import ParameterError, StnwarpError, TrainingError
-from stnwarp.images.probe import machine_memory
 from stnwarp.localisation.values import LONGEST_INPUT, LONGEST_OUTPUT, written
+from stnwarp.memory import machine_memory
 from stnwarp.training.choices import Settings, Size, TrainingRecipe
 from stnwarp.training.networks.classifier import FILTERS
 from stnwarp.training.wording import listed
