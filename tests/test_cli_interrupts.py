@@ -13,7 +13,7 @@ from tests.cli_tools import MOVE, command_line, contents, environment, noise, ru
 
 pytestmark = pytest.mark.slow
 
-COUNT = 60
+COUNT = 30
 
 
 @pytest.fixture(scope="module")
