@@ -1,6 +1,7 @@
 """The kernels themselves: codes, machine code, specialisations, cache, and the same results without the compiler."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -117,6 +118,20 @@ COMPILES = """if True:
 """
 
 
+@pytest.fixture(scope="module")
+def warm_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache with the kernel that COMPILES needs."""
+    cache = tmp_path_factory.mktemp("warm")
+    assert _run(COMPILES, STNWARP_CACHE_DIR=str(cache)).returncode == 0
+    return cache
+
+
+@pytest.fixture
+def cache(warm_cache: Path, tmp_path: Path) -> Path:
+    """The same, to be spoilt."""
+    return shutil.copytree(warm_cache, tmp_path / "cache")
+
+
 @compiled_only
 def test_the_cache_is_private_and_a_damaged_one_is_made_anew(tmp_path: Path) -> None:
     runs = [_run(COMPILES, STNWARP_CACHE_DIR=str(tmp_path / "cache")) for _ in range(2)]
@@ -133,7 +148,7 @@ def test_the_cache_is_private_and_a_damaged_one_is_made_anew(tmp_path: Path) -> 
         assert run.stdout.strip() == "packed_rows"
         assert "is damaged" in run.stderr
         assert run.stderr.count("RuntimeWarning") == 1
-        assert _run(COMPILES, STNWARP_CACHE_DIR=str(tmp_path / "cache")).stdout.strip() == ""
+    assert _run(COMPILES, STNWARP_CACHE_DIR=str(tmp_path / "cache")).stdout.strip() == ""
 
 
 @compiled_only
@@ -146,9 +161,7 @@ def test_without_a_cache_it_works_and_says_so_once(value: str, tmp_path: Path) -
 
 
 @compiled_only
-def test_a_directory_that_others_can_write_to_is_not_trusted(tmp_path: Path) -> None:
-    cache = tmp_path / "cache"
-    assert _run(COMPILES, STNWARP_CACHE_DIR=str(cache)).returncode == 0
+def test_a_directory_that_others_can_write_to_is_not_trusted(cache: Path) -> None:
     (directory,) = cache.iterdir()
     directory.chmod(0o777)
     run = _run(COMPILES, STNWARP_CACHE_DIR=str(cache))
@@ -157,31 +170,29 @@ def test_a_directory_that_others_can_write_to_is_not_trusted(tmp_path: Path) -> 
 
 
 @compiled_only
-def test_a_file_that_others_can_write_to_is_not_trusted(tmp_path: Path) -> None:
-    assert _run(COMPILES, STNWARP_CACHE_DIR=str(tmp_path)).returncode == 0
-    (file,) = tmp_path.glob("*/*.o")
+def test_a_file_that_others_can_write_to_is_not_trusted(cache: Path) -> None:
+    (file,) = cache.glob("*/*.o")
     file.chmod(0o666)
-    run = _run(COMPILES, STNWARP_CACHE_DIR=str(tmp_path))
+    run = _run(COMPILES, STNWARP_CACHE_DIR=str(cache))
     assert run.stdout.strip() == "packed_rows"
     assert "can be written by others" in run.stderr
     assert file.stat().st_mode & 0o077 == 0
 
 
 @compiled_only
-def test_code_of_one_kernel_is_not_taken_for_another(tmp_path: Path) -> None:
+def test_code_of_one_kernel_is_not_taken_for_another(cache: Path) -> None:
     rgb = COMPILES.replace("(4, 4)", "(4, 4, 3)")
-    assert _run(COMPILES, STNWARP_CACHE_DIR=str(tmp_path)).returncode == 0
-    (file,) = tmp_path.glob("*/*.o")
+    (file,) = cache.glob("*/*.o")
     file.rename(file.with_name(file.name.replace("rows-1-", "rows-3-")))
-    run = _run(rgb, STNWARP_CACHE_DIR=str(tmp_path))
+    run = _run(rgb, STNWARP_CACHE_DIR=str(cache))
     assert run.stdout.strip() == "packed_rows"
     assert "is damaged" in run.stderr
 
 
 @compiled_only
-def test_settings_of_numba_have_a_cache_of_their_own(tmp_path: Path) -> None:
-    assert _run(COMPILES, STNWARP_CACHE_DIR=str(tmp_path), NUMBA_OPT="1").stdout.strip() == "packed_rows"
-    assert _run(COMPILES, STNWARP_CACHE_DIR=str(tmp_path)).stdout.strip() == "packed_rows"
+def test_settings_of_numba_have_a_cache_of_their_own(cache: Path) -> None:
+    assert _run(COMPILES, STNWARP_CACHE_DIR=str(cache)).stdout.strip() == ""
+    assert _run(COMPILES, STNWARP_CACHE_DIR=str(cache), NUMBA_OPT="1").stdout.strip() == "packed_rows"
 
 
 @pytest.mark.parametrize("setting", ["NUMBA_DISABLE_JIT", "NUMBA_BOUNDSCHECK"])

@@ -311,8 +311,10 @@ def test_a_network_that_never_ends_can_be_interrupted_while_it_is_loaded(tmp_pat
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM cannot be caught")
-@pytest.mark.parametrize("command", ["apply", "info"])
-@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize(
+    ("command", "signum", "code"),
+    [("apply", signal.SIGINT, 130), ("info", signal.SIGTERM, 143), ("apply", signal.SIGHUP, 129)],
+)
 def test_a_signal_ends_a_command_whose_network_never_ends(tmp_path: Path, command: str, signum: int, code: int) -> None:
     path = saved(looping(), tmp_path)
     source = save(tmp_path / "a.png", np.zeros((9, 9), np.uint8))
@@ -323,8 +325,9 @@ def test_a_signal_ends_a_command_whose_network_never_ends(tmp_path: Path, comman
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM cannot be caught")
-@pytest.mark.parametrize("jobs", [1, 3])
-@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize(
+    ("jobs", "signum", "code"), [(1, signal.SIGINT, 130), (3, signal.SIGTERM, 143), (3, signal.SIGINT, 130)]
+)
 def test_a_signal_ends_a_run_whose_network_never_ends_on_some_images(
     tmp_path: Path, jobs: int, signum: int, code: int
 ) -> None:

@@ -112,17 +112,19 @@ def test_a_stop_ends_the_run_under_way_and_no_other() -> None:
 @pytest.mark.parametrize("model", [doubling(24), looping()], ids=["loading", "trial"])
 def test_what_takes_too_long_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Any) -> None:
     monkeypatch.setattr(worker_session, "LONGEST", 1.0)
+    before = _processes(os.getpid())
     with pytest.raises(CheckpointError, match="within 1 seconds"):
         Checkpoint.load(saved(model, tmp_path))
-    assert not _processes(os.getpid())
+    assert not {*_processes(os.getpid())} - {*before}
 
 
 def test_the_process_ends_with_its_checkpoint(tmp_path: Path) -> None:
+    before = _processes(os.getpid())
     checkpoint = Checkpoint.load(saved(network(metadata=affine()), tmp_path))
-    [process] = _processes(os.getpid())
+    [process] = {*_processes(os.getpid())} - {*before}
     assert checkpoint.localise([BRIGHT])
     del checkpoint
-    assert not _processes(os.getpid())
+    assert process not in _processes(os.getpid())
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
 
@@ -193,15 +195,14 @@ def test_a_folder_with_modules_of_well_known_names_is_not_loaded_from(tmp_path: 
 # ---- memory
 
 
-@pytest.mark.parametrize("gigabytes", [3.8, 6.1, 1000])
-@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize(("gigabytes", "at_once"), [(3.8, True), (6.1, False), (1000, True), (1000, False)])
 def test_gigabytes_are_refused_before_they_are_taken(tmp_path: Path, gigabytes: float, at_once: bool) -> None:
     path = saved(expanding(int(gigabytes * 1e9 / 4), at_once), tmp_path)
     assert path.stat().st_size < 4000
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     with pytest.raises(CheckpointError, match="more memory than a localisation network may"):
         Checkpoint.load(path)
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < max(before, 1_200_000)
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss <= max(before, 1_200_000)
 
 
 def test_an_output_of_gigabytes_is_refused(tmp_path: Path) -> None:
@@ -306,9 +307,15 @@ def test_numbers_that_cannot_be_read_are_an_error(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", ["apply", "info"])
-@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.parametrize("seconds", [0.0, 0.7])
+@pytest.mark.parametrize(
+    ("command", "signum", "code", "seconds"),
+    [
+        ("apply", signal.SIGINT, 130, 0.0),
+        ("apply", signal.SIGTERM, 143, 0.4),
+        ("apply", signal.SIGHUP, 129, 0.7),
+        ("info", signal.SIGINT, 130, 0.7),
+    ],
+)
 def test_a_signal_ends_a_command_whose_network_takes_for_ever_to_load(
     tmp_path: Path, command: str, signum: int, code: int, seconds: float
 ) -> None:
@@ -386,8 +393,8 @@ def test_a_transformer_can_be_pickled(tmp_path: Path) -> None:
 def test_a_pickled_network_starts_its_process_when_it_is_run(tmp_path: Path) -> None:
     localiser = Localiser([Checkpoint.load(saved(network(metadata=affine()), tmp_path))])
     data = pickle.dumps(localiser)
-    del localiser
+    before = _processes(os.getpid())
     again = pickle.loads(data)
-    assert not _processes(os.getpid())
+    assert not {*_processes(os.getpid())} - {*before}
     assert again.localise([DARK])
-    assert len(_processes(os.getpid())) == 1
+    assert len({*_processes(os.getpid())} - {*before}) == 1
