@@ -86,6 +86,10 @@ class OutputError(StnwarpError):
     """The output cannot take any file: full disk, no permission, closed pipe."""
 
 
+class LoadingError(StnwarpError):
+    """A library, or the compiler, that there is not enough memory for; no image can be worked on without it."""
+
+
 class CheckpointError(StnwarpError):
     """A checkpoint that cannot be read, trusted or run, or that does not fit what is asked of it."""
 

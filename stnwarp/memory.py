@@ -1,8 +1,10 @@
 """The memory that this process can have: of the machine, less what its container and its own limits keep from it.
 
-Linux tells all of it in files, other systems little; what is not told limits nothing.
+Linux tells all of it in files, other systems little; what is not told limits nothing. Where the limits of the process
+leave little, some libraries end it (OpenBLAS exits, LLVM aborts): they are not loaded then.
 """
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,7 +16,23 @@ try:
 except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
+from stnwarp.errors import LoadingError
+
 _UNKNOWN = 1 << 62
+
+# What says that memory was not enough, in errors that are no MemoryError.
+_SIGNS = (
+    "failed to map segment",
+    "cannot allocate memory",
+    "can't start new thread",
+    "out of memory",
+    "bad_alloc",
+    "without exception set",
+    "without setting an exception",
+)
+_MB = 10**6
+_BLAS = (50, 50)  # megabytes of address space, and of memory that is written to
+_MOST_ARENAS = -8  # glibc's M_ARENA_MAX
 
 _ROOT = Path("/")
 # Where control groups of version 2 and 1 lie, their limit, what they use, and the part of that which is a mere cache.
@@ -41,16 +59,80 @@ def free_memory(root: Path = _ROOT) -> int:
     return max(0, min([available, *(limit - used for limit, used in _limits(root))]))
 
 
+def is_shortage(error: BaseException | None) -> bool:
+    """Whether *error*, or what it came from, is that there was not enough memory."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+            return True
+        if isinstance(error, ImportError | OSError | RuntimeError | SystemError):
+            text = str(error).lower()
+            if any(sign in text for sign in _SIGNS):
+                return True
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def is_limited() -> bool:
+    """Whether this process has limits of its own to its memory."""
+    return next(_own_limits(_ROOT), None) is not None
+
+
+def spare_address_space() -> None:
+    """Keep glibc from setting 64 MB of addresses aside for each thread, and OpenBLAS from doing much the same.
+
+    What a thread cannot have it takes from the others, but one that OpenBLAS cannot start is taken for Ctrl-C.
+    """
+    import ctypes
+
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # heard if NumPy has not been loaded yet
+    with suppress(OSError, AttributeError, TypeError):  # another system, or another C library
+        ctypes.CDLL(None).mallopt(_MOST_ARENAS, 1)
+
+
+def load_blas() -> None:
+    """Let OpenBLAS have the memory for its sums while there is some: it ends the process if it comes too late.
+
+    LoadingError where there is too little.
+    """
+    check_room("OpenBLAS", *_BLAS)
+    import numpy as np
+
+    np.linalg.inv(np.eye(3))
+
+
+def check_room(what: str, space: int, data: int) -> None:
+    """LoadingError if the limits of the process leave too little to load *what*.
+
+    Args:
+        what: in words.
+        space, data: how much that takes of the address space and of what is written to, in megabytes.
+    """
+    for kind, limit, used in _own_limits(_ROOT):
+        needed, left = space if kind == "RLIMIT_AS" else data, (limit - used) // _MB
+        if left < needed:
+            option = "ulimit -v" if kind == "RLIMIT_AS" else "ulimit -d"
+            raise LoadingError(
+                f"not enough memory to load {what}: it takes {needed} MB, and the limit of this process leaves "
+                f"{max(0, left)}; raise it ({option})"
+            )
+
+
 def _limits(root: Path) -> Iterator[tuple[int, int]]:
     """Each limit there is to the memory of this process, and what is used of it."""
     yield from _group_limits(root)
+    yield from ((limit, used) for _, limit, used in _own_limits(root))
+
+
+def _own_limits(root: Path) -> Iterator[tuple[str, int, int]]:
+    """The limits of the process itself by their names, and what is used of them."""
     if resource is None:
         return
-    used = _table(root / "proc/self/status")
     for kind, name in (("RLIMIT_AS", "VmSize"), ("RLIMIT_DATA", "VmData")):
         limit = resource.getrlimit(getattr(resource, kind))[0] if hasattr(resource, kind) else resource.RLIM_INFINITY
         if limit != resource.RLIM_INFINITY:
-            yield limit, used.get(name, 0)
+            yield kind, limit, _table(root / "proc/self/status").get(name, 0)
 
 
 def _group_limits(root: Path) -> Iterator[tuple[int, int]]:

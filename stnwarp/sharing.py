@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -40,7 +41,9 @@ def share_out(work: Callable[[_Part], Any], parts: Iterable[_Part], threads: int
         return
     if not _pools:
         _pools.append(ThreadPoolExecutor(_MOST, "share-out"))
-    helpers = [_pools[0].submit(take) for _ in range(threads - 1)]
+    helpers: list[Future[None]] = []
+    with suppress(RuntimeError):  # no memory for another thread: those that there are do it
+        helpers.extend(_pools[0].submit(take) for _ in range(threads - 1))
     try:
         take()
     finally:

@@ -12,8 +12,8 @@ import stnwarp
 
 PACKAGE = Path(stnwarp.__file__).parent
 FLOORS = (
-    {"errors", "memory", "regular_files", "sharing"},
-    {"conventions", "json_text", "views"},
+    {"errors", "regular_files", "sharing"},
+    {"conventions", "json_text", "memory", "views"},
     {"kernels", "terms"},
     {"transforms", "arrays"},
     {"mapping"},

@@ -341,7 +341,7 @@ def test_too_little_memory_is_that_files_failure(monkeypatch: pytest.MonkeyPatch
 
     source = replace(picture("RGB"), metadata=full_metadata())
     monkeypatch.setattr(Image.Image, "save", fail)
-    with pytest.raises(ImageError, match="cannot be written as JPEG: not enough memory"):
+    with pytest.raises(ImageError, match=r"^not enough memory; "):
         encode_picture(source, "JPEG")
     assert calls == [1]
 

@@ -19,7 +19,7 @@ from tests.cli_tools import assert_good_ones_done, contents, good_files, run
 from tests.memory_tools import peak_memory
 
 WHOLE = 255_000_000
-LARGE = 1_500_000
+LARGE = 1_200_000
 MOST = 200_000_000  # bytes of memory
 
 
@@ -75,7 +75,7 @@ def test_a_large_json_file_that_is_no_grid_is_refused(tmp_path: Path, case: str)
     assert (told.code, told.error) == (2, ran.error)
 
 
-@pytest.mark.parametrize("case", ["theta", "grid of empty points"])
+@pytest.mark.parametrize("case", ["grid of empty points"])
 def test_the_largest_files_take_little_memory(tmp_path: Path, case: str) -> None:
     parts, message = HOSTILE[case]
     path = tmp_path / "t.json"
@@ -99,7 +99,7 @@ def test_rows_of_parameters_that_are_too_long_take_little_memory(tmp_path: Path)
 @pytest.mark.parametrize("begin", [b"i,j,y,x\n", b""])
 def test_a_line_without_end_in_a_csv_is_not_read(tmp_path: Path, begin: bytes) -> None:
     path = tmp_path / "g.csv"
-    path.write_bytes(repeated(WHOLE // 4, begin, b"1,", b""))
+    path.write_bytes(repeated(WHOLE // 8, begin, b"1,", b""))
     ran, used = peak_memory("info", path)
     assert (ran.code, "a line is too long" in ran.error) == (2, True), ran.stderr
     assert used < 50_000_000
@@ -155,7 +155,7 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
         monkeypatch.setattr(f"stnwarp.transform_files.large_json.{name}", value)
 
 
-@pytest.mark.parametrize("size", [130, 131, 180, 257, 4096])
+@pytest.mark.parametrize("size", [130, 180, 4096])
 @pytest.mark.parametrize("shape", [(1, 60), (60, 1), (7, 11), (2, 64), (64, 2)])
 def test_a_grid_read_in_pieces_is_the_same_to_the_bit(
     monkeypatch: pytest.MonkeyPatch, shape: tuple[int, int], size: int
@@ -198,7 +198,7 @@ def test_a_grid_read_in_pieces_is_the_same_to_the_bit(
         ((b"]],\n[[", b"]]],\n[["), "only a grid may be so large"),
     ],
 )
-@pytest.mark.parametrize("size", [1000, 5000, 20_000])
+@pytest.mark.parametrize("size", [1000, 20_000])
 def test_a_large_grid_is_read_as_strictly_as_a_small_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, change: tuple[bytes, bytes], message: str, size: int
 ) -> None:

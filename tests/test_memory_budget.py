@@ -137,10 +137,7 @@ def test_more_pixels_need_more_memory(format: str, mixes: bool) -> None:
     ("mode", "source", "target"),
     [
         ("RGBA", "png", "png"),
-        ("RGB", "jpg", "webp"),
         ("CMYK", "tif", "tif"),
-        ("LA", "png", "gif"),
-        ("RGB", "png", "jpg"),
     ],
 )
 def test_what_is_estimated_is_enough_and_not_far_too_much(tmp_path: Path, mode: str, source: str, target: str) -> None:
@@ -151,6 +148,7 @@ def test_what_is_estimated_is_enough_and_not_far_too_much(tmp_path: Path, mode: 
         image.save(tmp_path / f"{name}.{source}", compress_level=1)
     options = ("-o", tmp_path / "out", "--theta", "0.9 0.1 0 -0.1 0.9 0", "--format", target, "-j1", "--overwrite")
     peaks = []
+    assert run("apply", tmp_path / f"a.{source}", *options).code == 0  # what has to be compiled is by now
     for names in ("a", "ab"):
         ran, peak = peak_memory("apply", *(tmp_path / f"{name}.{source}" for name in names), *options)
         assert ran.code == 0, ran.stderr

@@ -7,6 +7,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import PurePath
 from types import FrameType
 from typing import Any
 
@@ -14,6 +15,7 @@ import click
 
 from stnwarp.cli.console import PROGRAM, Console
 from stnwarp.errors import ExitCode, StnwarpError
+from stnwarp.memory import is_shortage
 
 # What ends a run beside Ctrl-C, which Python turns into KeyboardInterrupt by itself. Windows has no SIGHUP.
 _SIGNALS = {"SIGHUP": ExitCode.HUNG_UP, "SIGTERM": ExitCode.TERMINATED}
@@ -75,13 +77,19 @@ def _explained(error: BaseException) -> tuple[str, ExitCode]:
         return str(error), error.exit_code
     if isinstance(error, click.ClickException):
         return _usage_message(error), ExitCode.USAGE
-    if isinstance(error, MemoryError):
-        return "not enough memory; make some free, or work on less at a time", ExitCode.CANNOT_GO_ON
+    if is_shortage(error):
+        what = f" to load {_library(error)}" if isinstance(error, ImportError) else ""
+        advice = "make some free, raise its limit, or work on less at a time"
+        return f"not enough memory{what}; {advice}", ExitCode.CANNOT_GO_ON
     if isinstance(error, OSError):
         where = f"{os.fsdecode(error.filename)}: " if error.filename else ""
         return f"{where}{error.strerror or error}; check the disk and its permissions", ExitCode.CANNOT_GO_ON
     name = type(error).__name__
     return f"unexpected {name}: {error}; run again with -vv and report the traceback", ExitCode.CANNOT_GO_ON
+
+
+def _library(error: ImportError) -> str:
+    return PurePath(error.path).name if error.path else error.name or "a library"
 
 
 def _usage_message(error: click.ClickException) -> str:

@@ -1,6 +1,7 @@
 """Click's command and option, with help in sections, the order typed, and options in bundles."""
 
 import functools
+import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import fields
@@ -10,12 +11,15 @@ from typing import Any, TypeVar
 import click
 
 from stnwarp.cli.native_messages import messages_collected
+from stnwarp.memory import check_room, is_limited, spare_address_space
 
 CallbackT = TypeVar("CallbackT", bound=Callable[..., Any])
 Decorator = Callable[[CallbackT], CallbackT]
 
 GIVEN = "stnwarp.given"  # key in ctx.meta: names of the parameters as they were typed, repetitions kept
 LAST_SECTION = "Run"
+
+_LIBRARIES = (115, 50)  # megabytes of address space, and of memory that is written to
 
 
 class Option(click.Option):
@@ -83,7 +87,14 @@ class Command(click.Command):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; what C libraries write to standard error meanwhile is told in its place."""
+        """Run the command, if there is room for what it loads: OpenBLAS, which comes with NumPy, would just exit.
+
+        What C libraries write to standard error meanwhile is told in its place.
+        """
+        if is_limited():
+            spare_address_space()
+            if "numpy" not in sys.modules:
+                check_room("NumPy and Pillow", *_LIBRARIES)
         with messages_collected(ctx):
             return super().invoke(ctx)
 

@@ -83,10 +83,10 @@ class Crew:
         self._budget = Budget() if workers > 1 else None
         self._beginning = True
         self._under_way = 0
-        self._threads = [Thread(target=self._work, name=f"{_THREAD_NAME}-{n}", daemon=True) for n in range(workers)]
+        self._threads: list[Thread] = []
+        for number in range(workers):
+            self._start(number)
         atexit.register(self.stop)  # for a run that was left without being closed
-        for thread in self._threads:
-            thread.start()
 
     @property
     def is_idle(self) -> bool:
@@ -109,6 +109,17 @@ class Crew:
         if isinstance(result, BaseException) and not isinstance(result, OutputError):
             raise result
         return result
+
+    def _start(self, number: int) -> None:
+        """Start another thread, if there is memory for it; at least one is needed."""
+        thread = Thread(target=self._work, name=f"{_THREAD_NAME}-{number}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            if not self._threads:
+                raise
+        else:
+            self._threads.append(thread)
 
     def stop(self) -> None:
         """Begin nothing, finish what is being written, give up the rest; at once if all is done."""

@@ -11,6 +11,8 @@ from stnwarp.folder.crew import Crew, Messages, Task, no_messages
 from stnwarp.folder.directories import sweep
 from stnwarp.folder.jobs import Job, Outcome
 from stnwarp.folder.settings import Settings
+from stnwarp.kernels.native import load_compiler
+from stnwarp.memory import is_limited, load_blas
 
 # No more is taken from standard input: what an image of so many pixels can take at the most, 16 bits RGBA and
 # its metadata.
@@ -48,10 +50,14 @@ def run(
 
     Raises:
         OutputError: no further file can be written (disk full, no permission), once the outcomes of the jobs
-            under way have been yielded.  ParameterError: fewer than one worker.
+            under way have been yielded.  ParameterError: fewer than one worker.  LoadingError: there is not enough memory
+            to load the compiler.
     """
     if workers < 1:
         raise ParameterError(f"the number of workers must be at least 1, got {workers}")
+    if is_limited():
+        load_blas()
+        load_compiler()
     sweep(job.target for job in jobs if job.target is not None)
     crew = Crew(settings, min(workers, len(jobs)), fail_fast, noted, messages)
     try:

@@ -29,6 +29,7 @@ from stnwarp.images.modes import WRITTEN_MODES
 from stnwarp.images.palette import is_kept, resolved
 from stnwarp.images.picture import Picture
 from stnwarp.images.source import opened_source
+from stnwarp.memory import is_shortage
 from stnwarp.transforms import Placed
 
 _NO_PIXELS = np.empty((0, 0), np.uint8)
@@ -101,7 +102,7 @@ def _forget_locals(error: BaseException | None) -> None:
 def _in_words(error: Exception) -> str:
     if isinstance(error, StnwarpError):
         return str(error)
-    if isinstance(error, MemoryError):
+    if is_shortage(error):
         return "not enough memory; work on fewer images at a time"
     first_line = next(iter(str(error).splitlines()), "")
     return f"unexpected {type(error).__name__}: {first_line}"

@@ -15,7 +15,7 @@ from stnwarp.images.exif import PREFIX, ExifBlock
 from stnwarp.images.metadata import DESCRIPTIVE_TAGS
 from stnwarp.images.modes import WRITTEN_MODES, as_image
 from stnwarp.images.picture import Metadata, Picture
-from stnwarp.images.plugins import guarded, load_plugin
+from stnwarp.images.plugins import guarded, load_format
 from stnwarp.images.sides import check_sides
 
 DEFAULT_QUALITY = 95
@@ -62,7 +62,7 @@ def encode_picture(
     check_target(format, picture.mode, 16 if picture.mode == "I;16" else 8)
     check_sides(format, picture.mode, picture.size)
     with guarded(f"cannot be written as {format}"):
-        load_plugin(format)
+        load_format(format)
         image, lost = as_image(picture, format, fill)
         metadata, left_out = _fitting(picture, format, image.mode)
         options = _options(picture, format, image.mode, quality)

@@ -7,11 +7,13 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from importlib import import_module
+from types import ModuleType
 from typing import IO
 
 from PIL import Image, ImageFile
 
 from stnwarp.errors import ImageError
+from stnwarp.memory import is_shortage
 
 _PLUGINS = {
     "PNG": "PngImagePlugin",
@@ -25,9 +27,18 @@ _PLUGINS = {
 }
 
 
-def load_plugin(name: str) -> None:
+def load_plugin(name: str) -> ModuleType:
     """Register the format called *name* with Pillow, and none besides."""
-    import_module(f"PIL.{_PLUGINS[name]}")
+    return import_module(f"PIL.{_PLUGINS[name]}")
+
+
+def load_format(name: str) -> None:
+    """`load_plugin`, with the library that it needs; Pillow would keep quiet about one that cannot be loaded.
+
+    Raises ImportError.
+    """
+    if not getattr(load_plugin(name), "SUPPORTED", True):
+        import_module(f"PIL._{name.lower()}")  # says why
 
 
 def format_of_content(head: bytes) -> str | None:
@@ -45,7 +56,7 @@ def open_as(name: str, stream: IO[bytes]) -> ImageFile.ImageFile:
 
     Of a broken file `Image.open` would say only that it is no image, and it would judge the size by its own limit.
     """
-    load_plugin(name)
+    load_format(name)
     factory = Image.OPEN[name][0]
     stream.seek(0)
     return factory(stream, "")
@@ -63,11 +74,11 @@ def guarded(what: str, *, any_size: bool = False) -> Iterator[None]:
             yield
     except ImageError:
         raise
-    except MemoryError as error:
-        raise ImageError(f"{what}: not enough memory") from error
     except Image.DecompressionBombError as error:
         raise ImageError(in_words(error).rstrip("."), remedy="if it is none, raise --max-pixels") from error
     except Exception as error:
+        if is_shortage(error):
+            raise ImageError("not enough memory; work on fewer images at a time") from error
         raise ImageError(f"{what}: {in_words(error)}") from error
 
 

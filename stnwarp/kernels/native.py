@@ -18,10 +18,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stnwarp.kernels.machine import target_machine
-from stnwarp.kernels.object_cache import from_cache, to_cache
+from stnwarp.errors import LoadingError
+from stnwarp.kernels.machine import processor, target_machine
+from stnwarp.kernels.object_cache import cache_directory, from_cache, to_cache
+from stnwarp.memory import check_room
 
 _Function = Callable[[int], None]
+
+# Megabytes of address space, and of memory that is written to: measured, with some to spare.
+_LLVM = (175, 20)
+_COMPILER = (250, 200)  # Numba, and what it takes to compile one kernel
+_FIRST_COMPILER = (300, 220)  # and what has to lie beside it by then: threads, and the smallest of images
+_COMPILATION = (120, 100)
+_CODE = (30, 20)
 
 _compile_listeners: list[Callable[[str], None]] = []
 _engines: list[Any] = []  # the machine code lives as long as these
@@ -142,14 +151,18 @@ class Native:
         """The kernel for arrays of *types*; None if it turns out that kernels take arrays here."""
         with _loading:
             if types not in self._loaded:
+                if "llvmlite" not in sys.modules:
+                    _check_memory("LLVM", *_LLVM)
                 file = "-".join([self.name, *map(str, self._literals), f"{types}.o"])
                 found = from_cache(file)
                 if found is None:
+                    _check_compiling()
                     if _finds_arrays():
                         return None
                     _tell(self.name)
                     found = self._compile(arguments)
                     to_cache(file, found)
+                _check_memory("compiled code", *_CODE)
                 self._loaded[types] = _link(*found)
             return self._loaded[types]
 
@@ -158,6 +171,33 @@ class Native:
         from stnwarp.kernels.compiling import compile_kernel
 
         return compile_kernel(getattr(importlib.import_module(self._module), self.name), arguments, self._literals)
+
+
+def load_compiler() -> None:
+    """Load LLVM, before images take what the limits of this process leave of its memory.
+
+    LoadingError where that is too little for it, or for the compiler if nothing has been compiled yet.
+    """
+    if _takes_arrays():
+        return
+    check_room("LLVM", *_LLVM)
+    processor()
+    directory = cache_directory()
+    if directory is None or next(directory.glob("*.o"), None) is None:
+        check_room("the compiler", *_FIRST_COMPILER)
+
+
+def _check_compiling() -> None:
+    is_loaded = "stnwarp.kernels.compiling" in sys.modules
+    _check_memory("the compiler", *(_COMPILATION if is_loaded else _COMPILER))
+
+
+def _check_memory(what: str, space: int, data: int) -> None:
+    """MemoryError where LLVM would end the process; another image may leave it enough."""
+    try:
+        check_room(what, space, data)
+    except LoadingError as error:
+        raise MemoryError(str(error)) from None
 
 
 def _address(array: NDArray[np.generic]) -> int:
