@@ -50,8 +50,8 @@ def run(
 
     Raises:
         OutputError: no further file can be written (disk full, no permission), once the outcomes of the jobs
-            under way have been yielded.  ParameterError: fewer than one worker.  LoadingError: there is not enough memory
-            to load the compiler.
+            under way have been yielded.  ParameterError: fewer than one worker.  LoadingError: there is too little
+            memory to load the compiler.
     """
     if workers < 1:
         raise ParameterError(f"the number of workers must be at least 1, got {workers}")
