@@ -22,8 +22,8 @@ class NotRegularFileError(OSError):
     """What is there is no file but *kind*."""
 
     def __init__(self, mode: int, path: Path) -> None:
-        super().__init__(errno.EINVAL, "not a regular file", str(path))
         self.kind = _KINDS.get(stat.S_IFMT(mode), "something else")
+        super().__init__(errno.EINVAL, f"not a regular file but {self.kind}", str(path))
 
 
 def open_regular(path: Path, *, follow_links: bool = True) -> BinaryIO:

@@ -35,10 +35,14 @@ def assert_whole(written: dict[str, bytes], folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("signum", "code", "word"),
-    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated"), (signal.SIGHUP, 129, "hung up")],
+    ("jobs", "signum", "code", "word"),
+    [
+        (1, signal.SIGINT, 130, "interrupted"),
+        (2, signal.SIGINT, 130, "interrupted"),
+        (2, signal.SIGTERM, 143, "terminated"),
+        (2, signal.SIGHUP, 129, "hung up"),
+    ],
 )
-@pytest.mark.parametrize("jobs", [1, 2])
 def test_a_signal_ends_the_run_soon_and_a_rerun_completes_it(
     folder: Path, tmp_path: Path, jobs: int, signum: int, code: int, word: str
 ) -> None:

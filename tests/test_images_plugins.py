@@ -40,7 +40,7 @@ def test_our_own_errors_and_interrupts_pass() -> None:
 
 
 def test_too_little_memory_is_said_plainly() -> None:
-    with pytest.raises(ImageError, match=r"^not enough memory; work on fewer images at a time$"), guarded("broken"):
+    with pytest.raises(ImageError, match=r"^not enough memory; work on less at a time$"), guarded("broken"):
         raise MemoryError
 
 

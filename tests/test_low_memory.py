@@ -93,7 +93,7 @@ def test_room_is_looked_for_only_in_what_limits_there_are(monkeypatch: pytest.Mo
     monkeypatch.setattr("stnwarp.memory.resource.getrlimit", lambda kind: (limits[kinds[kind]], 0))
     assert not is_limited()
     check_room("a world", 10**9, 10**9)
-    limits["RLIMIT_DATA"] = 10**9
+    limits["RLIMIT_DATA"] = 10**12
     assert is_limited()
     check_room("a mouse", 10**9, 1)
     with pytest.raises(LoadingError, match=r"to load a world: it takes 1000000000 MB, and .* \(ulimit -d\)"):

@@ -146,7 +146,7 @@ def test_rows_that_cannot_be_read_are_no_lack_of_memory(tmp_path: Path, colour: 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("size", "channels"), [("178956970x1", 1), ("1x50000000", 4), ("67108856x1", 4)])
+@pytest.mark.parametrize(("size", "channels"), [("178956970x1", 1), ("1x10000000", 4), ("67108856x1", 4)])
 def test_the_longest_sides_are_written(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, size: str, channels: int
 ) -> None:

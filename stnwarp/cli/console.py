@@ -5,6 +5,7 @@ Standard output carries data only. Warnings, progress, summary and errors go to 
 
 import functools
 import re
+import select
 import sys
 import threading
 import traceback
@@ -17,6 +18,8 @@ from stnwarp.errors import OutputError
 PROGRAM = "stnwarp"
 QUIET = -1
 TRACEBACKS = 2
+
+_PATIENCE = 0.2  # seconds that the end of a run waits for a thread that speaks
 
 _LONGEST_LINE = 1_800  # characters of a message, so that no text that it repeats fills the screen
 _LONGEST_PATH = 4_096
@@ -60,21 +63,42 @@ def _write_line(stream: TextIO, line: str) -> None:
     stream.flush()
 
 
+def is_held_up(stream: TextIO) -> bool:
+    """Whether *stream* takes nothing at the moment, so that a write to it may last for ever."""
+    if not hasattr(select, "poll"):
+        return False
+    with suppress(OSError, ValueError, AttributeError):
+        poll = select.poll()
+        poll.register(stream.fileno(), select.POLLOUT)
+        return not poll.poll(0)
+    return False
+
+
 class Console:
-    """What is said, and how much of it: `verbosity` is -1 for -q, 1 for -v, 2 for -vv."""
+    """What is said, and how much of it: `verbosity` is -1 for -q, 1 for -v, 2 for -vv.
+
+    Once *is_ending*, after a signal, nobody is waited for: what a stream does not take at once is left unsaid.
+    """
 
     def __init__(self) -> None:
         self.verbosity = 0
+        self.is_ending = False
         self._bar: Any = None
         self._turn = threading.RLock()  # worker threads speak, too, and not into the bar while it is drawn
+
+    @property
+    def is_held_up(self) -> bool:
+        """Whether something is left unsaid after a signal, because nobody reads it."""
+        return self.is_ending and any(is_held_up(stream) for stream in (sys.stdout, sys.stderr) if stream is not None)
 
     def data(self, line: str) -> None:
         """One line of data to standard output, at once; OutputError if nothing can be written there."""
         if sys.stdout is None:
             raise OutputError("standard output is closed; redirect it to a file or to another program")
-        with self._beside_the_bar():
+        with self._beside_the_bar(sys.stdout) as is_free:
             try:
-                _write_line(sys.stdout, line)
+                if is_free:
+                    _write_line(sys.stdout, line)
             except BrokenPipeError:
                 raise  # the reader has seen enough: the run ends without a word
             except OSError as error:
@@ -84,9 +108,10 @@ class Console:
         """One line to standard error, if the run is at least so verbose."""
         if self.verbosity < verbosity or sys.stderr is None:
             return
-        with self._beside_the_bar():
+        with self._beside_the_bar(sys.stderr) as is_free:
             try:
-                _write_line(sys.stderr, f"{PROGRAM}: {_short_enough(printable(text))}")
+                if is_free:
+                    _write_line(sys.stderr, f"{PROGRAM}: {_short_enough(printable(text))}")
             except (OSError, ValueError):
                 return  # there is nobody left to tell
 
@@ -117,14 +142,24 @@ class Console:
             try:
                 yield functools.partial(self._advance, bar)
             finally:
+                bar.disable = self.is_ending and is_held_up(sys.stderr)  # it would be wiped away
                 self._bar = None
 
     @contextmanager
-    def _beside_the_bar(self) -> Iterator[None]:
+    def _beside_the_bar(self, stream: TextIO) -> Iterator[bool]:
+        """The turn to write to *stream*; yields whether there is one."""
+        if self.is_ending:
+            has_turn = self._turn.acquire(timeout=_PATIENCE)
+            try:
+                yield has_turn and not is_held_up(stream)
+            finally:
+                if has_turn:
+                    self._turn.release()
+            return
         with self._turn:
             if self._bar is not None:
                 self._bar.clear()
-            yield
+            yield True
             if self._bar is not None:
                 self._bar.refresh()
 

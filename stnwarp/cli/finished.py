@@ -1,6 +1,5 @@
 """The outcomes of a run from when they come about, in worker threads, to when they have been told, once each."""
 
-import select
 import signal
 import sys
 import threading
@@ -9,6 +8,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from stnwarp.cli.console import is_held_up
 from stnwarp.cli.outcomes import Tally
 from stnwarp.errors import OutputError
 
@@ -105,13 +105,5 @@ class Deferral:
 
 
 def _is_held_up() -> bool:
-    """Whether standard output or error takes nothing at the moment, so that a write to it may last for ever."""
-    if not hasattr(select, "poll"):
-        return False
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError, AttributeError):
-            poll = select.poll()
-            poll.register(stream.fileno(), select.POLLOUT)
-            if not poll.poll(0):
-                return True
-    return False
+    """Whether standard output or error takes nothing at the moment."""
+    return any(is_held_up(stream) for stream in (sys.stdout, sys.stderr) if stream is not None)

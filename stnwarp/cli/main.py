@@ -13,7 +13,6 @@ from stnwarp.cli.grid import grid
 from stnwarp.cli.info import info, version_of
 from stnwarp.cli.reporting import Interrupted, run_reported
 from stnwarp.cli.train import train
-from stnwarp.errors import ExitCode
 
 _COMPLETION = f"_{PROGRAM.upper()}_COMPLETE"
 
@@ -33,9 +32,9 @@ class Program(click.Group):
         if _COMPLETION in os.environ:
             return super().main(args, PROGRAM, _COMPLETION, **extra)
         console = Console()
-        code = run_reported(console, lambda: self._run(args, console, extra))
-        if args is None:
-            _leave_working_threads(code)
+        code = run_reported(console, lambda: self._run(args, console, extra), is_last=args is None)
+        if args is None and (_is_at_work() or console.is_held_up):
+            os._exit(code)  # the interpreter's own end would crash what is at work, or wait for a reader
         sys.exit(code)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -49,11 +48,10 @@ class Program(click.Group):
         return super().main(args, PROGRAM, standalone_mode=False, obj=console, **extra)
 
 
-def _leave_working_threads(code: ExitCode) -> None:
-    """End the process with *code* if native code is still at work in a thread: the interpreter's own end crashes it."""
+def _is_at_work() -> bool:
+    """Whether native code is still at work in a thread that was given up after a signal."""
     crew = sys.modules.get("stnwarp.folder.crew")
-    if crew is not None and crew.is_at_work():  # given up after a signal
-        os._exit(code)
+    return crew is not None and crew.is_at_work()
 
 
 def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:

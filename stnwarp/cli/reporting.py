@@ -17,8 +17,8 @@ from stnwarp.cli.console import PROGRAM, Console
 from stnwarp.errors import ExitCode, StnwarpError
 from stnwarp.memory import is_shortage
 
-# What ends a run beside Ctrl-C, which Python turns into KeyboardInterrupt by itself. Windows has no SIGHUP.
-_SIGNALS = {"SIGHUP": ExitCode.HUNG_UP, "SIGTERM": ExitCode.TERMINATED}
+# What ends a run. Windows has no SIGHUP.
+_SIGNALS = {"SIGHUP": ExitCode.HUNG_UP, "SIGINT": ExitCode.INTERRUPTED, "SIGTERM": ExitCode.TERMINATED}
 _WORDS = {ExitCode.HUNG_UP: "hung up", ExitCode.INTERRUPTED: "interrupted", ExitCode.TERMINATED: "terminated"}
 
 
@@ -43,14 +43,24 @@ class Interrupted(BaseException):
         return cls(advice, cause.code if isinstance(cause, SignalInterrupt) else ExitCode.INTERRUPTED)
 
 
-def run_reported(console: Console, command: Callable[[], object]) -> ExitCode:
-    """Run *command*, tell how it ended, and return the exit code; nothing but this code gets out."""
+def run_reported(console: Console, command: Callable[[], object], *, is_last: bool = False) -> ExitCode:
+    """Run *command*, tell how it ended, and return the exit code; nothing but this code gets out.
+
+    With *is_last* the process ends afterwards, and signals are ignored meanwhile.
+    """
+    with _signals_raise(console, is_last):
+        try:
+            return _flushed(console, _run(console, command))
+        except KeyboardInterrupt as error:  # the first signal, as the end was being told
+            return _report(console, error)
+
+
+def _run(console: Console, command: Callable[[], object]) -> ExitCode:
     try:
-        with _signals_raise(), _warnings_said(console):
-            code = ExitCode(int(command() or 0))  # type: ignore[call-overload]
+        with _warnings_said(console):
+            return ExitCode(int(command() or 0))  # type: ignore[call-overload]
     except BaseException as error:
-        code = _report(console, error)
-    return _flushed(console, code)
+        return _report(console, error)
 
 
 def _report(console: Console, error: BaseException) -> ExitCode:
@@ -110,24 +120,30 @@ def _code_of_exit(error: SystemExit) -> ExitCode:
 
 
 @contextmanager
-def _signals_raise() -> Iterator[None]:
-    """Signals raise `SignalInterrupt` in the main thread, but for those that the parent wants ignored (nohup)."""
+def _signals_raise(console: Console, is_last: bool) -> Iterator[None]:
+    """Signals raise `SignalInterrupt` in the main thread, but for those that the parent wants ignored (nohup).
+
+    The first one does. Terminals that are closed and managers of services send several in a row, and the second must
+    not break off what cleans up.
+    """
     previous: dict[int, Any] = {}
+
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        for each in previous:
+            signal.signal(each, signal.SIG_IGN)
+        console.is_ending = True
+        raise SignalInterrupt(_SIGNALS[signal.Signals(number).name])
+
     if threading.current_thread() is threading.main_thread():
         numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
-        heard = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
-        previous = {number: signal.signal(number, _interrupt) for number in heard}
+        previous = {n: signal.getsignal(n) for n in numbers if signal.getsignal(n) is not signal.SIG_IGN}
+        for number in previous:
+            signal.signal(number, interrupt)
     try:
         yield
     finally:
         for number, handler in previous.items():
-            signal.signal(number, handler)
-
-
-def _interrupt(number: int, _frame: FrameType | None) -> None:
-    # A terminal that is closed can send two in a row, and the second must not break off what cleans up.
-    signal.signal(number, signal.SIG_IGN)
-    raise SignalInterrupt(_SIGNALS[signal.Signals(number).name])
+            signal.signal(number, signal.SIG_IGN if is_last else handler)
 
 
 @contextmanager

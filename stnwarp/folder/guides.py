@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Size = tuple[int, int]
 
-_NETWORKS = "the checkpoint's numbers make nothing of it; --limit holds them back"
+_NETWORKS = "the checkpoint's numbers make nothing of it; hold them back, as by --limit scale=0.5..2,shift=0.5"
 
 
 @dataclass(frozen=True)

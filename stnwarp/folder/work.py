@@ -103,7 +103,8 @@ def _in_words(error: Exception) -> str:
     if isinstance(error, StnwarpError):
         return str(error)
     if is_shortage(error):
-        return "not enough memory; work on fewer images at a time"
+        known = str(error)  # where what it is for was found out in time
+        return known if known.startswith("not enough memory") else "not enough memory; work on less at a time"
     first_line = next(iter(str(error).splitlines()), "")
     return f"unexpected {type(error).__name__}: {first_line}"
 

@@ -78,7 +78,7 @@ def guarded(what: str, *, any_size: bool = False) -> Iterator[None]:
         raise ImageError(in_words(error).rstrip("."), remedy="if it is none, raise --max-pixels") from error
     except Exception as error:
         if is_shortage(error):
-            raise ImageError("not enough memory; work on fewer images at a time") from error
+            raise ImageError("not enough memory; work on less at a time") from error
         raise ImageError(f"{what}: {in_words(error)}") from error
 
 

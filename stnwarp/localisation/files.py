@@ -80,7 +80,7 @@ def _read_file(path: Path) -> bytes:
         size = os.fstat(file.fileno()).st_size
         if size > MAX_BYTES:
             raise CheckpointError(f"has {size:,} bytes; the limit is {MAX_BYTES:,}")
-        return file.read(MAX_BYTES)
+        return file.read(size)
 
 
 def _refuse_other_formats(data: bytes) -> None:

@@ -3,11 +3,12 @@
 from stnwarp.conventions import Units
 from stnwarp.transforms.absence import Absence
 
+_SINGULAR = "(the transformation is singular, or nearly so)"
 _WAYS = {
-    Absence.POINT: "every pixel of the output reads the same point of the picture (the transformation is singular)",
-    Absence.LINE: "every pixel of the output reads the same line of the picture (the transformation is singular)",
+    Absence.POINT: f"every pixel of the output reads the same point of the picture {_SINGULAR}",
+    Absence.LINE: f"every pixel of the output reads the same line of the picture {_SINGULAR}",
     Absence.OUTSIDE: "nothing of the picture itself is in the output, which is read wholly outside it",
-    Absence.BETWEEN: "nothing of the picture is in the output, where it is so small that it falls between the pixels",
+    Absence.BETWEEN: "nothing of the picture itself is in the output; it is so small that it falls between the pixels",
 }
 
 

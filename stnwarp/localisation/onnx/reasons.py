@@ -3,7 +3,7 @@
 import re
 
 _LONGEST = 400  # characters of a reason
-_MOST_READ = 20_000  # characters of a text that are looked at: a model's own names, of any length, may stand in it
+_MOST_READ = 20_000  # characters that are looked at: a model's own names, of any length, may stand between the ends
 _QUALIFIERS = re.compile(r"^(?: const| \[with [^\]]*\])* ?")
 
 
@@ -12,8 +12,13 @@ def reason(error: Exception) -> str:
 
     Left out is where in its own source onnxruntime found it out, which would leave no room for what was found.
     """
-    text = _without_place(" ".join(str(error)[:_MOST_READ].split()))
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+    text = _without_place(" ".join(_ends(str(error), _MOST_READ).split()))
+    return _ends(text, _LONGEST)
+
+
+def _ends(text: str, longest: int) -> str:
+    """*text* of at most so many characters, its middle left out: that is a long name, and the reason follows it."""
+    return text if len(text) <= longest else f"{text[: longest // 2]} ... {text[5 - longest + longest // 2 :]}"
 
 
 def _without_place(text: str) -> str:

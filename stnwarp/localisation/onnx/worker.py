@@ -96,6 +96,7 @@ class _Memory:
     def __init__(self, room: int) -> None:
         self._base = _bytes_of_data() + room
         self._most = -1
+        self._inherited: list[int] = []
         self.allow(0)
 
     def allow(self, more: int) -> None:
@@ -104,10 +105,11 @@ class _Memory:
             return
         import resource
 
+        soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        if self._most < 0:
+            self._inherited = [limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY]
         self._most = more
-        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        limit = self._base + more
-        resource.setrlimit(resource.RLIMIT_DATA, (limit if hard < 0 else min(limit, hard), hard))
+        resource.setrlimit(resource.RLIMIT_DATA, (min([self._base + more, *self._inherited]), hard))
 
 
 def _bytes_of_data() -> int:
