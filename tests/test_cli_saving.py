@@ -104,9 +104,12 @@ def test_a_file_that_appears_meanwhile_is_left_alone(tmp_path: Path) -> None:
     file.write_text("theirs\n")
     for outcome in (first, second):
         saving.add(outcome)
-    with pytest.raises(OutputClashError, match="exists already"):
+    with pytest.raises(OutputClashError, match="exists already") as caught:
         saving.write()
     assert file.read_text() == "theirs\n"
+    [aside] = tmp_path.glob("p-*.jsonl")
+    assert str(caught.value).endswith(f"; the rows of this run are in {str(aside)!r}")
+    assert names_in(aside) == ["00.png", "01.png"]
     file.unlink()
     saving = saving_of(folder, tmp_path / "out", file)
     saving.add(first)

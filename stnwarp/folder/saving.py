@@ -1,6 +1,7 @@
 """The parameter file of a run: what every image was warped by, a row each as it is done, in the end in order."""
 
 import os
+import secrets
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from stnwarp.errors import OutputClashError, ParameterError, StnwarpError
 from stnwarp.folder.clashes import LISTED, check_apart, check_not_read
 from stnwarp.folder.directories import check_directories, make_directory, sweep
 from stnwarp.folder.jobs import Job, Outcome, Status
-from stnwarp.folder.names import shown
+from stnwarp.folder.names import shorten, shown
 from stnwarp.folder.plan import Plan
 from stnwarp.folder.sources import source_key
 from stnwarp.images.atomic import write_atomically
@@ -97,20 +98,28 @@ class Saving:
         """Write what has been noted so far, in order; nothing if that is nothing. Nothing is appended from then on.
 
         Raises:
-            OutputError: the directory takes no file.  OutputClashError: the file has appeared meanwhile.
+            OutputError: the directory takes no file.  OutputClashError: the file has appeared meanwhile; it stays, and
+                the message names another one beside it, which has the rows.
         """
         with self._turn:
             self._appends = False
             is_ours = self._is_made and (self._file is None or self._file.is_at(self._path))
             if self._file is not None:
                 self._file.close()
-            if self._clash is not None:
-                raise self._clash
             made = [self._rows[image] for image in self._order if image in self._rows]
             if made:
                 make_directory(self._path.parent)
-                data = b"".join(self._kept(self._rows) + made)
-                write_atomically(self._path, data, overwrite=self._replaces or is_ours)
+                self._write_whole(b"".join(self._kept(self._rows) + made), overwrite=self._replaces or is_ours)
+
+    def _write_whole(self, data: bytes, *, overwrite: bool) -> None:
+        try:
+            if self._clash is not None:
+                raise self._clash
+            write_atomically(self._path, data, overwrite=overwrite)
+        except OutputClashError as error:
+            aside = self._path.with_name(shorten(f"{self._path.stem}-{secrets.token_hex(3)}{self._path.suffix}"))
+            write_atomically(aside, data, overwrite=False)
+            raise OutputClashError(f"{error}; the rows of this run are in {shown(aside)}") from error
 
     def _append(self, line: bytes) -> None:
         """Add *line* to the file, which is begun with it if it is the first."""
