@@ -89,6 +89,11 @@ def shortened(value: object) -> str:
     return written if len(written) <= _LONGEST_TOLD else f"{written[: _LONGEST_TOLD - 3]}..."
 
 
+def elide(text: str, longest: int) -> str:
+    """*text* of at most so many characters, the middle left out where it has more."""
+    return text if len(text) <= longest else f"{text[: longest // 2]} ... {text[5 - longest + longest // 2 :]}"
+
+
 def member(enum: type[_E], name: str, what: str) -> _E:
     """The member of *enum* called *name*; ParameterError names the choices."""
     try:

@@ -59,6 +59,11 @@ def free_memory(root: Path = _ROOT) -> int:
     return max(0, min([available, *(limit - used for limit, used in _limits(root))]))
 
 
+def used_data() -> int:
+    """The bytes of this process that a limit to its data counts; 0 where that is not told."""
+    return _table(_ROOT / "proc/self/status").get("VmData", 0)
+
+
 def is_shortage(error: BaseException | None) -> bool:
     """Whether *error*, or what it came from, is that there was not enough memory."""
     seen: set[int] = set()

@@ -13,7 +13,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from stnwarp.cli import main
-from stnwarp.cli.console import Console, elided
+from stnwarp.cli.console import Console
+from stnwarp.conventions import elide
 from tests.cli_tools import MOVE, assert_good_ones_done, good_files, noise, run, save
 from tests.onnx_files import TURN, affine, network, saved
 
@@ -145,7 +146,7 @@ def test_a_path_that_can_be_one_stays_whole(capsys: pytest.CaptureFixture[str]) 
 @pytest.mark.parametrize(("length", "longest"), list(itertools.product([0, 19, 20, 21, 22, 99], [20, 21, 50])))
 def test_elided_texts_keep_both_ends(length: int, longest: int) -> None:
     text = "".join(chr(ord("a") + number % 26) for number in range(length))
-    short = elided(text, longest)
+    short = elide(text, longest)
     assert len(short) == min(length, longest)
     assert short[:2] == text[:2]
     assert short[-2:] == text[-2:]

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
+from stnwarp.conventions import elide
 from stnwarp.errors import OutputError
 
 PROGRAM = "stnwarp"
@@ -38,23 +39,18 @@ def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
-def elided(text: str, longest: int) -> str:
-    """*text* of at most so many characters, the middle left out where it has more."""
-    return text if len(text) <= longest else f"{text[: longest // 2]} ... {text[5 - longest + longest // 2 :]}"
-
-
 def _short_enough(text: str) -> str:
     """*text* as a message that can be read; two paths in it, of an image and its output, stay whole if they can be."""
     if len(text) <= _LONGEST_LINE:
         return text
     parts = [_short_path(part) if "/" in part else part for part in _BETWEEN.split(text)]
     text, paths = "".join(parts), sorted(len(part) for part in parts if "/" in part)
-    return text if len(text) - sum(paths[-2:]) <= _LONGEST_LINE else elided(text, _LONGEST_LINE)
+    return text if len(text) - sum(paths[-2:]) <= _LONGEST_LINE else elide(text, _LONGEST_LINE)
 
 
 def _short_path(part: str) -> str:
     """*part* of a message, which may be a path, unless it is too long for one."""
-    return part if len(part) <= _LONGEST_PATH else elided(part, _NO_PATH)
+    return part if len(part) <= _LONGEST_PATH else elide(part, _NO_PATH)
 
 
 def _write_line(stream: TextIO, line: str) -> None:

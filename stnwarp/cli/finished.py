@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 
 from stnwarp.cli.console import is_held_up
 from stnwarp.cli.outcomes import Tally
+from stnwarp.cli.reporting import SIGNALS
 from stnwarp.errors import OutputError
 
 if TYPE_CHECKING:
     from stnwarp.folder import Outcome, Saving
-
-_INTERRUPTS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 class Finished:
@@ -69,7 +68,7 @@ class Deferral:
     def __enter__(self) -> None:
         if threading.current_thread() is not threading.main_thread():
             return
-        for number in (getattr(signal, name) for name in _INTERRUPTS if hasattr(signal, name)):
+        for number in (getattr(signal, name) for name in SIGNALS if hasattr(signal, name)):
             handler = signal.getsignal(number)
             if callable(handler):
                 self._handlers[number] = handler

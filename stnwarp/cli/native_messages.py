@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from stnwarp.cli.console import TRACEBACKS, Console, elided
+from stnwarp.cli.console import TRACEBACKS, Console
 from stnwarp.cli.outcomes import source_name
+from stnwarp.conventions import elide
 
 if TYPE_CHECKING:
     from stnwarp.folder import Job
@@ -165,7 +166,7 @@ class NativeMessages:
 
 
 def _plain(line: str) -> str:
-    return elided(_COLOURS.sub("", line).strip().removeprefix(_NO_NAME), _LONGEST)
+    return elide(_COLOURS.sub("", line).strip().removeprefix(_NO_NAME), _LONGEST)
 
 
 def native_messages() -> NativeMessages:

@@ -18,7 +18,7 @@ from stnwarp.errors import ExitCode, StnwarpError
 from stnwarp.memory import is_shortage
 
 # What ends a run. Windows has no SIGHUP.
-_SIGNALS = {"SIGHUP": ExitCode.HUNG_UP, "SIGINT": ExitCode.INTERRUPTED, "SIGTERM": ExitCode.TERMINATED}
+SIGNALS = {"SIGHUP": ExitCode.HUNG_UP, "SIGINT": ExitCode.INTERRUPTED, "SIGTERM": ExitCode.TERMINATED}
 _WORDS = {ExitCode.HUNG_UP: "hung up", ExitCode.INTERRUPTED: "interrupted", ExitCode.TERMINATED: "terminated"}
 
 
@@ -132,10 +132,10 @@ def _signals_raise(console: Console, is_last: bool) -> Iterator[None]:
         for each in previous:
             signal.signal(each, signal.SIG_IGN)
         console.is_ending = True
-        raise SignalInterrupt(_SIGNALS[signal.Signals(number).name])
+        raise SignalInterrupt(SIGNALS[signal.Signals(number).name])
 
     if threading.current_thread() is threading.main_thread():
-        numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
+        numbers = [getattr(signal, name) for name in SIGNALS if hasattr(signal, name)]
         previous = {n: signal.getsignal(n) for n in numbers if signal.getsignal(n) is not signal.SIG_IGN}
         for number in previous:
             signal.signal(number, interrupt)

@@ -2,6 +2,8 @@
 
 import re
 
+from stnwarp.conventions import elide
+
 _LONGEST = 400  # characters of a reason
 _MOST_READ = 20_000  # characters that are looked at: a model's own names, of any length, may stand between the ends
 _QUALIFIERS = re.compile(r"^(?: const| \[with [^\]]*\])* ?")
@@ -12,13 +14,8 @@ def reason(error: Exception) -> str:
 
     Left out is where in its own source onnxruntime found it out, which would leave no room for what was found.
     """
-    text = _without_place(" ".join(_ends(str(error), _MOST_READ).split()))
-    return _ends(text, _LONGEST)
-
-
-def _ends(text: str, longest: int) -> str:
-    """*text* of at most so many characters, its middle left out: that is a long name, and the reason follows it."""
-    return text if len(text) <= longest else f"{text[: longest // 2]} ... {text[5 - longest + longest // 2 :]}"
+    text = _without_place(" ".join(elide(str(error), _MOST_READ).split()))
+    return elide(text, _LONGEST)
 
 
 def _without_place(text: str) -> str:

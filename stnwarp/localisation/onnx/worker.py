@@ -15,6 +15,7 @@ import numpy as np
 from stnwarp.errors import CheckpointError
 from stnwarp.localisation.onnx.messages import Channel
 from stnwarp.localisation.onnx.session import MOST_THREADS, LocalSession
+from stnwarp.memory import used_data
 
 MOST_BYTES = 2**31  # of a model or a batch
 
@@ -94,7 +95,7 @@ class _Memory:
     """
 
     def __init__(self, room: int) -> None:
-        self._base = _bytes_of_data() + room
+        self._base = used_data() + room
         self._most = -1
         self._inherited: list[int] = []
         self.allow(0)
@@ -110,14 +111,6 @@ class _Memory:
             self._inherited = [limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY]
         self._most = more
         resource.setrlimit(resource.RLIMIT_DATA, (min([self._base + more, *self._inherited]), hard))
-
-
-def _bytes_of_data() -> int:
-    if sys.platform != "linux":
-        return 0
-    with open("/proc/self/status", encoding="ascii", errors="replace") as status:  # noqa: PTH123 - no file of the user's
-        sizes = dict(line.split(":", 1) for line in status)
-    return int(sizes["VmData"].split()[0]) * 1024
 
 
 if __name__ == "__main__":
