@@ -6,18 +6,17 @@ Convention: theta maps normalised output coordinates (x, y) to normalised input 
 Names load their modules when they are first used, so that `import stnwarp` costs nothing.
 """
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from stnwarp.conventions import Interpolation, PaddingMode, Units
     from stnwarp.errors import StnwarpError
-    from stnwarp.gradients import affine_grid_backward, grid_sample_backward, spatial_transform_backward
-    from stnwarp.grid import affine_grid, projective_grid, sampling_grid
-    from stnwarp.sampler import grid_sample
-    from stnwarp.transformer import SpatialTransformer
+    from stnwarp.sampling.fused import spatial_transform, warp
+    from stnwarp.sampling.gradients import affine_grid_backward, grid_sample_backward, spatial_transform_backward
+    from stnwarp.sampling.grid_generator import affine_grid, projective_grid, sampling_grid
+    from stnwarp.sampling.sampler import grid_sample
+    from stnwarp.spatial_transformer import SpatialTransformer
     from stnwarp.transforms import (
         Composition,
         Family,
@@ -29,9 +28,8 @@ if TYPE_CHECKING:
         Transform,
         compose,
     )
-    from stnwarp.warp import spatial_transform, warp
 
-_HOMES = {
+_MODULES = {
     "Composition": "transforms",
     "Family": "transforms",
     "Interpolation": "conventions",
@@ -39,22 +37,22 @@ _HOMES = {
     "MatrixTransform": "transforms",
     "PaddingMode": "conventions",
     "SamplingGrid": "transforms",
-    "SpatialTransformer": "transformer",
+    "SpatialTransformer": "spatial_transformer",
     "StnwarpError": "errors",
     "ThetaConstraints": "transforms",
     "ThinPlateSpline": "transforms",
     "Transform": "transforms",
     "Units": "conventions",
-    "affine_grid": "grid",
-    "affine_grid_backward": "gradients",
+    "affine_grid": "sampling.grid_generator",
+    "affine_grid_backward": "sampling.gradients",
     "compose": "transforms",
-    "grid_sample": "sampler",
-    "grid_sample_backward": "gradients",
-    "projective_grid": "grid",
-    "sampling_grid": "grid",
-    "spatial_transform": "warp",
-    "spatial_transform_backward": "gradients",
-    "warp": "warp",
+    "grid_sample": "sampling.sampler",
+    "grid_sample_backward": "sampling.gradients",
+    "projective_grid": "sampling.grid_generator",
+    "sampling_grid": "sampling.grid_generator",
+    "spatial_transform": "sampling.fused",
+    "spatial_transform_backward": "sampling.gradients",
+    "warp": "sampling.fused",
 }
 
 __all__ = [
@@ -89,24 +87,12 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("stnwarp")
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'stnwarp' has no attribute {name!r}")
-    value = getattr(import_module(f"stnwarp.{_HOMES[name]}"), name)
+    value = getattr(import_module(f"stnwarp.{_MODULES[name]}"), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
-
-
-class _Package(ModuleType):
-    """Keeps `stnwarp.warp` the function: importing the module of that name would put itself in its place."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in _HOMES and isinstance(value, ModuleType):
-            value = getattr(value, name)
-        super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

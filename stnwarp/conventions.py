@@ -7,13 +7,12 @@ are at integers and pixel (0, 0) is the top-left one.
 This module loads nothing but the standard library, so that the command line can describe its options without NumPy.
 """
 
-from collections.abc import Iterable
-from difflib import get_close_matches
 from enum import StrEnum
 from functools import lru_cache
 from typing import TypeVar
 
 from stnwarp.errors import ParameterError
+from stnwarp.text import suggestion, truncate_repr
 
 DEFAULT_ALIGN_CORNERS = False
 
@@ -72,46 +71,28 @@ DIRECTION = "output to input"  # the only direction theta and grids have; files 
 # Names that ONNX's GridSample (opset 20 and later) gives to the modes.
 _ONNX_MODES = {"linear": "bilinear", "cubic": "bicubic"}
 
-_LONGEST_TOLD = 60  # characters of a value that a message repeats
 
 _E = TypeVar("_E", bound=StrEnum)
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """A ' (did you mean ...?)' for a misspelt *name*, or nothing."""
-    close = get_close_matches(name[:_LONGEST_TOLD].lower(), list(known), n=1)
-    return f" (did you mean {str(close[0])!r}?)" if close else ""
-
-
-def shortened(value: object) -> str:
-    """*value* as Python writes it, for a message of one line: what somebody else's file holds may be of any length."""
-    written = repr(value)
-    return written if len(written) <= _LONGEST_TOLD else f"{written[: _LONGEST_TOLD - 3]}..."
-
-
-def elide(text: str, longest: int) -> str:
-    """*text* of at most so many characters, the middle left out where it has more."""
-    return text if len(text) <= longest else f"{text[: longest // 2]} ... {text[5 - longest + longest // 2 :]}"
-
-
-def member(enum: type[_E], name: str, what: str) -> _E:
+def parse_enum(enum: type[_E], name: str, what: str) -> _E:
     """The member of *enum* called *name*; ParameterError names the choices."""
     try:
         return enum(name)
     except ValueError:
         choices = ", ".join(enum)
         raise ParameterError(
-            f"{what} must be one of {choices}, got {shortened(name)}{suggestion(str(name), enum)}"
+            f"{what} must be one of {choices}, got {truncate_repr(name)}{suggestion(str(name), enum)}"
         ) from None
 
 
 @lru_cache(maxsize=32)  # asked for every small image
 def interpolation(name: str) -> Interpolation:
     """The interpolation called *name*, by torch's, ONNX's or our spelling."""
-    return member(Interpolation, _ONNX_MODES.get(name, name), "interpolation")
+    return parse_enum(Interpolation, _ONNX_MODES.get(name, name), "interpolation")
 
 
 @lru_cache(maxsize=32)
 def padding_mode(name: str) -> PaddingMode:
     """The padding mode called *name*."""
-    return member(PaddingMode, name, "padding_mode")
+    return parse_enum(PaddingMode, name, "padding_mode")

@@ -6,10 +6,10 @@ import numpy as np
 from PIL import Image
 
 from stnwarp.folder import OneForAll, Settings, Source
-from stnwarp.transforms import Move, MoveKind, MovesRecipe
+from stnwarp.transforms import Move, MoveKind, MovesSpec
 
-TURNED = Settings(OneForAll(MovesRecipe((Move(MoveKind.ROTATE, (90.0,)),))))
-TILTED = Settings(OneForAll(MovesRecipe((Move(MoveKind.ROTATE, (17.0,)),))))
+TURNED = Settings(OneForAll(MovesSpec((Move(MoveKind.ROTATE, (90.0,)),))))
+TILTED = Settings(OneForAll(MovesSpec((Move(MoveKind.ROTATE, (17.0,)),))))
 
 
 def save_image(path: Path, mode: str = "RGB", size: tuple[int, int] = (12, 16), seed: int = 0) -> Path:

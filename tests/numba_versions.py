@@ -11,7 +11,7 @@ import tempfile
 import venv
 from pathlib import Path
 
-from stnwarp.kernels.versions import TESTED_NUMBA
+from stnwarp.kernels.compiler.versions import TESTED_NUMBA
 
 ROOT = Path(__file__).parents[1]
 PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore:the kernels cannot:RuntimeWarning")

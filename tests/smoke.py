@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import stnwarp
-from stnwarp.kernels.native import told_of_compiling
+from stnwarp.kernels.compiler.compiled_kernel import on_compile
 
 Array = NDArray[np.generic]
 
@@ -114,6 +114,6 @@ def results() -> dict[str, Array]:
 
 if __name__ == "__main__":
     compiled: list[str] = []
-    with told_of_compiling(compiled.append):
+    with on_compile(compiled.append):
         np.savez(sys.argv[1], **results())
     print(*compiled)  # noqa: T201

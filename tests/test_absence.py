@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import ArrayLike, NDArray
 
 from stnwarp.conventions import Interpolation
-from stnwarp.grid import sampling_grid
+from stnwarp.sampling.grid_generator import sampling_grid
 from stnwarp.transforms import (
     Absence,
     Composition,
@@ -16,7 +16,7 @@ from stnwarp.transforms import (
     MatrixTransform,
     Move,
     MoveKind,
-    MovesRecipe,
+    MovesSpec,
     SamplingGrid,
     SizeRequest,
     ThinPlateSpline,
@@ -130,9 +130,9 @@ def test_what_makes_nothing_of_a_picture(
 def test_moved_by_its_own_size_a_picture_is_gone_and_by_a_pixel_less_it_is_not() -> None:
     for size, kind in product([(24, 32), (1, 5), (300, 201)], Interpolation):
         for step, gone in ((size[1], True), (size[1] - 1, False), (-size[1], True), (1 - size[1], False)):
-            recipe = MovesRecipe((Move(MoveKind.TRANSLATE, (step, 0)),))
-            placed = recipe.place(size, SizeRequest(), align_corners=False)
-            absence = absence_of(placed.transform, Frames(size, placed.size, False, kind))
+            spec = MovesSpec((Move(MoveKind.TRANSLATE, (step, 0)),))
+            image_warp = spec.resolve(size, SizeRequest(), align_corners=False)
+            absence = absence_of(image_warp.transform, Frames(size, image_warp.size, False, kind))
             assert (absence is Absence.OUTSIDE) == gone
             assert gone or absence is None
 

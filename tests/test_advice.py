@@ -286,7 +286,7 @@ ROOMS = {
     "params": ["apply", "info", "train"],
     "training": ["train"],
     "transform_files": ["apply", "grid", "info"],
-    "transform_files/recipes.py": ["apply", "grid"],  # what is said where one is placed
+    "transform_files/specs.py": ["apply", "grid"],  # what is said where one is placed
     "transforms": ["apply", "grid"],  # only what places a grid names one
 }
 

@@ -18,8 +18,10 @@ ROOT = Path(__file__).parents[1]
 
 # Overflow to infinity warns in plain Python, where numbers are NumPy scalars; compiled code is silent, and both go on.
 PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore::RuntimeWarning", "-m", "kernels and not slow"]
-COMPILER_ONLY = ["arithmetic", "collectors", "compiling", "front_end", "jit", "lanes", "machine", "memory", "native"]
-COMPILER_ONLY += ["object_cache", "groups", "float_blends", "fallback", "trial", "versions"]
+COMPILER_ONLY = ["compiler/*", "trial_kernel"]
+COMPILER_ONLY += [
+    f"simd/{name}" for name in ("float_pixel", "gather", "memory", "mixed_precision", "rgb_bytes", "tap_window")
+]
 TESTS = ["sampler", "convolution", "gradients", "volumes", "onnx_nodes", "warp", "recipes", "folder_work"]
 TESTS += ["adjoint", "weight_zero", "views"]
 

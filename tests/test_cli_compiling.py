@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from stnwarp.cli import main
 from stnwarp.cli.compiling import COMPILING
 from stnwarp.cli.console import Console
-from stnwarp.kernels import native
+from stnwarp.kernels.compiler import compiled_kernel
 from tests.cli_tools import MOVE, noise, save
 
 LINE = f"stnwarp: {COMPILING}\n"
@@ -20,12 +20,12 @@ LINE = f"stnwarp: {COMPILING}\n"
 @pytest.fixture
 def cold(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every warp says that it has to compile, twice."""
-    module = importlib.import_module("stnwarp.warp")
+    module = importlib.import_module("stnwarp.sampling.fused")
     warp = module.warp
 
     def compiling(*arguments: Any, **more: Any) -> Any:
         for name in ("one", "two"):
-            for listener in list(native._compile_listeners):
+            for listener in list(compiled_kernel._compile_listeners):
                 listener(name)
         return warp(*arguments, **more)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stnwarp.errors import ParameterError
-from stnwarp.transforms import CornersRecipe
+from stnwarp.transforms import CornersSpec
 from tests.cli_tools import Ran, contents, good_files, noise, pixels, run, save
 
 CLOCKWISE = "2,1 18,2 17,9 1,8"
@@ -99,6 +99,6 @@ def test_allow_mirror_is_for_corners(tmp_path: Path, kind: list[str]) -> None:
 def test_the_library_refuses_mirrored_corners_unless_told_otherwise() -> None:
     quad = np.array([(1e6, 5), (1e6 - 3, 5), (1e6 - 3, 9), (1e6, 9)])
     with pytest.raises(ParameterError, match="counter-clockwise"):
-        CornersRecipe(quad)
-    assert CornersRecipe(quad, allow_mirror=True).allow_mirror
-    assert not CornersRecipe(quad[::-1]).allow_mirror
+        CornersSpec(quad)
+    assert CornersSpec(quad, allow_mirror=True).allow_mirror
+    assert not CornersSpec(quad[::-1]).allow_mirror

@@ -14,7 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from stnwarp.cli import main
 from stnwarp.cli.console import Console
-from stnwarp.conventions import elide
+from stnwarp.text import elide
 from tests.cli_tools import MOVE, assert_good_ones_done, good_files, noise, run, save
 from tests.onnx_files import TURN, affine, network, saved
 

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from stnwarp import errors
-from stnwarp.cli.console import Console, printable
+from stnwarp.cli.console import Console
 from stnwarp.cli.reporting import SignalInterrupt, run_reported
 from stnwarp.errors import ExitCode
+from stnwarp.text import escape_unprintable
 from tests.cli_tools import MOVE, contents, good_files, noise, run, save
 
 ERRORS = [
@@ -89,7 +90,7 @@ def test_warnings_of_libraries_become_lines(capsys: pytest.CaptureFixture[str]) 
     ],
 )
 def test_what_would_disturb_a_terminal_is_escaped(raw: str, shown: str) -> None:
-    assert printable(raw) == shown
+    assert escape_unprintable(raw) == shown
 
 
 class _Refusing:

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from stnwarp import affine_grid, grid_sample, spatial_transform, warp
-from stnwarp.kernels import blocks
+from stnwarp.kernels import layout
 from tests import oracle
 from tests.implementations import with_onnxruntime, with_oracle, with_torch
 
@@ -351,10 +351,10 @@ def test_taps_are_blended_and_weighed_in_vectors() -> None:
     code = """if True:
         import re
         import numpy as np
-        import stnwarp.kernels.native as native
-        native._link = lambda *_: lambda *_: 0
+        from stnwarp.kernels.compiler import compiled_kernel
+        compiled_kernel._link = lambda *_: lambda *_: 0
         from stnwarp import warp
-        from stnwarp.kernels import convolution
+        from stnwarp.kernels.forward import convolution
         warp(np.zeros((8, 8, 3), np.uint8), np.eye(2, 3), interpolation="bicubic")
         text = next(iter(convolution.convolution_rows.inspect_llvm().values()))
         for vectors in (r"fmul contract <16 x float>", r"load <16 x i8>", r"llvm[.]floor[.]v[48]f64"):
@@ -369,6 +369,6 @@ def test_taps_are_blended_and_weighed_in_vectors() -> None:
 
 
 def test_the_work_space_is_large_enough() -> None:
-    _, offsets, weights, _ = blocks.work_space(np.float64, np.float32)
-    assert len(offsets) >= blocks.TAP_OFFSETS
-    assert len(weights) >= blocks.TAP_WEIGHTS
+    _, offsets, weights, _ = layout.make_workspace(np.float64, np.float32)
+    assert len(offsets) >= layout.TAP_OFFSETS
+    assert len(weights) >= layout.TAP_WEIGHTS

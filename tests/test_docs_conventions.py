@@ -11,11 +11,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from stnwarp.grid import affine_grid
+from stnwarp.sampling.fused import warp
+from stnwarp.sampling.grid_generator import affine_grid
 from stnwarp.transforms import (
     MatrixTransform,
     Move,
-    MovesRecipe,
+    MovesSpec,
     SizeRequest,
     forward_matrix,
     pixel_matrix,
@@ -23,7 +24,6 @@ from stnwarp.transforms import (
     to_pillow,
     to_skimage,
 )
-from stnwarp.warp import warp
 
 pytestmark = pytest.mark.kernels
 
@@ -134,7 +134,7 @@ def test_scipy_takes_the_pixel_matrix_with_rows_first(align_corners: bool) -> No
 
 
 def test_a_turn_of_a_picture_that_is_not_square_has_the_documented_theta() -> None:
-    placed = MovesRecipe((Move("rotate", (30,)),)).place((480, 640), SizeRequest.parse("same"), False)
+    placed = MovesSpec((Move("rotate", (30,)),)).resolve((480, 640), SizeRequest.parse("same"), False)
     assert isinstance(placed.transform, MatrixTransform)
     cosine, sine = math.cos(math.radians(30)), math.sin(math.radians(30))
     documented = [[cosine, -sine * 480 / 640, 0], [sine * 640 / 480, cosine, 0]]
@@ -162,7 +162,7 @@ def test_named_flags_move_the_picture_as_the_table_says(
 
 def test_a_quarter_turn_that_fits_is_rot90_to_the_bit() -> None:
     image = np.random.default_rng(5).integers(0, 256, (7, 12, 3), dtype=np.uint8)
-    placed = MovesRecipe((Move("rotate", (90,)),)).place((7, 12), SizeRequest.parse("fit"), False)
+    placed = MovesSpec((Move("rotate", (90,)),)).resolve((7, 12), SizeRequest.parse("fit"), False)
     np.testing.assert_array_equal(warp(image, placed.transform, placed.size), np.rot90(image))
 
 

@@ -14,9 +14,9 @@ import pytest
 from numpy.typing import NDArray
 
 from stnwarp import Interpolation, grid_sample, spatial_transform, warp
-from stnwarp.arrays import Batch, batch_of_image
-from stnwarp.mapping import matrix_mapping
-from stnwarp.sampler import sample
+from stnwarp.sampling.arrays import Batch, batch_of_image
+from stnwarp.sampling.mapping import matrix_mapping
+from stnwarp.sampling.sampler import sample
 from stnwarp.transforms import theta_from_pixel_matrix
 from tests.implementations.scenes import Scene, smooth_image, tilted, turned
 

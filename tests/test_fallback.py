@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 import stnwarp
 from stnwarp.cli.compiling import COMPILING
-from stnwarp.kernels import fallback, object_cache, versions
+from stnwarp.kernels.compiler import fallback, object_cache, versions
 from tests.cli_tools import DROP_PRIVILEGES, noise, pixels, save
 
 pytestmark = [
@@ -33,7 +33,7 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="privileges are 
 ROOT = Path(stnwarp.__file__).parents[1]
 SLOWER = "RuntimeWarning: the kernels cannot be compiled the fast way with numba"
 LACKING = "import tests.without_inner_classes\n"
-UNTESTED = "from stnwarp.kernels import versions\nversions.TESTED_NUMBA = ((0, 1), (0, 2))\n"
+UNTESTED = "from stnwarp.kernels.compiler import versions\nversions.TESTED_NUMBA = ((0, 1), (0, 2))\n"
 SHIFTS = """
 import numpy as np
 import stnwarp
@@ -48,9 +48,9 @@ COUNTS = """
 if __name__ == "__main__":
     import sys
     from pathlib import Path
-    from stnwarp.kernels.native import told_of_compiling
+    from stnwarp.kernels.compiler.compiled_kernel import on_compile
     names = []
-    with told_of_compiling(names.append):
+    with on_compile(names.append):
         shifts()
     print(*names)
 """
@@ -148,7 +148,7 @@ def test_a_directory_that_becomes_read_only_costs_a_warning(tmp_path: Path) -> N
     waits = """
 import os
 from pathlib import Path
-import stnwarp.kernels.nearest
+import stnwarp.kernels.forward.nearest
 (folder,) = Path(os.environ["STNWARP_CACHE_DIR"]).glob("*/numba")
 for path in (folder, *folder.glob("*")):
     path.chmod(0o500)
@@ -176,12 +176,12 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def started() -> fallback.PlainKernel:
+def started() -> fallback.NjitKernel:
     """The kernel as a process has it that has just started."""
-    return fallback.PlainKernel(add_one, {"nogil": True})
+    return fallback.NjitKernel(add_one, {"nogil": True})
 
 
-def assert_adds(kernel: fallback.PlainKernel) -> None:
+def assert_adds(kernel: fallback.NjitKernel) -> None:
     for step, values in ((1, np.zeros(3)), (2, np.zeros(5))):
         kernel(values, step)
         assert (values == step).all()
@@ -306,18 +306,20 @@ def test_the_command_line_says_it_once_and_not_at_all_when_quiet(tmp_path: Path)
 
 # What an untested version could do, in the process that tries it as in all others.
 BREAKS = {
-    "raises": "def changed(self):\n    raise TypeError('one more argument')\nFrontEnd.define_pipelines = changed",
-    "crashes": "import os\nFrontEnd.define_pipelines = lambda self: os.kill(os.getpid(), 11)",
+    "raises": "def changed(self):\n    raise TypeError('one more argument')\nIrPipeline.define_pipelines = changed",
+    "crashes": "import os\nIrPipeline.define_pipelines = lambda self: os.kill(os.getpid(), 11)",
     "does nothing": """
-from stnwarp.kernels import compiling
-real = compiling._entry_point
-compiling._entry_point = lambda *arguments: real(*arguments).replace("%code = call", "; no call")
+from stnwarp.kernels.compiler import codegen
+real = codegen._entry_point
+codegen._entry_point = lambda *arguments: real(*arguments).replace("%code = call", "; no call")
 """,
 }
 
 
 def broken(folder: Path, how: str) -> Path:
-    return customised(folder, f"{UNTESTED}from stnwarp.kernels.front_end import FrontEnd\n{BREAKS[how]}\n")
+    return customised(
+        folder, f"{UNTESTED}from stnwarp.kernels.compiler.numba_pipeline import IrPipeline\n{BREAKS[how]}\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -325,7 +327,7 @@ def broken(folder: Path, how: str) -> Path:
     [("raises", "one more argument"), ("crashes", "signal 11 ended it"), ("does nothing", "wrong numbers")],
 )
 def test_a_trial_finds_out(tmp_path: Path, how: str, words: str) -> None:
-    asks = "from stnwarp.kernels import versions\nprint(versions.obstacle())"
+    asks = "from stnwarp.kernels.compiler import versions\nprint(versions.incompatibility())"
     assert words in python(asks, tmp_path / "cache", path=broken(tmp_path / "site", how))[0]
 
 
@@ -335,7 +337,7 @@ def test_a_trial_that_fails_leads_to_the_slower_way_and_is_remembered(tmp_path: 
     assert told == "nearest_rows"
     assert said.count("Warning") == said.count(SLOWER) == 1
     assert not files(tmp_path / "cache", ".o")
-    never = "from stnwarp.kernels import versions\nversions._run = None\n"
+    never = "from stnwarp.kernels.compiler import versions\nversions._run = None\n"
     told, said = python(never + SHIFTS + COUNTS, tmp_path / "cache", path=site)
     assert told == ""
     assert said.count("Warning") == said.count(SLOWER) == 1
@@ -362,7 +364,7 @@ def test_a_trial_that_passes_is_remembered_without_a_word(tmp_path: Path) -> Non
     ],
 )
 def test_what_could_not_be_tried_is_not_used_and_tried_again(tmp_path: Path, hindrance: str, words: str) -> None:
-    asks = f"import sys\n{UNTESTED}{hindrance}\nprint(versions.obstacle())"
+    asks = f"import sys\n{UNTESTED}{hindrance}\nprint(versions.incompatibility())"
     assert words in python(asks, tmp_path)[0]
     assert not list(tmp_path.rglob("numba-trial-*"))
 

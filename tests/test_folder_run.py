@@ -20,8 +20,8 @@ import pytest
 from PIL import Image
 
 from stnwarp.errors import OutputError, ParameterError
+from stnwarp.files.atomic import write_atomically
 from stnwarp.folder import Job, Outcome, Settings, Source, Status, crew, find_sources, plan, run
-from stnwarp.images import write_atomically
 from tests.folder_images import TILTED, files_below, save_image, source
 
 pytestmark = pytest.mark.kernels
@@ -162,7 +162,7 @@ def test_pictures_are_let_go_even_if_all_outcomes_are_kept(tmp_path: Path, monke
             raise RuntimeError("a bug")
         return image
 
-    monkeypatch.setattr(import_module("stnwarp.warp"), "warp", warp)
+    monkeypatch.setattr(import_module("stnwarp.sampling.fused"), "warp", warp)
     for n in range(30):
         save_image(tmp_path / f"photos/{n:02}.png", seed=n)
     outcomes = list(run(_jobs_of(tmp_path / "photos", tmp_path / "out"), TILTED, 2))

@@ -8,7 +8,8 @@ import pytest
 
 from stnwarp.errors import NothingMatchedError, ParameterError
 from stnwarp.folder import find_sources, left_out, sources
-from stnwarp.folder.names import is_image_name, same_name_key, shorten, shown, split_name
+from stnwarp.folder.names import is_image_name, same_name_key, shorten, split_name
+from stnwarp.text import quote_path
 
 STRANGE_NAMES = [
     "with space.png",
@@ -235,7 +236,7 @@ def test_a_dash_is_standard_input() -> None:
 
 @pytest.mark.parametrize("name", ["line\nbreak", os.fsdecode(b"\xff"), "\N{RIGHT-TO-LEFT OVERRIDE}x"])
 def test_shown_names_are_one_printable_line(name: str) -> None:
-    assert shown(name).isprintable()
+    assert quote_path(name).isprintable()
 
 
 def test_only_image_suffixes_count_as_suffixes() -> None:

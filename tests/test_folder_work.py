@@ -13,17 +13,18 @@ from PIL import Image
 
 from stnwarp.conventions import Interpolation, PaddingMode
 from stnwarp.errors import ImageError, OutputError, ParameterError, SizeLimitError
-from stnwarp.folder import Job, OneForAll, Outcome, Settings, Source, Status, process, share_cores, usable_cores
+from stnwarp.folder import Job, OneForAll, Outcome, Settings, Source, Status, process
 from stnwarp.folder.gate import Stopped, WriteGate
 from stnwarp.images.palette import ALL_OR_NOTHING
-from stnwarp.transforms import GridRecipe, MatrixTransform, SamplingGrid, SizeMode, SizeRequest, ThetaRecipe
+from stnwarp.resources import share_cores, usable_cores
+from stnwarp.transforms import GridSpec, MatrixTransform, SamplingGrid, SizeMode, SizeRequest, ThetaSpec
 from tests.folder_images import TURNED, save_image
 
 pytestmark = pytest.mark.kernels
 
-WARP = import_module("stnwarp.warp")
-IDENTITY = Settings(OneForAll(ThetaRecipe(MatrixTransform(np.eye(3)))))
-HALF_RIGHT = Settings(OneForAll(ThetaRecipe(MatrixTransform(np.array([[1, 0, -1], [0, 1, 0]])))))  # by half the width
+WARP = import_module("stnwarp.sampling.fused")
+IDENTITY = Settings(OneForAll(ThetaSpec(MatrixTransform(np.eye(3)))))
+HALF_RIGHT = Settings(OneForAll(ThetaSpec(MatrixTransform(np.array([[1, 0, -1], [0, 1, 0]])))))  # by half the width
 NEAREST = {"interpolation": Interpolation.NEAREST}
 
 
@@ -55,7 +56,7 @@ def test_an_image_is_warped_and_written_with_its_theta(tmp_path: Path) -> None:
 def test_a_sampling_grid_has_no_theta(tmp_path: Path) -> None:
     path = save_image(tmp_path / "a.png")
     grid = SamplingGrid(np.zeros((3, 5, 2)), align_corners=False)
-    outcome = process(_job(path, tmp_path / "b.png"), Settings(OneForAll(GridRecipe(grid))))
+    outcome = process(_job(path, tmp_path / "b.png"), Settings(OneForAll(GridSpec(grid))))
     assert (outcome.status, outcome.theta) == (Status.OK, None)
     assert _pixels(tmp_path / "b.png").shape == (3, 5, 3)
 
@@ -100,7 +101,7 @@ def test_colours_are_weighted_by_their_alpha(tmp_path: Path) -> None:
     pixels = np.zeros((4, 8, 4), np.uint8)
     pixels[:, :4] = (200, 100, 50, 255)  # beside transparent black: no dark fringe may come of it
     Image.fromarray(pixels).save(tmp_path / "a.png")
-    quarter = Settings(OneForAll(ThetaRecipe(MatrixTransform(np.array([[1, 0, 0.125], [0, 1, 0]])))))  # half a pixel
+    quarter = Settings(OneForAll(ThetaSpec(MatrixTransform(np.array([[1, 0, 0.125], [0, 1, 0]])))))  # half a pixel
     assert process(_job(tmp_path / "a.png", tmp_path / "b.png"), quarter).status is Status.OK
     result = _pixels(tmp_path / "b.png")
     visible = result[..., 3] > 0
@@ -249,7 +250,7 @@ def test_transparency_laid_on_the_fill_is_told_only_if_none_was_given(tmp_path: 
 
 
 def test_warnings_about_the_place_reach_the_outcome(tmp_path: Path) -> None:
-    made_for_wide = Settings(OneForAll(ThetaRecipe(MatrixTransform(np.eye(3)), made_for=(640, 960))))
+    made_for_wide = Settings(OneForAll(ThetaSpec(MatrixTransform(np.eye(3)), made_for=(640, 960))))
     square = save_image(tmp_path / "a.png", size=(40, 40))
     (told,) = _warnings(_job(square, tmp_path / "b.png"), made_for_wide)
     assert told == "made for 960x640, this image is 40x40: the picture is stretched differently"
@@ -289,7 +290,7 @@ def test_an_output_larger_than_the_limit_is_refused_before_decoding(
     path = save_image(tmp_path / "a.png", size=(20, 30))
     tilted = Settings(TURNED.guide, SizeRequest(SizeMode.FIT), max_pixels=600)
     assert process(_job(path, tmp_path / "b.png"), tilted).status is Status.OK
-    halved = OneForAll(ThetaRecipe(MatrixTransform(np.diag([0.5, 0.5, 1]))))
+    halved = OneForAll(ThetaSpec(MatrixTransform(np.diag([0.5, 0.5, 1]))))
     shrinking = Settings(halved, SizeRequest(SizeMode.FIT), max_pixels=600)
     monkeypatch.setattr(Image.Image, "load", lambda _: pytest.fail("decoded"))
     outcome = process(_job(path, tmp_path / "c.png"), shrinking)
@@ -400,7 +401,7 @@ def test_closing_waits_for_a_write_under_way_but_not_for_ever() -> None:
 
 
 def test_cores_are_shared_between_images_and_bands(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stnwarp.folder.settings.usable_cores", lambda: 8)
+    monkeypatch.setattr("stnwarp.resources.usable_cores", lambda: 8)
     assert share_cores(100) == (8, 1)
     assert share_cores(1) == (1, 8)
     assert share_cores(3) == (3, 2)

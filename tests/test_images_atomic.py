@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from stnwarp.errors import ExitCode, ImageError, OutputClashError, OutputError
-from stnwarp.images.atomic import write_atomically
-from stnwarp.images.temporaries import is_temporary, remove_own_temporaries, sweep_temporaries
+from stnwarp.files.atomic import write_atomically
+from stnwarp.files.temporaries import is_temporary, remove_own_temporaries, sweep_temporaries
 
 posix_only = pytest.mark.skipif(os.name == "nt", reason="POSIX permissions, links and signals")
 

@@ -10,13 +10,13 @@ from typing import BinaryIO, cast
 import pytest
 
 from stnwarp.errors import ImageError
-from stnwarp.images.source import opened_source
+from stnwarp.files.opening import open_source
 
 posix_only = pytest.mark.skipif(os.name == "nt", reason="POSIX files")
 
 
 def refusal(source: Path | BinaryIO, limit: int = 1000) -> str:
-    with pytest.raises(ImageError) as caught, opened_source(source, limit):
+    with pytest.raises(ImageError) as caught, open_source(source, limit):
         pass
     assert "\n" not in str(caught.value)
     return str(caught.value)
@@ -24,7 +24,7 @@ def refusal(source: Path | BinaryIO, limit: int = 1000) -> str:
 
 def test_a_file_is_opened_at_its_beginning(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
-    with opened_source(tmp_path / "a", 1) as stream:
+    with open_source(tmp_path / "a", 1) as stream:
         assert stream.read() == b"abc"
     assert stream.closed
 
@@ -66,7 +66,7 @@ def test_links_that_lead_nowhere_or_in_circles_are_told(tmp_path: Path) -> None:
 def test_a_link_to_a_file_is_followed(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
     (tmp_path / "b").symlink_to(tmp_path / "a")
-    with opened_source(tmp_path / "b", 1) as stream:
+    with open_source(tmp_path / "b", 1) as stream:
         assert stream.read() == b"abc"
 
 
@@ -102,7 +102,7 @@ def test_a_file_exchanged_for_a_directory_meanwhile_is_told(tmp_path: Path, monk
 def test_a_stream_is_rewound_and_left_open() -> None:
     stream = io.BytesIO(b"abc")
     stream.read()
-    with opened_source(stream, 1) as same:
+    with open_source(stream, 1) as same:
         assert same.read() == b"abc"
     assert not stream.closed
 
@@ -114,7 +114,7 @@ def test_a_pipe_is_read_whole_up_to_a_limit(length: int, is_read: bool) -> None:
         sender.write(b"x" * length)
     with os.fdopen(reading, "rb") as pipe:
         if is_read:
-            with opened_source(cast(BinaryIO, pipe), 1000) as stream:
+            with open_source(cast(BinaryIO, pipe), 1000) as stream:
                 assert stream.read() == b"x" * length
                 assert stream.seekable()
         else:
@@ -141,7 +141,7 @@ def test_many_files_read_at_once_leave_no_descriptor_open(tmp_path: Path) -> Non
 
     def read() -> None:
         for _ in range(20):
-            with opened_source(tmp_path / "a", 1) as stream:
+            with open_source(tmp_path / "a", 1) as stream:
                 stream.read()
 
     threads = [threading.Thread(target=read) for _ in range(4)]

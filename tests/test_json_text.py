@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from stnwarp.errors import ParameterFileError
-from stnwarp.json_text import parsed_json, without_mark
+from stnwarp.files.strict_json import parse_json, without_mark
 
 
 def refusal(given: bytes | str, **how: Any) -> str:
     with pytest.raises(ParameterFileError) as caught:
-        parsed_json(given, **how)
+        parse_json(given, **how)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 200
     return str(caught.value)
@@ -20,7 +20,7 @@ def refusal(given: bytes | str, **how: Any) -> str:
 def test_values_of_every_kind(is_line: bool) -> None:
     text = '{"a": [1, 2.5, null, true], "é": {"a": "\\n"}, "": []}'
     expected = {"a": [1, 2.5, None, True], "é": {"a": "\n"}, "": []}
-    assert parsed_json(text, is_line=is_line) == parsed_json(text.encode(), is_line=is_line) == expected
+    assert parse_json(text, is_line=is_line) == parse_json(text.encode(), is_line=is_line) == expected
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_in_one_line_of_a_file_the_column_is_the_place(given: bytes | str, messa
 @pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
 def test_what_is_no_number_in_json_is_refused_if_asked(constant: str) -> None:
     assert refusal(f"[1, {constant}]", is_finite=True) == f"holds {constant}; every number must be finite"
-    assert parsed_json("[1, Infinity]") == [1, float("inf")]
+    assert parse_json("[1, Infinity]") == [1, float("inf")]
 
 
 @pytest.mark.parametrize("opening", ["[", '{"a": ', '[0, {"a": '])
@@ -68,7 +68,7 @@ def test_nesting_has_an_end(opening: str, depth: int) -> None:
 
 def test_many_lists_side_by_side_are_not_deep() -> None:
     nested = "[" * 99 + "]" * 99
-    assert len(parsed_json(f"[{nested}, {', '.join(['[{}]'] * 1000)}]")) == 1001
+    assert len(parse_json(f"[{nested}, {', '.join(['[{}]'] * 1000)}]")) == 1001
 
 
 def test_a_byte_order_mark_belongs_to_the_beginning_of_a_file() -> None:

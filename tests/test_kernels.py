@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stnwarp.arrays import PADDING_CODES
-from stnwarp.kernels import blocks
+from stnwarp.kernels import layout
+from stnwarp.sampling.arrays import PADDING_CODES
 
 ROOT = Path(__file__).parents[1]
 compiled_only = pytest.mark.skipif(
@@ -31,16 +31,16 @@ def _run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 def test_codes_are_those_of_the_enums() -> None:
     assert {mode.name: code for mode, code in PADDING_CODES.items()} == {
-        name: getattr(blocks, name) for name in ("ZEROS", "BORDER", "REFLECTION", "WRAP")
+        name: getattr(layout, name) for name in ("ZEROS", "BORDER", "REFLECTION", "WRAP")
     }
 
 
 def test_parts_of_the_work_space_do_not_overlap() -> None:
-    places, offsets, weights, pixels = blocks.work_space(np.float64, np.float32)
-    assert len(places) == blocks.Y + blocks.BLOCK
-    assert len(offsets) >= blocks.STEP + blocks.BLOCK
-    assert len(weights) >= blocks.STEP_Y + blocks.BLOCK
-    assert len(pixels) == blocks.LOWER_WORDS + 2 * blocks.BLOCK
+    places, offsets, weights, pixels = layout.make_workspace(np.float64, np.float32)
+    assert len(places) == layout.Y + layout.BLOCK
+    assert len(offsets) >= layout.STEP + layout.BLOCK
+    assert len(weights) >= layout.STEP_Y + layout.BLOCK
+    assert len(pixels) == layout.LOWER_NEIGHBOURS + 2 * layout.BLOCK
     assert weights.dtype == np.float32
     assert all(array.ctypes.data % 64 == 0 for array in (places, offsets, weights, pixels))
 
@@ -49,27 +49,47 @@ def test_parts_of_the_work_space_do_not_overlap() -> None:
 @pytest.mark.parametrize(
     ("image", "interpolation", "kernel", "vectors"),
     [
-        ("np.zeros((8, 8, 3), np.uint8)", "bilinear", "packed.packed_rows", r"fmul .*<(8|16) x float>"),
-        ("np.zeros((8, 8), np.uint8)", "bilinear", "packed.packed_rows", r"fmul .*<(8|16) x float>"),
-        ("np.zeros((8, 8), np.float32)", "bilinear", "planar.planar_rows", r"fmul .*<(8|16) x float>"),
-        ("np.zeros((8, 8, 3), np.float32)", "bilinear", "float_pixels.float_pixel_rows", r"fmul .*<4 x float>"),
-        ("np.zeros((8, 8, 3), np.float64)", "bilinear", "bilinear.bilinear_rows", r"llvm\.masked\.gather"),
-        ("np.zeros((8, 8, 3), np.float32)", "nearest", "nearest.nearest_rows", r"llvm\.masked\.gather"),
-        ("np.zeros((8, 8, 4), np.uint8)", "nearest", "nearest.nearest_rows", r"llvm\.masked\.gather"),
+        (
+            "np.zeros((8, 8, 3), np.uint8)",
+            "bilinear",
+            "forward.bilinear_uint8.bilinear_uint8_rows",
+            r"fmul .*<(8|16) x float>",
+        ),
+        (
+            "np.zeros((8, 8), np.uint8)",
+            "bilinear",
+            "forward.bilinear_uint8.bilinear_uint8_rows",
+            r"fmul .*<(8|16) x float>",
+        ),
+        (
+            "np.zeros((8, 8), np.float32)",
+            "bilinear",
+            "forward.bilinear_planar.bilinear_planar_rows",
+            r"fmul .*<(8|16) x float>",
+        ),
+        (
+            "np.zeros((8, 8, 3), np.float32)",
+            "bilinear",
+            "forward.bilinear_float.bilinear_float_rows",
+            r"fmul .*<4 x float>",
+        ),
+        ("np.zeros((8, 8, 3), np.float64)", "bilinear", "forward.bilinear.bilinear_rows", r"llvm\.masked\.gather"),
+        ("np.zeros((8, 8, 3), np.float32)", "nearest", "forward.nearest.nearest_rows", r"llvm\.masked\.gather"),
+        ("np.zeros((8, 8, 4), np.uint8)", "nearest", "forward.nearest.nearest_rows", r"llvm\.masked\.gather"),
     ],
 )
 def test_sampling_loops_are_vectorised(image: str, interpolation: str, kernel: str, vectors: str) -> None:
     """Vectors of pixels in LLVM's own code for a processor that has them, gathered where the neighbours are not
     collected before; and nothing that counts references.
     """
-    module, name = kernel.split(".")
+    room, module, name = kernel.split(".")
     code = f"""if True:
         import re
         import numpy as np
-        import stnwarp.kernels.native as native
-        native._link = lambda *_: lambda *_: 0
-        from stnwarp.kernels import {module}
-        from stnwarp.warp import warp
+        from stnwarp.kernels.compiler import compiled_kernel
+        compiled_kernel._link = lambda *_: lambda *_: 0
+        from stnwarp.kernels.{room} import {module}
+        from stnwarp import warp
         warp({image}, np.eye(2, 3), interpolation={interpolation!r})
         text = next(iter({module}.{name}.inspect_llvm().values()))
         assert re.search({vectors!r}, text), "the compiler no longer vectorises the sampling loop"
@@ -89,16 +109,16 @@ def test_an_rgb_folder_needs_one_specialisation_and_no_compiler_once_cached(tmp_
     code = """if True:
         import sys
         import numpy as np
-        from stnwarp import sampler
-        from stnwarp.warp import warp
+        from stnwarp.sampling import sampler
+        from stnwarp import warp
         for image in (np.zeros((8, 9, 3), np.uint8), np.zeros((30, 20, 3), np.uint8)[::2]):
             image.setflags(write=False)
             for theta in (np.eye(2, 3), np.eye(3) + [[0, 0, 0], [0, 0, 0], [0.1, 0, 0]]):
                 for padding in ("zeros", "border", "reflection"):
                     warp(image, theta, (5, 6), padding_mode=padding, fill=3, threads=2)
-        kernels = [*sampler._KERNELS.values(), *sampler._PACKED_BILINEAR.values()]
+        kernels = [*sampler._KERNELS.values(), *sampler._UINT8_BILINEAR.values()]
         assert {kernel.name: len(kernel.specialisations) for kernel in kernels if kernel.specialisations} == {
-            "packed_rows": 1
+            "bilinear_uint8_rows": 1
         }
         print("numba" in sys.modules)
     """
@@ -109,13 +129,39 @@ def test_an_rgb_folder_needs_one_specialisation_and_no_compiler_once_cached(tmp_
 
 COMPILES = """if True:
     import numpy as np
-    from stnwarp.kernels import native
-    from stnwarp.warp import warp
+    from stnwarp.kernels.compiler.compiled_kernel import on_compile
+    from stnwarp import warp
     names = []
-    with native.told_of_compiling(names.append):
+    with on_compile(names.append):
         assert warp(np.full((4, 4), 7, np.uint8), np.eye(2, 3)).min() == 7
     print(*names)
 """
+
+
+CHANGES = """if True:
+    from pathlib import Path
+    from stnwarp.kernels.compiler.object_cache import cache_directory
+
+    def directory():
+        cache_directory.cache_clear()
+        return cache_directory()
+
+    files = sorted(Path("stnwarp/kernels").rglob("*.py"))
+    directories = {directory()}
+    for file in files:
+        file.write_text(file.read_text() + "# changed")
+        directories.add(directory())
+    print(len(files), len(directories))
+"""
+
+
+def test_a_change_to_any_file_of_the_kernels_leads_to_another_cache(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "stnwarp", tmp_path / "stnwarp", ignore=shutil.ignore_patterns("__pycache__"))
+    environment = {**os.environ, "STNWARP_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": str(tmp_path)}
+    run = subprocess.run([sys.executable, "-c", CHANGES], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    files, directories = map(int, run.stdout.split())
+    assert files > 40
+    assert directories == files + 1, "two states of the sources share a cache"
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +181,7 @@ def cache(warm_cache: Path, tmp_path: Path) -> Path:
 @compiled_only
 def test_the_cache_is_private_and_a_damaged_one_is_made_anew(tmp_path: Path) -> None:
     runs = [_run(COMPILES, STNWARP_CACHE_DIR=str(tmp_path / "cache")) for _ in range(2)]
-    assert [run.stdout.strip() for run in runs] == ["packed_rows", ""]
+    assert [run.stdout.strip() for run in runs] == ["bilinear_uint8_rows", ""]
     assert runs[0].stderr == runs[1].stderr == ""
     (directory,) = (tmp_path / "cache").iterdir()
     assert directory.stat().st_mode & 0o077 == 0
@@ -145,7 +191,7 @@ def test_the_cache_is_private_and_a_damaged_one_is_made_anew(tmp_path: Path) -> 
         file.write_bytes(damaged)
         run = _run(COMPILES, STNWARP_CACHE_DIR=str(tmp_path / "cache"))
         assert run.returncode == 0, run.stderr
-        assert run.stdout.strip() == "packed_rows"
+        assert run.stdout.strip() == "bilinear_uint8_rows"
         assert "is damaged" in run.stderr
         assert run.stderr.count("RuntimeWarning") == 1
     assert _run(COMPILES, STNWARP_CACHE_DIR=str(tmp_path / "cache")).stdout.strip() == ""
@@ -156,7 +202,7 @@ def test_the_cache_is_private_and_a_damaged_one_is_made_anew(tmp_path: Path) -> 
 def test_without_a_cache_it_works_and_says_so_once(value: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     run = _run(COMPILES, STNWARP_CACHE_DIR=str(tmp_path / "file" / "cache"), STNWARP_NUMBA_CACHE=value)
-    assert run.stdout.strip() == "packed_rows"
+    assert run.stdout.strip() == "bilinear_uint8_rows"
     assert run.stderr.count("RuntimeWarning: compiled kernels cannot be cached") == int(value)
 
 
@@ -165,7 +211,7 @@ def test_a_directory_that_others_can_write_to_is_not_trusted(cache: Path) -> Non
     (directory,) = cache.iterdir()
     directory.chmod(0o777)
     run = _run(COMPILES, STNWARP_CACHE_DIR=str(cache))
-    assert run.stdout.strip() == "packed_rows"
+    assert run.stdout.strip() == "bilinear_uint8_rows"
     assert "can be written by others" in run.stderr
 
 
@@ -174,7 +220,7 @@ def test_a_file_that_others_can_write_to_is_not_trusted(cache: Path) -> None:
     (file,) = cache.glob("*/*.o")
     file.chmod(0o666)
     run = _run(COMPILES, STNWARP_CACHE_DIR=str(cache))
-    assert run.stdout.strip() == "packed_rows"
+    assert run.stdout.strip() == "bilinear_uint8_rows"
     assert "can be written by others" in run.stderr
     assert file.stat().st_mode & 0o077 == 0
 
@@ -185,14 +231,14 @@ def test_code_of_one_kernel_is_not_taken_for_another(cache: Path) -> None:
     (file,) = cache.glob("*/*.o")
     file.rename(file.with_name(file.name.replace("rows-1-", "rows-3-")))
     run = _run(rgb, STNWARP_CACHE_DIR=str(cache))
-    assert run.stdout.strip() == "packed_rows"
+    assert run.stdout.strip() == "bilinear_uint8_rows"
     assert "is damaged" in run.stderr
 
 
 @compiled_only
 def test_settings_of_numba_have_a_cache_of_their_own(cache: Path) -> None:
     assert _run(COMPILES, STNWARP_CACHE_DIR=str(cache)).stdout.strip() == ""
-    assert _run(COMPILES, STNWARP_CACHE_DIR=str(cache), NUMBA_OPT="1").stdout.strip() == "packed_rows"
+    assert _run(COMPILES, STNWARP_CACHE_DIR=str(cache), NUMBA_OPT="1").stdout.strip() == "bilinear_uint8_rows"
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from stnwarp.transforms import (
     Limits,
     MatrixTransform,
     Move,
-    MovesRecipe,
+    MovesSpec,
     SamplingGrid,
     SizeRequest,
     ThinPlateSpline,
@@ -37,8 +37,8 @@ BEND = np.random.default_rng(1).normal(size=(4, 4, 2)) * 0.03
 
 def moved(*moves: tuple[str, tuple[float, ...]], size: tuple[int, int] = SIZES[0], align: bool = False) -> Transform:
     """The theta of a picture of *size* that is moved as the named flags move it."""
-    recipe = MovesRecipe(tuple(Move(name, values) for name, values in moves))  # type: ignore[arg-type]
-    return recipe.place(size, SizeRequest.parse("same"), align).transform
+    spec = MovesSpec(tuple(Move(name, values) for name, values in moves))  # type: ignore[arg-type]
+    return spec.resolve(size, SizeRequest.parse("same"), align).transform
 
 
 def pixels(transform: Transform, size: tuple[int, int], align: bool = False) -> np.ndarray:
@@ -180,10 +180,10 @@ def test_a_composition_and_an_undone_spline_are_kept_to_limits_too() -> None:
 
 
 def test_a_canvas_of_another_size_says_how_large_the_picture_gets() -> None:
-    recipe = MovesRecipe((Move("rotate", (30,)),))  # type: ignore[arg-type]
-    placed = recipe.place((60, 90), SizeRequest.parse("fit"), False)
+    spec = MovesSpec((Move("rotate", (30,)),))  # type: ignore[arg-type]
+    image_warp = spec.resolve((60, 90), SizeRequest.parse("fit"), False)
     limits = Limits.parse("angle=30,scale=1.0001,stretch=1.0001")
-    assert limits.apply(placed.transform, (60, 90), placed.size, False).transform is placed.transform
+    assert limits.apply(image_warp.transform, (60, 90), image_warp.size, False).transform is image_warp.transform
 
 
 entries = st.floats(-4, 4) | st.sampled_from([0.0, 1.0, 1e-12, 1e12, -1e300, 1e300, 5e-324])

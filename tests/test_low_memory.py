@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from stnwarp import sharing
+from stnwarp import parallel
 from stnwarp.errors import ExitCode, ImageError, LoadingError
 from stnwarp.folder import crew
 from stnwarp.images import plugins
-from stnwarp.memory import check_room, is_limited, is_shortage
+from stnwarp.resources import check_room, is_limited, is_shortage
 from tests.cli_tools import Ran, assert_good_ones_done, clean_outputs, contents, good_files, noise, run, save, spawn
 
 resource = pytest.importorskip("resource")
@@ -90,7 +90,7 @@ def test_other_commands_say_it_as_well(tmp_path: Path, megabytes: int) -> None:
 def test_room_is_looked_for_only_in_what_limits_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     limits = {"RLIMIT_AS": resource.RLIM_INFINITY, "RLIMIT_DATA": resource.RLIM_INFINITY}
     kinds = {getattr(resource, name): name for name in limits}
-    monkeypatch.setattr("stnwarp.memory.resource.getrlimit", lambda kind: (limits[kinds[kind]], 0))
+    monkeypatch.setattr("stnwarp.resources.resource.getrlimit", lambda kind: (limits[kinds[kind]], 0))
     assert not is_limited()
     check_room("a world", 10**9, 10**9)
     limits["RLIMIT_DATA"] = 10**12
@@ -156,9 +156,9 @@ def test_parts_are_worked_off_without_helpers(monkeypatch: pytest.MonkeyPatch) -
         def submit(self, _: object) -> object:
             raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(sharing, "_pools", [Pool()])
+    monkeypatch.setattr(parallel, "_pools", [Pool()])
     done: list[int] = []
-    sharing.share_out(done.append, range(20), 4)
+    parallel.run_parallel(done.append, range(20), 4)
     assert done == list(range(20))
 
 

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stnwarp import memory
+from stnwarp import resources
 from stnwarp.folder import OneForAll, Settings, find_sources, plan, work
 from stnwarp.folder import run as run_jobs
 from stnwarp.folder.budget import Budget
 from stnwarp.folder.gate import Stopped
 from stnwarp.images.memory import Work, decoding_memory
 from stnwarp.images.modes import WRITTEN_MODES
-from stnwarp.memory import free_memory, machine_memory
-from stnwarp.transforms import MatrixTransform, TransformRecipe
+from stnwarp.resources import free_memory, machine_memory
+from stnwarp.transforms import MatrixTransform, TransformSpec
 from tests.cli_tools import assert_good_ones_done, contents, good_files, noise, run, save
 from tests.memory_tools import peak_memory
 from tests.onnx_files import affine, network, saved
@@ -112,7 +112,7 @@ def test_the_limits_of_the_process_count(tmp_path: Path, monkeypatch: pytest.Mon
     resource = pytest.importorskip("resource")
     root = tree(tmp_path, MEMINFO | {"proc/self/status": "VmPeak: 9 kB\nVmSize:\t  300000 kB\nVmData:  10 kB\n"})
     limits = {resource.RLIMIT_AS: 500_000_000, resource.RLIMIT_DATA: resource.RLIM_INFINITY}
-    monkeypatch.setattr(memory.resource, "getrlimit", lambda kind: (limits[kind], limits[kind]))
+    monkeypatch.setattr(resources.resource, "getrlimit", lambda kind: (limits[kind], limits[kind]))
     assert machine_memory(root) == 500_000_000
     assert free_memory(root) == 500_000_000 - 300_000 * 1024
     limits[resource.RLIMIT_DATA] = 90_000_000
@@ -351,7 +351,7 @@ def test_a_run_that_is_left_does_not_hang_on_jobs_that_wait(
     mixed_images(tmp_path / "in", 8)
     monkeypatch.setattr("stnwarp.folder.budget.free_memory", lambda: 0)
     monkeypatch.setattr(work, "warped", slow(work.warped))
-    settings = Settings(OneForAll(TransformRecipe(MatrixTransform(np.eye(3)[:2] * 0.9))))
+    settings = Settings(OneForAll(TransformSpec(MatrixTransform(np.eye(3)[:2] * 0.9))))
     jobs = plan(find_sources([str(tmp_path / "in")], recursive=False), str(tmp_path / "out")).jobs
     outcomes = run_jobs(jobs, settings, workers=4)
     for _ in range(taken):

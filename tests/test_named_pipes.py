@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from stnwarp.kernels import object_cache
-from stnwarp.regular_files import NotRegularFileError, open_regular
+from stnwarp.files.regular import NotRegularFileError, open_regular
+from stnwarp.kernels.compiler import object_cache
 from tests.cli_tools import MOVE, contents, noise, run, save
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
@@ -212,7 +212,7 @@ def test_what_the_user_named_as_the_cache_is_left_alone(
 def test_pipes_in_the_cache_of_numba_are_removed_before_it_looks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from stnwarp.kernels import fallback
+    from stnwarp.kernels.compiler import fallback
 
     directory = tmp_path / "numba"
     (directory / "kernels_1").mkdir(parents=True)

@@ -19,7 +19,7 @@ from stnwarp.transform_files import Direction
 from stnwarp.transforms import (
     Composition,
     MatrixTransform,
-    PixelRecipe,
+    PixelMatrixSpec,
     SizeRequest,
     ThinPlateSpline,
     Transform,
@@ -194,7 +194,7 @@ def test_a_number_that_is_not_finite_spoils_its_own_row_only(tmp_path: Path, lin
     row = parameters.row("a.png")
     assert row is not None
     with pytest.raises(ParameterError, match="line 2: ") as caught:
-        row.recipe()
+        row.spec()
     assert word in str(caught.value)
     assert theta_of(parameters.row("good.png"))[0] == [0.9, 0.1, 0]
 
@@ -242,16 +242,16 @@ def test_names_that_are_not_utf8_come_back(tmp_path: Path) -> None:
 def test_pixels_and_the_other_direction_mean_what_they_mean_in_a_transform_file() -> None:
     row = row_of(json.dumps({**GOOD, "units": "pixel", "direction": "input to output"}).encode())
     assert (row.units, row.direction) == (Units.PIXEL, Direction.INPUT_TO_OUTPUT)
-    recipe = row.recipe()
-    assert isinstance(recipe, PixelRecipe)
-    assert recipe.inverse
-    assert not row.recipe(inverse=True).inverse  # type: ignore[attr-defined]
+    spec = row.spec()
+    assert isinstance(spec, PixelMatrixSpec)
+    assert spec.inverse
+    assert not row.spec(inverse=True).inverse  # type: ignore[attr-defined]
 
 
 def test_an_image_of_other_proportions_is_a_warning() -> None:
     row = row_of(json.dumps({**GOOD, "input_size": {"width": 40, "height": 30}}).encode())
-    assert row.recipe().place((30, 40), SizeRequest(), False).warnings == ()
-    assert "made for 40x30" in row.recipe().place((30, 50), SizeRequest(), False).warnings[0]
+    assert row.spec().resolve((30, 40), SizeRequest(), False).warnings == ()
+    assert "made for 40x30" in row.spec().resolve((30, 50), SizeRequest(), False).warnings[0]
 
 
 def test_a_file_is_described_in_facts(tmp_path: Path) -> None:

@@ -26,18 +26,18 @@ from stnwarp.folder import (
 from stnwarp.localisation import Checkpoint, Localiser
 from stnwarp.params import read_parameters
 from stnwarp.transforms import (
-    CornersRecipe,
-    GridRecipe,
+    CornersSpec,
+    GridSpec,
     Limits,
     MatrixTransform,
     Move,
     MoveKind,
-    MovesRecipe,
-    PixelRecipe,
+    MovesSpec,
+    PixelMatrixSpec,
     SamplingGrid,
-    ThetaRecipe,
+    ThetaSpec,
     ThinPlateSpline,
-    TransformRecipe,
+    TransformSpec,
     compose,
     control_points,
 )
@@ -47,13 +47,13 @@ from tests.onnx_files import affine, network, saved
 TURN = MatrixTransform(np.array([[0.9, 0.1, 0.1], [-0.1, 0.9, 0.0]]))
 SPLINE = ThinPlateSpline(control_points(3, 3) * 0.9)
 RECIPES = [
-    ThetaRecipe(TURN),
-    PixelRecipe(TURN.theta),
-    CornersRecipe(np.array([[1.0, 2.0], [20.0, 3.0], [18.0, 20.0], [2.0, 19.0]])),
-    MovesRecipe((Move(MoveKind.ROTATE, (20.0,)), Move(MoveKind.SCALE, (0.5, 2.0)))),
-    TransformRecipe(SPLINE),
-    TransformRecipe(compose(TURN, SPLINE)),
-    GridRecipe(SamplingGrid(np.random.default_rng(1).random((20, 30, 2)), False)),
+    ThetaSpec(TURN),
+    PixelMatrixSpec(TURN.theta),
+    CornersSpec(np.array([[1.0, 2.0], [20.0, 3.0], [18.0, 20.0], [2.0, 19.0]])),
+    MovesSpec((Move(MoveKind.ROTATE, (20.0,)), Move(MoveKind.SCALE, (0.5, 2.0)))),
+    TransformSpec(SPLINE),
+    TransformSpec(compose(TURN, SPLINE)),
+    GridSpec(SamplingGrid(np.random.default_rng(1).random((20, 30, 2)), False)),
 ]
 
 

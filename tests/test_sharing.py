@@ -7,14 +7,14 @@ import threading
 
 import pytest
 
-from stnwarp.sharing import share_out
+from stnwarp.parallel import run_parallel
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 7])
 @pytest.mark.parametrize("count", [0, 1, 2, 50])
 def test_every_part_is_worked_on_once(threads: int, count: int) -> None:
     done: list[int] = []
-    share_out(done.append, range(count), threads)
+    run_parallel(done.append, range(count), threads)
     assert sorted(done) == list(range(count))
 
 
@@ -26,7 +26,7 @@ def test_so_many_work_at_a_time_and_the_caller_is_one_of_them() -> None:
         together.wait()
         workers.add(threading.get_ident())
 
-    share_out(work, range(3), 3)
+    run_parallel(work, range(3), 3)
     assert len(workers) == 3
     assert threading.get_ident() in workers
 
@@ -42,13 +42,13 @@ def test_an_error_comes_out_when_the_others_are_done(bad: str) -> None:
         done.append(part)
 
     with pytest.raises(ValueError, match=r"0|1"):
-        share_out(work, range(2), 2)
+        run_parallel(work, range(2), 2)
     assert len(done) == 1
 
 
 def test_many_callers_at_once_do_not_wait_for_each_other() -> None:
     done: list[int] = []
-    callers = [threading.Thread(target=share_out, args=(done.append, range(20), 40)) for _ in range(10)]
+    callers = [threading.Thread(target=run_parallel, args=(done.append, range(20), 40)) for _ in range(10)]
     for caller in callers:
         caller.start()
     for caller in callers:
@@ -60,7 +60,7 @@ def test_many_callers_at_once_do_not_wait_for_each_other() -> None:
 def test_a_forked_process_has_threads_of_its_own() -> None:
     code = """if True:
         import os
-        from stnwarp.sharing import share_out
+        from stnwarp.parallel import share_out
         done = []
         share_out(done.append, range(4), 2)
         child = os.fork()

@@ -35,7 +35,7 @@ def json_file(folder: Path, fields: dict[str, Any]) -> Path:
 
 
 def placed_points(path: Path, align_corners: bool = False, **options: Any) -> NDArray[np.float64]:
-    transform = load_transform(path, **options).recipe.place(SIZE, SAME, align_corners).transform
+    transform = load_transform(path, **options).spec.resolve(SIZE, SAME, align_corners).transform
     assert isinstance(transform, ThinPlateSpline)
     return transform.points
 
@@ -75,7 +75,7 @@ def test_units_from_outside_hold_where_the_file_says_nothing(tmp_path: Path) -> 
 
 def test_the_inverse_is_the_splines_own(tmp_path: Path) -> None:
     path = json_file(tmp_path, {"points": POINTS.tolist()})
-    undone = load_transform(path, inverse=True).recipe.place(SIZE, SAME, False).transform
+    undone = load_transform(path, inverse=True).spec.resolve(SIZE, SAME, False).transform
     places = control_points(3, 3) * 0.5
     read = ThinPlateSpline(POINTS).map_points(places)
     np.testing.assert_allclose(undone.map_points(read), places, atol=1e-10)
@@ -87,9 +87,9 @@ def test_the_inverse_is_the_splines_own(tmp_path: Path) -> None:
 def test_an_image_of_other_proportions_is_a_warning(tmp_path: Path) -> None:
     for fields in ({"points": PIXELS.tolist(), **IN_40x30}, {"points": POINTS.tolist(), **IN_40x30, "units": None}):
         path = json_file(tmp_path, {key: value for key, value in fields.items() if value})
-        recipe = load_transform(path).recipe
-        assert recipe.place((60, 80), SAME, False).warnings == ()
-        [warning] = recipe.place((50, 50), SAME, False).warnings
+        spec = load_transform(path).spec
+        assert spec.resolve((60, 80), SAME, False).warnings == ()
+        [warning] = spec.resolve((50, 50), SAME, False).warnings
         assert warning == "made for 40x30, this image is 50x50: the picture is stretched differently"
 
 
@@ -130,9 +130,9 @@ def test_an_npy_of_that_shape_is_a_grid(tmp_path: Path) -> None:
 
 
 def test_only_a_matrix_is_fitted(tmp_path: Path) -> None:
-    recipe = load_transform(json_file(tmp_path, {"points": POINTS.tolist()})).recipe
+    spec = load_transform(json_file(tmp_path, {"points": POINTS.tolist()})).spec
     with pytest.raises(ParameterError, match="size fit is for matrices"):
-        recipe.place(SIZE, SizeRequest.parse("fit"), False)
+        spec.resolve(SIZE, SizeRequest.parse("fit"), False)
 
 
 def test_a_description_tells_how_a_spline_bends(tmp_path: Path) -> None:

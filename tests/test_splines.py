@@ -21,7 +21,7 @@ from stnwarp.transforms import (
     MatrixTransform,
     SamplingGrid,
     SizeRequest,
-    TransformRecipe,
+    TransformSpec,
     as_fields,
     control_points,
 )
@@ -272,21 +272,21 @@ def test_a_large_grid_is_made_in_bands() -> None:
 
 def test_a_recipe_places_any_transform() -> None:
     spline, same, fit = bent((3, 3), 14), SizeRequest.parse("same"), SizeRequest.parse("fit")
-    placed = TransformRecipe(spline).place((30, 40), same, False)
-    assert (placed.transform, placed.size, placed.warnings) == (spline, (30, 40), ())
-    assert TransformRecipe(spline).place((30, 40), SizeRequest.parse("7x5"), False).size == (5, 7)
-    assert TransformRecipe(spline.inverse(), inverse=True).place((30, 40), same, False).transform is spline
+    image_warp = TransformSpec(spline).resolve((30, 40), same, False)
+    assert (image_warp.transform, image_warp.size, image_warp.warnings) == (spline, (30, 40), ())
+    assert TransformSpec(spline).resolve((30, 40), SizeRequest.parse("7x5"), False).size == (5, 7)
+    assert TransformSpec(spline.inverse(), inverse=True).resolve((30, 40), same, False).transform is spline
     with pytest.raises(ParameterError, match="size fit is for matrices"):
-        TransformRecipe(spline).place((30, 40), fit, False)
-    [warning] = TransformRecipe(spline, made_for=(40, 30)).place((30, 40), same, False).warnings
+        TransformSpec(spline).resolve((30, 40), fit, False)
+    [warning] = TransformSpec(spline, made_for=(40, 30)).resolve((30, 40), same, False).warnings
     assert warning.startswith("made for 30x40, this image is 40x30")
 
 
 def test_a_recipe_places_matrices_and_grids_as_their_own_recipes_do() -> None:
-    placed = TransformRecipe(TURN).place((30, 40), SizeRequest.parse("fit"), False)
-    assert placed.size != (30, 40)
+    image_warp = TransformSpec(TURN).resolve((30, 40), SizeRequest.parse("fit"), False)
+    assert image_warp.size != (30, 40)
     grid = SamplingGrid(np.zeros((3, 4, 2)))
-    assert TransformRecipe(grid).place((30, 40), SizeRequest.parse("same"), False).size == (3, 4)
+    assert TransformSpec(grid).resolve((30, 40), SizeRequest.parse("same"), False).size == (3, 4)
 
 
 def test_the_fields_of_a_spline_are_a_transform_file() -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from stnwarp.images import temporaries
-from stnwarp.images.temporaries import is_temporary, sweep_temporaries, temporary_name
+from stnwarp.files import temporaries
+from stnwarp.files.temporaries import is_temporary, sweep_temporaries, temporary_name
 from tests.cli_tools import MOVE, contents, environment, noise, run, save
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX permissions and process numbers")

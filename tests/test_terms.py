@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from stnwarp.errors import ParameterError
-from stnwarp.terms import Vocabulary
+from stnwarp.term_list import TermGrammar
 from stnwarp.training.ranges import Ranges
 from stnwarp.transforms import Limits
 
-FRUIT = Vocabulary(("apples", "pears", "scale"), frozenset({"pears"}), "fruit", "the heap of", "such as apples=3")
+FRUIT = TermGrammar(("apples", "pears", "scale"), frozenset({"pears"}), "fruit", "the heap of", "such as apples=3")
 
 
 @pytest.mark.parametrize(

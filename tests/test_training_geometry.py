@@ -6,10 +6,10 @@ import torch
 
 from stnwarp.conventions import ParameterFamily
 from stnwarp.errors import ParameterError, ShapeError
-from stnwarp.grid import sampling_grid as generated
+from stnwarp.sampling.fused import warp
+from stnwarp.sampling.grid_generator import sampling_grid as generated
 from stnwarp.training.geometry import identity_parameters, parameter_count, sampling_grid, transform_images
-from stnwarp.transforms.records import transform_from_parameters
-from stnwarp.warp import warp
+from stnwarp.transforms.serialisation import transform_from_parameters
 
 FAMILIES = [
     *((str(family), None) for family in ParameterFamily if family is not ParameterFamily.THIN_PLATE_SPLINE),

@@ -409,7 +409,7 @@ def test_a_full_disk_keeps_the_last_good_files(archive: Path, monkeypatch: pytes
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patched:
-        patched.setattr("stnwarp.images.atomic.os.write", full)
+        patched.setattr("stnwarp.files.atomic.os.write", full)
         with pytest.raises(OutputError, match="last good files are kept: free some space, then go on with --resume"):
             next(epochs)
     assert _files(archive) == before
@@ -473,7 +473,7 @@ def test_a_first_epoch_that_cannot_be_saved_leaves_nothing(
     def full(path: Path, data: bytes, **options: Any) -> None:
         with monkeypatch.context() as patched:
             if path == state_path(target):
-                patched.setattr("stnwarp.images.atomic.os.write", _on_call(1, OSError))
+                patched.setattr("stnwarp.files.atomic.os.write", _on_call(1, OSError))
             write(path, data, **options)
 
     monkeypatch.setattr("stnwarp.training.running.write_file", full)
@@ -496,7 +496,7 @@ def test_the_first_file_that_cannot_be_written_promises_nothing(archive: Path, m
     def gone(*_: object) -> int:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr("stnwarp.images.atomic.os.write", gone)
+    monkeypatch.setattr("stnwarp.files.atomic.os.write", gone)
     with pytest.raises(OutputError, match="error; nothing of this run is kept: make it possible to write there, then"):
         _run(archive, quick(**SHORT))
     assert not state_path(archive.with_suffix(".onnx")).exists()

@@ -52,15 +52,15 @@ def npz_file(folder: Path, **fields: Any) -> Path:
     return path
 
 
-def placed_theta(path: Path, align_corners: bool = False, **options: Any) -> NDArray[np.float64]:
-    placed = load_transform(path, **options).recipe.place(SIZE, SAME, align_corners)
-    return placed.transform.theta  # type: ignore[attr-defined, no-any-return]
+def theta_in_file(path: Path, align_corners: bool = False, **options: Any) -> NDArray[np.float64]:
+    image_warp = load_transform(path, **options).spec.resolve(SIZE, SAME, align_corners)
+    return image_warp.transform.theta  # type: ignore[attr-defined, no-any-return]
 
 
 def placed_grid(path: Path, align_corners: bool = False, **options: Any) -> NDArray[np.float64]:
     loaded = load_transform(path, **options)
     own = SizeRequest(SizeMode.EXACT, (6, 8))
-    return loaded.recipe.place(SIZE, own, align_corners).transform.grid  # type: ignore[attr-defined, no-any-return]
+    return loaded.spec.resolve(SIZE, own, align_corners).transform.grid  # type: ignore[attr-defined, no-any-return]
 
 
 def refusal(path: Path, load: Callable[[Path], object] = load_transform) -> str:
@@ -90,7 +90,7 @@ def refusal(path: Path, load: Callable[[Path], object] = load_transform) -> str:
     ],
 )
 def test_json_holds_a_theta_as_numbers_rows_or_an_object(tmp_path: Path, document: object, wanted: object) -> None:
-    np.testing.assert_array_equal(placed_theta(json_file(tmp_path, document)), wanted)
+    np.testing.assert_array_equal(theta_in_file(json_file(tmp_path, document)), wanted)
 
 
 @pytest.mark.parametrize("rows", [THETA, HOMOGRAPHY])
@@ -100,17 +100,17 @@ def test_npy_holds_a_theta_in_any_layout(tmp_path: Path, rows: Any, kind: str) -
     array = np.asarray(rows, dtype=dtype, order=order)  # type: ignore[call-overload]
     whole = array.astype(np.float64)
     wanted = whole if len(rows) == 3 else square(whole)
-    np.testing.assert_array_equal(placed_theta(npy_file(tmp_path, array)), wanted)
+    np.testing.assert_array_equal(theta_in_file(npy_file(tmp_path, array)), wanted)
 
 
 def test_integers_are_numbers_too(tmp_path: Path) -> None:
     array = np.array([[1, 0, 2], [0, -1, 3]], np.int16)
-    np.testing.assert_array_equal(placed_theta(npy_file(tmp_path, array)), square(array))
+    np.testing.assert_array_equal(theta_in_file(npy_file(tmp_path, array)), square(array))
 
 
 def test_units_of_the_file_win_over_the_callers(tmp_path: Path) -> None:
     said = json_file(tmp_path, {"theta": THETA, "units": "normalized"})
-    np.testing.assert_array_equal(placed_theta(said, units=Units.PIXEL), square(THETA))
+    np.testing.assert_array_equal(theta_in_file(said, units=Units.PIXEL), square(THETA))
 
 
 @pytest.mark.parametrize("align_corners", [False, True])
@@ -120,21 +120,21 @@ def test_pixel_units_mean_pixel_positions(tmp_path: Path, align_corners: bool) -
         (npy_file(tmp_path, THETA), {"units": Units.PIXEL}),
         (npz_file(tmp_path, theta=THETA, units="pixel"), {}),
     ):
-        theta = placed_theta(path, align_corners, **options)
+        theta = theta_in_file(path, align_corners, **options)
         np.testing.assert_allclose(pixel_matrix(theta, SIZE, SIZE, align_corners), square(THETA), atol=1e-12)
 
 
 @pytest.mark.parametrize("units", ["normalized", "pixel"])
 def test_input_to_output_is_undone(tmp_path: Path, units: str) -> None:
-    forth = placed_theta(json_file(tmp_path, {"theta": THETA, "units": units}))
+    forth = theta_in_file(json_file(tmp_path, {"theta": THETA, "units": units}))
     path = json_file(tmp_path, {"theta": THETA, "units": units, "direction": "input to output"})
-    np.testing.assert_allclose(placed_theta(path) @ forth, np.eye(3), atol=1e-12)
-    np.testing.assert_allclose(placed_theta(path, inverse=True), forth, atol=1e-12)
+    np.testing.assert_allclose(theta_in_file(path) @ forth, np.eye(3), atol=1e-12)
+    np.testing.assert_allclose(theta_in_file(path, inverse=True), forth, atol=1e-12)
 
 
 def test_inverse_undoes_a_theta(tmp_path: Path) -> None:
     path = json_file(tmp_path, THETA)
-    np.testing.assert_allclose(placed_theta(path, inverse=True) @ placed_theta(path), np.eye(3), atol=1e-12)
+    np.testing.assert_allclose(theta_in_file(path, inverse=True) @ theta_in_file(path), np.eye(3), atol=1e-12)
 
 
 @pytest.mark.parametrize("said", [True, False, None])
@@ -146,7 +146,7 @@ def test_align_corners_is_what_the_file_says(tmp_path: Path, said: bool | None) 
 
 def test_a_singular_theta_is_refused_only_where_an_inverse_is_needed(tmp_path: Path) -> None:
     path = json_file(tmp_path, [1, 1, 0, 1, 1, 0])
-    np.testing.assert_array_equal(placed_theta(path)[0], [1, 1, 0])
+    np.testing.assert_array_equal(theta_in_file(path)[0], [1, 1, 0])
     with pytest.raises(SingularTransformError, match=r"turn\.json.*condition number.*; correct its numbers, or do"):
         load_transform(path, inverse=True)
     beyond = json_file(tmp_path, [1e-200, 0, 1e200, 0, 1, 0])
@@ -156,7 +156,7 @@ def test_a_singular_theta_is_refused_only_where_an_inverse_is_needed(tmp_path: P
 
 def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
     path = json_file(tmp_path, "\ufeff" + json.dumps(THETA))
-    np.testing.assert_array_equal(placed_theta(path), square(THETA))
+    np.testing.assert_array_equal(theta_in_file(path), square(THETA))
 
 
 def test_the_description_names_kind_units_and_file(tmp_path: Path) -> None:
@@ -250,7 +250,7 @@ def test_load_grid_refuses_a_theta(tmp_path: Path) -> None:
 
 
 def told(path: Path, size: tuple[int, int], **options: Any) -> tuple[str, ...]:
-    return load_transform(path, **options).recipe.place(size, SAME, False).warnings
+    return load_transform(path, **options).spec.resolve(size, SAME, False).warnings
 
 
 def sized_theta(folder: Path, **fields: Any) -> Path:
@@ -274,7 +274,7 @@ def test_a_grid_for_other_proportions_is_told(tmp_path: Path, said: dict[str, bo
 def test_a_normalised_theta_for_other_proportions_is_told(tmp_path: Path) -> None:
     path = sized_theta(tmp_path)
     assert told(path, (400, 400)) == STRETCHED
-    assert load_transform(path).recipe.place((400, 400), SizeRequest(SizeMode.FIT), False).warnings == STRETCHED
+    assert load_transform(path).spec.resolve((400, 400), SizeRequest(SizeMode.FIT), False).warnings == STRETCHED
     assert told(path, (320, 480)) == ()
 
 
@@ -283,7 +283,7 @@ def test_a_theta_in_pixels_for_another_size_is_told_and_used_as_it_is(tmp_path: 
     (warning,) = told(path, (320, 480))
     assert warning == "made for 960x640, this image is 480x320: the same pixel positions are another place in it"
     assert told(path, (640, 960)) == ()
-    np.testing.assert_allclose(pixel_matrix(placed_theta(path), SIZE, SIZE, False), square(THETA), atol=1e-12)
+    np.testing.assert_allclose(pixel_matrix(theta_in_file(path), SIZE, SIZE, False), square(THETA), atol=1e-12)
 
 
 @pytest.mark.parametrize("units", ["normalized", "pixel"])
@@ -477,7 +477,7 @@ def test_a_header_that_claims_less_than_the_entry_holds_reads_no_more_than_it_cl
     path = tmp_path / "long.npz"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("theta.npy", header((2, 3)) + np.array(THETA).tobytes() + bytes(2**24))
-    np.testing.assert_array_equal(placed_theta(path), square(THETA))
+    np.testing.assert_array_equal(theta_in_file(path), square(THETA))
 
 
 def test_an_entry_beside_the_transform_cannot_be_large(tmp_path: Path) -> None:
@@ -556,7 +556,7 @@ def test_another_suffix_is_refused_with_those_there_are(tmp_path: Path, name: st
 
 def test_the_suffix_may_be_in_capitals(tmp_path: Path) -> None:
     (tmp_path / "TURN.JSON").write_text("[0, 0]")
-    np.testing.assert_array_equal(placed_theta(tmp_path / "TURN.JSON"), np.eye(3))
+    np.testing.assert_array_equal(theta_in_file(tmp_path / "TURN.JSON"), np.eye(3))
 
 
 def test_what_cannot_be_opened_is_refused_without_blocking(tmp_path: Path) -> None:

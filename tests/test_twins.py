@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from stnwarp.files.temporaries import is_temporary
 from stnwarp.folder import twins
-from stnwarp.images.temporaries import is_temporary
 from tests.cli_tools import MOVE, Ran, contents, environment, noise, run, save, spawn
 
 NFC, NFD = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))

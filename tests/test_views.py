@@ -16,7 +16,7 @@ from stnwarp import (
     spatial_transform_backward,
     warp,
 )
-from stnwarp.views import region_copy, view_of
+from stnwarp.sampling.views import region_copy, view_of
 
 MODES = ["nearest", "bilinear", "bicubic", "lanczos"]
 PADDING = ["zeros", "border", "reflection", "wrap"]

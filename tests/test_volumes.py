@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from stnwarp import affine_grid, grid_sample
-from stnwarp import volumes as room
 from stnwarp.conventions import Interpolation
 from stnwarp.errors import DtypeError, ParameterError, ShapeError, ThetaError
-from stnwarp.views import view_or_copy
-from stnwarp.volumes import sample_volumes, sample_volumes_backward
+from stnwarp.sampling import volumes as room
+from stnwarp.sampling.views import view_or_copy
+from stnwarp.sampling.volumes import sample_volumes, sample_volumes_backward
 from tests import oracle
 from tests.implementations import with_torch
 
@@ -486,14 +486,14 @@ def test_loops_that_mix_neighbours_are_vectorised_and_those_that_copy_them_do_no
     code = """if True:
         import re
         import numpy as np
-        import stnwarp.kernels.native as native
-        native._link = lambda *_: lambda *_: 0
-        from stnwarp import volumes
-        from stnwarp.kernels import volume_gradients as gradients, volumes as samplers
+        from stnwarp.kernels.compiler import compiled_kernel
+        compiled_kernel._link = lambda *_: lambda *_: 0
+        from stnwarp.sampling import volumes
+        from stnwarp.kernels.volumes import backward, forward
         volume, grid = np.zeros((1, 1, 2, 2, 2), np.float32), np.zeros((1, 1, 1, 1, 3), np.float32)
         volumes.sample_volumes(volume, grid)
         volumes.sample_volumes_backward(np.zeros((1, 1, 1, 1, 1)), volume, grid)
-        for kernel in (samplers.trilinear_blocks, gradients.trilinear_grid_blocks):
+        for kernel in (forward.trilinear_blocks, backward.trilinear_grid_blocks):
             text = next(iter(kernel.inspect_llvm().values()))
             assert re.search(r"fmul [a-z ]*<\\d+ x float> %wide.load", text), f"{kernel} is not vectorised"
             assert "masked.gather" not in text, f"{kernel} gathers"
@@ -506,19 +506,21 @@ def test_loops_that_mix_neighbours_are_vectorised_and_those_that_copy_them_do_no
 def test_volumes_of_more_voxels_than_32_bits_count_are_indexed_right() -> None:
     code = """if True:
         import numpy as np
-        from stnwarp.kernels import blocks, volume_blocks, volume_places
+        from stnwarp.kernels import layout
+        from stnwarp.kernels.volumes import coordinates
+        from stnwarp.kernels.volumes.layout import VolumeCall, make_volume_workspace
         depth, height, width, channels = 3000, 2000, 1000, 2
         strides = (channels * depth * height * width, depth * height * width, height * width, width, 1)
-        codes = blocks.GRID_FLOAT32, blocks.ZEROS, 0
-        call = volume_blocks.VolumeCall(*codes, channels, depth, height, width, 1, *strides, 0, 1)
-        places, offsets, weights, _ = volume_blocks.volume_space(np.float32, np.float32, np.uint8)
+        codes = layout.GRID_FLOAT32, layout.ZEROS, 0
+        call = VolumeCall(*codes, channels, depth, height, width, 1, *strides, 0, 1)
+        places, offsets, weights, _ = make_volume_workspace(np.float32, np.float32, np.uint8)
         for axis, place in enumerate((998.5, 1998.5, 2998.5)):
-            places[axis * blocks.BLOCK] = place
-        volume_places.locate_corners(call, 3, 1, places, offsets, weights)
-        steps = [int(offsets[part * blocks.BLOCK]) for part in range(4)]
+            places[axis * layout.BLOCK] = place
+        coordinates.locate_corners(call, 3, 1, places, offsets, weights)
+        steps = [int(offsets[part * layout.BLOCK]) for part in range(4)]
         first = ((3 * channels * depth + 2998) * height + 1998) * width + 998
         assert first > 2**35 and steps == [first, 1, width, height * width], steps
-        volume_places.locate_nearest(call, 3, 1, places, offsets, weights)
+        coordinates.locate_nearest(call, 3, 1, places, offsets, weights)
         assert offsets[0] == first
     """
     run = _run(code, NUMBA_DISABLE_JIT="1")

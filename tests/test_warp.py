@@ -16,10 +16,10 @@ from stnwarp import (
     spatial_transform,
     warp,
 )
-from stnwarp.arrays import Batch, batch_of_image
 from stnwarp.errors import DtypeError, ParameterError, ShapeError, ThetaError
-from stnwarp.mapping import grid_mapping, matrix_mapping
-from stnwarp.sampler import sample
+from stnwarp.sampling.arrays import Batch, batch_of_image
+from stnwarp.sampling.mapping import grid_mapping, matrix_mapping
+from stnwarp.sampling.sampler import sample
 from stnwarp.transforms import pixel_matrix, theta_from_pixel_matrix
 from tests import oracle
 

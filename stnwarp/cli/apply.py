@@ -175,7 +175,8 @@ def _run(
     console: Console, planned: "Plan", settings: "Settings", saving: "Saving | None", options: RunOptions
 ) -> ExitCode:
     from stnwarp.cli.compiling import compiling_told
-    from stnwarp.folder import run, share_cores
+    from stnwarp.folder import run
+    from stnwarp.resources import share_cores
 
     workers, threads = share_cores(len(planned.jobs), options.jobs)
     settings = replace(settings, threads=threads)

@@ -44,15 +44,15 @@ def _check_grid(guided: Guided, guards: GuardOptions, output: OutputOptions) -> 
 
 def _try_out(guided: Guided) -> None:
     """Place an image of some size, so that what fits no image at all is refused before one is read."""
-    from stnwarp.transforms import CornersRecipe, PixelRecipe
+    from stnwarp.transforms import CornersSpec, PixelMatrixSpec
 
-    if guided.recipe is None:
+    if guided.spec is None:
         return
     try:
-        guided.recipe.place((256, 256), guided.size, guided.align_corners)
+        guided.spec.resolve((256, 256), guided.size, guided.align_corners)
     except SingularTransformError:
         raise
     except ParameterError:
         # In pixels, what an image of this size cannot have may be right for another.
-        if not isinstance(guided.recipe, CornersRecipe | PixelRecipe):
+        if not isinstance(guided.spec, CornersSpec | PixelMatrixSpec):
             raise

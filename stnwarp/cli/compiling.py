@@ -12,7 +12,7 @@ COMPILING = "compiling the sampling loops for this machine; this takes some seco
 @contextmanager
 def compiling_told(console: Console) -> Iterator[None]:
     """Meanwhile, say so the first time that a kernel has to be compiled, in whichever thread that happens."""
-    from stnwarp.kernels.native import told_of_compiling
+    from stnwarp.kernels.compiler.compiled_kernel import on_compile
 
     first = threading.Lock()
 
@@ -20,5 +20,5 @@ def compiling_told(console: Console) -> Iterator[None]:
         if first.acquire(blocking=False):
             console.say(COMPILING)
 
-    with told_of_compiling(tell):
+    with on_compile(tell):
         yield

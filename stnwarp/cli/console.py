@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
-from stnwarp.conventions import elide
 from stnwarp.errors import OutputError
+from stnwarp.text import elide, escape_unprintable
 
 PROGRAM = "stnwarp"
 QUIET = -1
@@ -26,17 +26,6 @@ _LONGEST_LINE = 1_800  # characters of a message, so that no text that it repeat
 _LONGEST_PATH = 4_096
 _NO_PATH = 300  # of a word with slashes that no file can have as its path
 _BETWEEN = re.compile(r"(: |')")  # what stands round the paths in a message
-
-
-def printable(text: str) -> str:
-    """*text* on one line: control characters, and bytes of names that are not UTF-8, as backslash escapes."""
-    return "".join(character if character.isprintable() else _escaped(character) for character in text)
-
-
-def _escaped(character: str) -> str:
-    if "\udc80" <= character <= "\udcff":
-        return f"\\x{ord(character) - 0xDC00:02x}"
-    return character.encode("unicode_escape").decode("ascii")
 
 
 def _short_enough(text: str) -> str:
@@ -107,7 +96,7 @@ class Console:
         with self._beside_the_bar(sys.stderr) as is_free:
             try:
                 if is_free:
-                    _write_line(sys.stderr, f"{PROGRAM}: {_short_enough(printable(text))}")
+                    _write_line(sys.stderr, f"{PROGRAM}: {_short_enough(escape_unprintable(text))}")
             except (OSError, ValueError):
                 return  # there is nobody left to tell
 

@@ -8,9 +8,9 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, Any
 
-from stnwarp.cli.outcomes import size_text
 from stnwarp.errors import ParameterFileError
-from stnwarp.regular_files import open_regular
+from stnwarp.files.regular import open_regular
+from stnwarp.text import size_text
 
 _HEADER = ["i", "j", "y", "x"]
 _LONGEST_LINE = 1000

@@ -3,10 +3,11 @@
 import sys
 from typing import TYPE_CHECKING
 
-from stnwarp.cli.console import QUIET, Console, printable
+from stnwarp.cli.console import QUIET, Console
 from stnwarp.cli.native_messages import native_messages
-from stnwarp.cli.outcomes import held_words, json_line, size_text, source_name, target_name, transform_fields
+from stnwarp.cli.outcomes import held_words, json_line, source_name, target_name, transform_fields
 from stnwarp.errors import CheckpointError, ExitCode, ImageError, ParameterError
+from stnwarp.text import escape_unprintable, size_text
 
 if TYPE_CHECKING:
     from stnwarp.folder import Job, Outcome, Plan, Settings
@@ -52,7 +53,7 @@ def _show(console: Console, outcome: "Outcome", as_json: bool) -> None:
         console.data(json_line(outcome, seconds=None))
     elif outcome.error is None:
         names = f"{source_name(outcome.job)} -> {target_name(outcome.job)}"
-        console.data(printable(f"{names}  {_described(outcome)}"))
+        console.data(escape_unprintable(f"{names}  {_described(outcome)}"))
 
 
 def _described(outcome: "Outcome") -> str:

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from stnwarp.cli.console import printable
-from stnwarp.cli.outcomes import size_text
+from stnwarp.text import escape_unprintable, size_text
 
 
 def lines_of(facts: Mapping[str, Any]) -> list[str]:
@@ -13,7 +12,7 @@ def lines_of(facts: Mapping[str, Any]) -> list[str]:
     if facts.get("kind") == "grid" and "shape" in facts:
         facts = _with_size(facts)
     width = max(map(len, facts))
-    return [printable(f"{name:<{width}}  {_text(value)}") for name, value in facts.items()]
+    return [escape_unprintable(f"{name:<{width}}  {_text(value)}") for name, value in facts.items()]
 
 
 def _with_size(facts: Mapping[str, Any]) -> dict[str, Any]:

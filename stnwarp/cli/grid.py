@@ -17,16 +17,16 @@ from stnwarp.cli.options import (
     sampling_options,
     verbosity_options,
 )
-from stnwarp.cli.outcomes import size_text
 from stnwarp.cli.sections import GIVEN, Command, output
-from stnwarp.cli.transformation import Asked, build_recipe, check_transformation, size_request
+from stnwarp.cli.transformation import Asked, build_spec, check_transformation, size_request
 from stnwarp.cli.transformation_options import TransformationOptions, transformation_options
 from stnwarp.cli.values import Size
-from stnwarp.conventions import Units, suggestion
+from stnwarp.conventions import Units
 from stnwarp.errors import ExitCode, ImageError, OutputClashError, OutputError, ParameterError, SizeLimitError
+from stnwarp.text import size_text, suggestion
 
 if TYPE_CHECKING:
-    from stnwarp.transforms import Placed
+    from stnwarp.transforms import ImageWarp
 
 _NUMBERS = (".npy", ".npz", ".csv", ".json")
 _PICTURES = (".png", ".svg")
@@ -115,16 +115,16 @@ def grid(
     if transformation_options.transform is None:
         check_sizes_are_known(size, input_size, image)
     _check_directory(target)
-    asked = build_recipe(transformation_options, sampling_options.align_corners)
+    asked = build_spec(transformation_options, sampling_options.align_corners)
     given = known_input(asked, size, input_size, image, max_pixels)
     request = size_request(known_size(size, asked, image))
-    placed = asked.recipe.place(given.any_size, request, asked.align_corners)
-    _check_size(placed.size, max_pixels)
+    image_warp = asked.spec.resolve(given.any_size, request, asked.align_corners)
+    _check_size(image_warp.size, max_pixels)
     if given.size is not None:
-        _warn(console, str(image or target), asked, given.size, placed, sampling_options)
+        _warn(console, str(image or target), asked, given.size, image_warp, sampling_options)
     units = transformation_options.units
-    _write(console, target, asked, given, placed, units, sampling_options, width, overwrite)
-    console.say(f"{target}: {size_text(placed.size)} points", 1)
+    _write(console, target, asked, given, image_warp, units, sampling_options, width, overwrite)
+    console.say(f"{target}: {size_text(image_warp.size)} points", 1)
     return ExitCode.OK
 
 
@@ -163,7 +163,7 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
 
 
 def _check_directory(target: Path) -> None:
-    from stnwarp.folder.directories import check_directories
+    from stnwarp.files.directories import check_directories
 
     check_directories([target])
 
@@ -173,16 +173,16 @@ def _warn(
     name: str,
     asked: Asked,
     input_size: tuple[int, int],
-    placed: "Placed",
+    image_warp: "ImageWarp",
     sampling: SamplingOptions,
 ) -> None:
     """Say what `stnwarp apply` would say of a picture of *input_size*, above all that nothing of it comes out."""
     from stnwarp.transforms import Frames, absence_of, absence_warning
 
-    frames = Frames(input_size, placed.size, asked.align_corners, sampling.interpolation)
-    absence, warnings = absence_of(placed.transform, frames), list(placed.warnings)
+    frames = Frames(input_size, image_warp.size, asked.align_corners, sampling.interpolation)
+    absence, warnings = absence_of(image_warp.transform, frames), list(image_warp.warnings)
     if absence is not None:
-        warnings.append(absence_warning(absence, asked.recipe.advice(absence, frames, asked.file)))
+        warnings.append(absence_warning(absence, asked.spec.advice(absence, frames, asked.file)))
     for warning in warnings:
         console.warn(f"{name}: {warning}")
 
@@ -192,7 +192,7 @@ def _write(
     target: Path,
     asked: Asked,
     given: Input,
-    placed: "Placed",
+    image_warp: "ImageWarp",
     units: Units | None,
     sampling: SamplingOptions,
     width: int | None,
@@ -201,15 +201,15 @@ def _write(
     """Make the bytes first: what fails leaves neither a file nor a directory behind."""
     from stnwarp.cli.compiling import compiling_told
     from stnwarp.cli.grid_output import drawn, dumped
-    from stnwarp.folder.directories import make_directory
-    from stnwarp.images import write_atomically
+    from stnwarp.files.atomic import write_atomically
+    from stnwarp.files.directories import make_directory
 
     suffix = target.suffix.lower()
     with compiling_told(console):
         if suffix in _PICTURES:
-            data = drawn(suffix, asked, given, placed, sampling, width or _DEFAULT_WIDTH)
+            data = drawn(suffix, asked, given, image_warp, sampling, width or _DEFAULT_WIDTH)
         else:
-            data = dumped(suffix, asked, given, placed, units or Units.NORMALIZED)
+            data = dumped(suffix, asked, given, image_warp, units or Units.NORMALIZED)
     try:
         make_directory(target.parent)
         write_atomically(target, data, overwrite=overwrite)

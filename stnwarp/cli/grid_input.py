@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from stnwarp.cli.native_messages import native_messages
-from stnwarp.cli.outcomes import size_text
 from stnwarp.cli.transformation import Asked
 from stnwarp.errors import ImageError, ParameterError
+from stnwarp.text import size_text
 
 if TYPE_CHECKING:
     from stnwarp.images import Picture

@@ -1,10 +1,10 @@
-"""From the options to what guides a run: one recipe for all images, a row for each, or what networks see in it."""
+"""From the options to what guides a run: one spec for all images, a row for each, or what networks see in it."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stnwarp.cli.guide_options import GuideOptions
-from stnwarp.cli.transformation import agreed_align_corners, build_recipe, size_request
+from stnwarp.cli.transformation import agreed_align_corners, build_spec, size_request
 from stnwarp.cli.transformation_options import TransformationOptions
 from stnwarp.conventions import ParameterFamily
 from stnwarp.errors import ParameterError
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from stnwarp.folder import Guide
     from stnwarp.localisation import Localiser
     from stnwarp.params import Parameters
-    from stnwarp.transforms import Recipe, SizeRequest
+    from stnwarp.transforms import SizeRequest, WarpSpec
 
 CANONICAL = "canonical"
 _SPLINE = ParameterFamily.THIN_PLATE_SPLINE
@@ -25,13 +25,13 @@ _Words = str | tuple[int, int] | None  # of --size
 class Guided:
     """What guides a run, and the frame its images are placed in.
 
-    *recipe* is the one for all images, if it is one. *parameters* is the file that was read, if there is one.
+    *spec* is the one for all images, if it is one. *parameters* is the file that was read, if there is one.
     """
 
     guide: "Guide"
     align_corners: bool
     size: "SizeRequest"
-    recipe: "Recipe | None" = None
+    spec: "WarpSpec | None" = None
     parameters: "Parameters | None" = None
     is_grid: bool = False
 
@@ -52,11 +52,9 @@ def build_guide(
         return _listed(guide, align_corners, size, transformation.inverse)
     from stnwarp.folder import OneForAll
 
-    asked = build_recipe(transformation, align_corners)
+    asked = build_spec(transformation, align_corners)
     request = size_request(size or "same")
-    return Guided(
-        OneForAll(asked.recipe, asked.file), asked.align_corners, request, asked.recipe, is_grid=asked.is_grid
-    )
+    return Guided(OneForAll(asked.spec, asked.file), asked.align_corners, request, asked.spec, is_grid=asked.is_grid)
 
 
 def _listed(options: GuideOptions, align_corners: bool | None, size: _Words, inverse: bool) -> Guided:

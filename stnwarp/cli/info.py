@@ -14,9 +14,9 @@ from stnwarp.cli.facts import lines_of
 from stnwarp.cli.guide_options import ToldOptions, told_options
 from stnwarp.cli.native_messages import native_messages
 from stnwarp.cli.options import json_option, max_pixels_option, verbosity_options
-from stnwarp.cli.outcomes import size_text
 from stnwarp.cli.sections import Command
 from stnwarp.errors import ExitCode, ImageError
+from stnwarp.text import size_text
 
 _PACKAGES = ("numpy", "numba", "llvmlite", "pillow", "onnxruntime", "click", "tqdm")
 _TRANSFORM_SUFFIXES = (".json", ".npy", ".npz")

@@ -19,7 +19,7 @@ import click
 
 from stnwarp.cli.console import TRACEBACKS, Console
 from stnwarp.cli.outcomes import source_name
-from stnwarp.conventions import elide
+from stnwarp.text import elide
 
 if TYPE_CHECKING:
     from stnwarp.folder import Job

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from stnwarp.conventions import shortened
+from stnwarp.text import truncate_repr
 
 _PAIRS = {")": "(", "]": "["}
 _BRACKETS = re.compile(r"[()\[\]]")
@@ -26,7 +26,7 @@ def parse_numbers(text: str, *, brackets: bool = False) -> tuple[float, ...]:
         return ()
     places = [place.split() for place in text.split(",")]
     if not all(places):
-        raise ValueError(f"{shortened(text)} has an empty place beside a comma; give each number, and {_QUOTES}")
+        raise ValueError(f"{truncate_repr(text)} has an empty place beside a comma; give each number, and {_QUOTES}")
     return tuple(_finite(word) for words in places for word in words)
 
 
@@ -37,9 +37,9 @@ def _check_brackets(text: str) -> None:
         if bracket not in _PAIRS:
             opened.append(bracket)
         elif not opened or opened.pop() != _PAIRS[bracket]:
-            raise ValueError(f"{shortened(text)} has a {bracket!r} that closes nothing")
+            raise ValueError(f"{truncate_repr(text)} has a {bracket!r} that closes nothing")
     if opened:
-        raise ValueError(f"{shortened(text)} has a {opened[-1]!r} that is not closed")
+        raise ValueError(f"{truncate_repr(text)} has a {opened[-1]!r} that is not closed")
 
 
 def _finite(word: str) -> float:
@@ -49,9 +49,9 @@ def _finite(word: str) -> float:
     except ValueError:
         number = None
     if number is None:
-        raise ValueError(f"{shortened(word)} is not a number")
+        raise ValueError(f"{truncate_repr(word)} is not a number")
     if not math.isfinite(number):
-        raise ValueError(f"{shortened(word)} is not a finite number")
+        raise ValueError(f"{truncate_repr(word)} is not a finite number")
     return number
 
 
@@ -73,7 +73,7 @@ class Numbers(click.ParamType[tuple[float, ...]]):
         except ValueError as error:
             self.fail(str(error), param, ctx)
         if len(numbers) not in self.counts:
-            self.fail(f"{shortened(value)} holds {self._count(len(numbers))}", param, ctx)
+            self.fail(f"{truncate_repr(value)} holds {self._count(len(numbers))}", param, ctx)
         return numbers
 
     def _count(self, found: int) -> str:
@@ -98,7 +98,7 @@ class Scale(Numbers):
         """The factors; zero would leave nothing of the picture."""
         factors = super().convert(value, param, ctx)
         if 0 in factors:
-            self.fail(f"a factor of 0 leaves nothing of the picture, got {shortened(value)}", param, ctx)
+            self.fail(f"a factor of 0 leaves nothing of the picture, got {truncate_repr(value)}", param, ctx)
         return factors
 
 
@@ -109,7 +109,7 @@ class Shear(Numbers):
         """The angles; at 90 degrees the sheared picture is infinitely long."""
         angles = super().convert(value, param, ctx)
         if any(abs(angle) >= 90 for angle in angles):
-            self.fail(f"a shear must lie between -90 and 90 degrees, got {shortened(value)}", param, ctx)
+            self.fail(f"a shear must lie between -90 and 90 degrees, got {truncate_repr(value)}", param, ctx)
         return angles
 
 
@@ -127,7 +127,7 @@ class Amount(click.ParamType[float]):
         except ValueError as error:
             self.fail(str(error), param, ctx)
         if number < 0:
-            self.fail(f"{shortened(value)} is less than 0", param, ctx)
+            self.fail(f"{truncate_repr(value)} is less than 0", param, ctx)
         return number
 
 
@@ -149,5 +149,5 @@ class Whole(click.ParamType[int]):
             is_large = number is None and re.fullmatch(r"\s*[+]?[0-9]+\s*", value) is not None
             high = _LARGEST if is_large and self.high is None else self.high
             what = f"of at least {self.low}" if high is None else f"from {self.low} to {high}"
-            self.fail(f"{shortened(value)} is not a whole number {what}", param, ctx)
+            self.fail(f"{truncate_repr(value)} is not a whole number {what}", param, ctx)
         return number

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from stnwarp.cli.console import QUIET, Console
 from stnwarp.errors import ExitCode
+from stnwarp.text import size_text
 
 if TYPE_CHECKING:
     from stnwarp.folder import Job, Outcome
@@ -22,18 +23,13 @@ def target_name(job: "Job") -> str:
     return "-" if job.target is None else str(job.target)
 
 
-def size_text(size: tuple[int, int]) -> str:
-    """(height, width) as sizes are written on the command line."""
-    return f"{size[1]}x{size[0]}"
-
-
 def transform_fields(outcome: "Outcome") -> dict[str, Any]:
     """The transformation of *outcome* where it is neither a theta nor a sampling grid, as fields of a record."""
     from stnwarp.transforms import SamplingGrid, as_fields
 
     if outcome.decision is None or outcome.theta is not None:
         return {}
-    transform = outcome.decision.placed.transform
+    transform = outcome.decision.image_warp.transform
     return {} if isinstance(transform, SamplingGrid) else as_fields(transform)
 
 

@@ -15,7 +15,7 @@ import click
 
 from stnwarp.cli.console import PROGRAM, Console
 from stnwarp.errors import ExitCode, StnwarpError
-from stnwarp.memory import is_shortage
+from stnwarp.resources import is_shortage
 
 # What ends a run. Windows has no SIGHUP.
 SIGNALS = {"SIGHUP": ExitCode.HUNG_UP, "SIGINT": ExitCode.INTERRUPTED, "SIGTERM": ExitCode.TERMINATED}

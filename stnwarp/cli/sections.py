@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from stnwarp.cli.native_messages import messages_collected
-from stnwarp.memory import check_room, is_limited, spare_address_space
+from stnwarp.resources import check_room, is_limited, spare_address_space
 
 CallbackT = TypeVar("CallbackT", bound=Callable[..., Any])
 Decorator = Callable[[CallbackT], CallbackT]

@@ -17,9 +17,9 @@ from stnwarp.cli.train_options import train_options
 from stnwarp.cli.training_report import Report, baseline_name
 from stnwarp.conventions import ParameterFamily
 from stnwarp.errors import ExitCode, ParameterError
+from stnwarp.text import count_noun, join_words
 from stnwarp.training import check_extra
 from stnwarp.training.choices import Device, Schedule, Settings, TrainingRecipe, state_path
-from stnwarp.training.wording import counted, listed
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -140,13 +140,13 @@ def _resumed(begun: Settings, given: Mapping[str, Any]) -> Settings:
 
 
 def _check_directories(files: list[Path]) -> None:
-    from stnwarp.folder.directories import check_directories
+    from stnwarp.files.directories import check_directories
 
     check_directories(files)
 
 
 def _make_directories(files: list[Path]) -> None:
-    from stnwarp.folder.directories import make_directory, sweep
+    from stnwarp.files.directories import make_directory, sweep
 
     for file in files:
         make_directory(file.parent)
@@ -158,7 +158,7 @@ def _load(console: Console, source: Path, params: Path | None, settings: Setting
     from stnwarp.training.data import load_data
 
     if missing := settings.not_undone():
-        console.warn(f"family {settings.family} cannot undo {listed(missing)}; it learns to come near")
+        console.warn(f"family {settings.family} cannot undo {join_words(missing)}; it learns to come near")
     left_out: list[str] = []
 
     def reject(name: str, reason: str) -> None:
@@ -168,7 +168,7 @@ def _load(console: Console, source: Path, params: Path | None, settings: Setting
     console.say(f"reading {source}", 1)
     data = load_data(source, params, settings, reject, console.warn)
     _warn_of_reach(console, settings, data)
-    counts = f"{counted(len(data.training), 'image')} to learn from, {len(data.validation)} kept back"
+    counts = f"{count_noun(len(data.training), 'image')} to learn from, {len(data.validation)} kept back"
     console.say(f"{counts}, {len(left_out)} left out" if left_out else counts)
     return data, len(left_out)
 
@@ -180,8 +180,8 @@ def _warn_of_reach(console: Console, settings: Settings, data: "Data") -> None:
     if beyond := out_of_reach(settings, data.training):
         helps = remedy(settings, data.training)
         console.warn(
-            f"family {settings.family} cannot undo {listed(beyond)} as far as --range goes; give {helps}, or let it "
-            "come near"
+            f"family {settings.family} cannot undo {join_words(beyond)} as far as --range goes; give {helps}, "
+            "or let it come near"
         )
 
 
@@ -205,7 +205,7 @@ def _train(console: Console, run: "Run", as_json: bool) -> None:
                     report.add(epoch)
     except KeyboardInterrupt as error:
         done = run.progress.epoch
-        kept = f"{counted(done, 'whole epoch')} {'is' if done == 1 else 'are'} kept"
+        kept = f"{count_noun(done, 'whole epoch')} {'is' if done == 1 else 'are'} kept"
         error.args = (f"{kept}; run it again with --resume to go on",)
         raise
 

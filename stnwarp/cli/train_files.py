@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from stnwarp.conventions import suggestion
 from stnwarp.errors import OutputClashError, OutputError, ParameterError
+from stnwarp.text import suggestion
 from stnwarp.training.choices import sheet_path, state_path
 
 _SUFFIX = ".onnx"

@@ -5,8 +5,8 @@ from typing import Any
 import click
 
 from stnwarp.cli.numbers import Numbers
-from stnwarp.conventions import shortened
 from stnwarp.errors import ParameterError
+from stnwarp.text import truncate_repr
 from stnwarp.training.ranges import Ranges
 
 
@@ -26,7 +26,7 @@ class Amount(click.ParamType[float]):
         (number,) = Numbers(1).convert(value, param, ctx)
         if not (0 <= number <= self.high) or (number == 0 and not self.zero):
             least = "from 0" if self.zero else "above 0 and"
-            self.fail(f"{shortened(value)} is not a number {least} up to {self.high:g}", param, ctx)
+            self.fail(f"{truncate_repr(value)} is not a number {least} up to {self.high:g}", param, ctx)
         return number
 
 

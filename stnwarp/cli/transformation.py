@@ -1,4 +1,4 @@
-"""From the options of a transformation to a recipe. What needs no NumPy is checked before it is loaded."""
+"""From the options of a transformation to a spec. What needs no NumPy is checked before it is loaded."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, Units
 from stnwarp.errors import ParameterError
 
 if TYPE_CHECKING:
-    from stnwarp.transforms import Recipe, SizeRequest
+    from stnwarp.transforms import SizeRequest, WarpSpec
 
 _FLIP_AXES = {Flip.HORIZONTAL: (1.0, 0.0), Flip.VERTICAL: (0.0, 1.0), Flip.BOTH: (1.0, 1.0)}
 _KINDS = ("--theta", "--rotate", "--scale", "--shear", "--translate", "--flip", "--corners", "--transform")
@@ -26,7 +26,7 @@ class Asked:
     *align_corners* is the user's, the file's or the default. *file* is what says the units, if a file does.
     """
 
-    recipe: "Recipe"
+    spec: "WarpSpec"
     align_corners: bool
     input_size: tuple[int, int] | None = None
     output_size: tuple[int, int] | None = None
@@ -74,7 +74,7 @@ def _kinds(options: TransformationOptions) -> list[str]:
     return [name for name, is_given in given.items() if is_given]
 
 
-def build_recipe(options: TransformationOptions, align_corners: bool | None) -> Asked:
+def build_spec(options: TransformationOptions, align_corners: bool | None) -> Asked:
     """What *options* ask for."""
     if options.transform is not None:
         return _from_file(options, align_corners)
@@ -93,27 +93,27 @@ def size_request(size: str | tuple[int, int]) -> "SizeRequest":
     return SizeRequest(SizeMode(size)) if isinstance(size, str) else SizeRequest(SizeMode.EXACT, size)
 
 
-def _from_theta(numbers: tuple[float, ...], units: Units | None, inverse: bool) -> "Recipe":
-    from stnwarp.transforms import PixelRecipe, ThetaRecipe, theta_from_numbers
+def _from_theta(numbers: tuple[float, ...], units: Units | None, inverse: bool) -> "WarpSpec":
+    from stnwarp.transforms import PixelMatrixSpec, ThetaSpec, theta_from_numbers
 
     transform = theta_from_numbers(numbers)
     if units is Units.PIXEL:
-        return PixelRecipe(transform.theta, inverse)
-    return ThetaRecipe(transform, inverse)
+        return PixelMatrixSpec(transform.theta, inverse)
+    return ThetaSpec(transform, inverse)
 
 
-def _from_corners(numbers: tuple[float, ...], options: TransformationOptions) -> "Recipe":
+def _from_corners(numbers: tuple[float, ...], options: TransformationOptions) -> "WarpSpec":
     import numpy as np
 
-    from stnwarp.transforms import CornersRecipe
+    from stnwarp.transforms import CornersSpec
 
-    return CornersRecipe(np.reshape(numbers, (4, 2)), options.inverse, options.allow_mirror)
+    return CornersSpec(np.reshape(numbers, (4, 2)), options.inverse, options.allow_mirror)
 
 
-def _from_moves(moves: tuple[tuple[str, MoveValue], ...], inverse: bool) -> "Recipe":
-    from stnwarp.transforms import Move, MoveKind, MovesRecipe
+def _from_moves(moves: tuple[tuple[str, MoveValue], ...], inverse: bool) -> "WarpSpec":
+    from stnwarp.transforms import Move, MoveKind, MovesSpec
 
-    return MovesRecipe(
+    return MovesSpec(
         tuple(Move(MoveKind(name), _FLIP_AXES[value] if isinstance(value, Flip) else value) for name, value in moves),
         inverse,
     )
@@ -125,7 +125,7 @@ def _from_file(options: TransformationOptions, align_corners: bool | None) -> As
     assert options.transform is not None
     loaded = load_transform(options.transform, units=options.units or Units.NORMALIZED, inverse=options.inverse)
     return Asked(
-        loaded.recipe,
+        loaded.spec,
         agreed_align_corners(str(options.transform), loaded.align_corners, align_corners),
         loaded.input_size,
         loaded.output_size,

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from stnwarp.conventions import shortened, suggestion
+from stnwarp.text import suggestion, truncate_repr
 
 _SIZE = re.compile(r"\s*(\d{1,18})\s*[xX×]\s*(\d{1,18})\s*", re.ASCII)
 
@@ -29,10 +29,10 @@ class Size(click.ParamType[str | tuple[int, int]]):
         match = _SIZE.fullmatch(value)
         choices = " or ".join(filter(None, [", ".join(self.words), "WxH such as 640x480 (width x height)"]))
         if match is None:
-            self.fail(f"{shortened(value)} is not a size{suggestion(word, self.words)}: give {choices}", param, ctx)
+            self.fail(f"{truncate_repr(value)} is not a size{suggestion(word, self.words)}: give {choices}", param, ctx)
         width, height = map(int, match.groups())
         if width < 1 or height < 1:
-            self.fail(f"{shortened(value)} has no pixels: give {choices}", param, ctx)
+            self.fail(f"{truncate_repr(value)} has no pixels: give {choices}", param, ctx)
         return height, width
 
 
@@ -49,7 +49,9 @@ class OneOf(click.Choice[str]):
             return self.enum(value)
         except ValueError:
             choices = ", ".join(self.enum)
-            self.fail(f"{shortened(value)} is not one of {choices}{suggestion(str(value), self.choices)}", param, ctx)
+            self.fail(
+                f"{truncate_repr(value)} is not one of {choices}{suggestion(str(value), self.choices)}", param, ctx
+            )
 
 
 class Flip(StrEnum):

@@ -12,7 +12,7 @@ from stnwarp.folder.looking import look
 from stnwarp.folder.plan import Plan, plan
 from stnwarp.folder.run import run
 from stnwarp.folder.saving import Saving, row_of_outcome, rows_without_image
-from stnwarp.folder.settings import Settings, share_cores, size_error, usable_cores
+from stnwarp.folder.settings import Settings, size_error
 from stnwarp.folder.sources import Source, find_sources, left_out, source_key
 from stnwarp.folder.work import process, warped
 
@@ -41,9 +41,7 @@ __all__ = [
     "row_of_outcome",
     "rows_without_image",
     "run",
-    "share_cores",
     "size_error",
     "source_key",
-    "usable_cores",
     "warped",
 ]

@@ -18,12 +18,12 @@ def with_absence(decision: Decision, guidance: Guidance, settings: Settings) -> 
     """*decision*, made on *guidance*, with what makes nothing of the picture; a copy always has all of it."""
     if decision.copied:
         return decision
-    placed = decision.placed
-    frames = Frames(decision.input_size, placed.size, settings.align_corners, settings.interpolation)
-    absence = absence_of(placed.transform, frames)
+    image_warp = decision.image_warp
+    frames = Frames(decision.input_size, image_warp.size, settings.align_corners, settings.interpolation)
+    absence = absence_of(image_warp.transform, frames)
     if absence is None:
         return decision
-    advice = guidance.advice or guidance.recipe.advice(absence, frames, guidance.file)
+    advice = guidance.advice or guidance.spec.advice(absence, frames, guidance.file)
     return replace(decision, absence=absence, advice=advice)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Condition
 
-from stnwarp.memory import free_memory
+from stnwarp.resources import free_memory
 
 _SHARE = 0.7  # of the memory that is free when the first image is read; what is estimated is not all that is used
 _BEAT = 0.05  # seconds between two looks at whether the run has been stopped

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from stnwarp.errors import OutputClashError
 from stnwarp.folder.jobs import Job
-from stnwarp.folder.names import same_name_key, shown
+from stnwarp.folder.names import same_name_key
 from stnwarp.folder.places import Places
 from stnwarp.folder.sources import Source
 from stnwarp.folder.twins import Twins
+from stnwarp.text import quote_path
 
 LISTED = 5  # examples in one message
 
@@ -80,11 +81,11 @@ def _together(jobs: Sequence[Job]) -> str:
     names = [_source(job.source) for job in jobs]
     if len(names) > LISTED:
         names[LISTED:] = [f"{len(names) - LISTED} more"]
-    return f"{', '.join(names[:-1])} and {names[-1]} -> {shown(jobs[0].target or '')}"
+    return f"{', '.join(names[:-1])} and {names[-1]} -> {quote_path(jobs[0].target or '')}"
 
 
 def _check_no_target_is_a_directory(groups: dict[str, list[Job]]) -> None:
-    both = [shown(groups[key][0].target or "") for key in sorted(_directories(groups) & groups.keys())]
+    both = [quote_path(groups[key][0].target or "") for key in sorted(_directories(groups) & groups.keys())]
     if both:
         raise OutputClashError(f"{_some(both)}: a target that other targets need as their directory")
 
@@ -113,7 +114,9 @@ def check_not_over_sources(jobs: Sequence[Job], *, overwrite: bool) -> None:
         _check_not_over_others(jobs)
         return
     identities = {_identity(job.source.path) for job in jobs if job.source.path is not None} - {None}
-    in_place = [shown(job.target) for job in jobs if job.target is not None and _identity(job.target) in identities]
+    in_place = [
+        quote_path(job.target) for job in jobs if job.target is not None and _identity(job.target) in identities
+    ]
     if in_place:
         raise OutputClashError(f"{_some(in_place)}: the target is a source itself; write elsewhere or give --overwrite")
 
@@ -123,7 +126,7 @@ def _check_not_over_others(jobs: Sequence[Job]) -> None:
     places = Places()
     readers = {places.of(job.source.path): job for job in jobs if job.source.path is not None}
     over = [
-        f"{shown(job.target)} from {_source(job.source)}"
+        f"{quote_path(job.target)} from {_source(job.source)}"
         for job in jobs
         if job.target is not None and readers.get(places.of(job.target), job) is not job
     ]
@@ -134,7 +137,7 @@ def _check_not_over_others(jobs: Sequence[Job]) -> None:
 def check_apart(path: Path, jobs: Sequence[Job]) -> None:
     """Refuse to write another file to *path* if it is a source or a target of *jobs*, or in the way of one."""
     if what_exists(path) is Existing.OTHER:
-        raise OutputClashError(f"{shown(path)}: not a file that can be replaced; give another name")
+        raise OutputClashError(f"{quote_path(path)}: not a file that can be replaced; give another name")
     places = Places()
     own = places.of(path)
     read = [places.of(job.source.path) for job in jobs if job.source.path is not None]
@@ -143,7 +146,7 @@ def check_apart(path: Path, jobs: Sequence[Job]) -> None:
     if said is None and _in_the_way(own, read, written, same_name_key) is not None:
         said = _in_the_way(own, read, written, Twins().key)
     if said is not None:
-        raise OutputClashError(f"{shown(path)}: {said}; give another name")
+        raise OutputClashError(f"{quote_path(path)}: {said}; give another name")
 
 
 def _in_the_way(own: Path, read: Sequence[Path], written: Sequence[Path], key_of: Callable[[str], str]) -> str | None:
@@ -163,12 +166,12 @@ def check_not_read(path: Path, read: Path) -> None:
     """Refuse to write to *path* what replaces the file *read*, by another name or a link too."""
     own = _identity(path)
     if own is not None and own == _identity(read):
-        raise OutputClashError(f"{shown(path)}: the parameters are read from it; write to another file")
+        raise OutputClashError(f"{quote_path(path)}: the parameters are read from it; write to another file")
 
 
 def refuse_existing(targets: Iterable[Path], what: str) -> None:
     """Refuse *targets*, if there are any, for the reason *what*."""
-    names = [shown(target) for target in targets]
+    names = [quote_path(target) for target in targets]
     if names:
         raise OutputClashError(f"{_some(names)}: {what}")
 
@@ -186,7 +189,7 @@ def _identity(path: Path) -> _Identity | None:
 
 
 def _source(source: Source) -> str:
-    return "standard input" if source.path is None else shown(source.path)
+    return "standard input" if source.path is None else quote_path(source.path)
 
 
 def _some(names: Sequence[str], separator: str = ", ") -> str:

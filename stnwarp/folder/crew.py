@@ -11,13 +11,13 @@ from threading import Thread
 from threading import enumerate as living_threads
 
 from stnwarp.errors import OutputError
+from stnwarp.files.temporaries import remove_own_temporaries
 from stnwarp.folder.budget import Budget
 from stnwarp.folder.gate import Stopped, WriteGate
 from stnwarp.folder.jobs import Job, Outcome, Status
 from stnwarp.folder.settings import Settings
 from stnwarp.folder.work import process
-from stnwarp.images.temporaries import remove_own_temporaries
-from stnwarp.sharing import first_of
+from stnwarp.parallel import wait_for_item
 
 _WRITING_PATIENCE = 1.5  # seconds that a stop waits for files being written: given up, they would be left half done
 _BEAT = 0.05  # seconds
@@ -104,7 +104,7 @@ class Crew:
 
     def next_result(self) -> Done | OutputError | None:
         """Wait for the next task to end; None for one that was not begun any more."""
-        result = first_of(self._results)
+        result = wait_for_item(self._results)
         self._under_way -= 1
         if isinstance(result, BaseException) and not isinstance(result, OutputError):
             raise result

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from stnwarp.conventions import PaddingMode, shortened
+from stnwarp.conventions import PaddingMode
 from stnwarp.errors import ImageError, ParameterError
 from stnwarp.folder.jobs import Job
 from stnwarp.folder.looking import stream_of
@@ -11,6 +11,7 @@ from stnwarp.images.colour import fill_range, parse_fill
 from stnwarp.images.modes import FLATTENED, WRITTEN_MODES
 from stnwarp.images.picture import Picture
 from stnwarp.images.probe import probe
+from stnwarp.text import truncate_repr
 
 _FULL = 255
 _COMMON_MODES = ("RGB", "L", "RGBA", "CMYK")
@@ -43,7 +44,7 @@ def check_fill(jobs: Sequence[Job], settings: Settings) -> None:
     if modes:
         ranges = ", ".join(f"images of mode {mode} take {fill_range(mode)}" for mode in modes)
         takers = f"only {' and '.join(rare)} can take it"
-        raise ParameterError(f"fill {shortened(fill)} fits no image of this run: {ranges}; {takers}")
+        raise ParameterError(f"fill {truncate_repr(fill)} fits no image of this run: {ranges}; {takers}")
 
 
 def _mode(job: Job, settings: Settings) -> str | None:
@@ -73,7 +74,9 @@ def opaque_fill_warnings(picture: Picture, file_format: str, settings: Settings)
         return ()
     opaque = _what_is_opaque(picture, file_format)
     return (
-        () if opaque is None else (f"the fill {shortened(settings.fill)} is opaque here: {opaque} has no transparency",)
+        ()
+        if opaque is None
+        else (f"the fill {truncate_repr(settings.fill)} is opaque here: {opaque} has no transparency",)
     )
 
 

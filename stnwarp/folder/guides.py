@@ -8,7 +8,7 @@ from stnwarp.folder.sources import Source, source_key
 from stnwarp.images.picture import Picture
 from stnwarp.images.seen import as_seen
 from stnwarp.params import Parameters, Row
-from stnwarp.transforms import Recipe, SizeMode, SizeRequest, TransformRecipe
+from stnwarp.transforms import SizeMode, SizeRequest, TransformSpec, WarpSpec
 
 if TYPE_CHECKING:
     from stnwarp.localisation import Localiser
@@ -24,12 +24,12 @@ class Guidance:
 
     *size* belongs to this very image and stands before the one that is asked for of all. *copied*: an earlier run
     found nothing to do, and kept the pixels as they were. *canvas* is the (height, width) of an output with pixels as
-    large as the image's, where that is not the image's own size. *file* is what says the numbers of the recipe and
-    their units, if a file does. *advice* is what to do where nothing of the picture comes out; the recipe's own if it
+    large as the image's, where that is not the image's own size. *file* is what says the numbers of the spec and
+    their units, if a file does. *advice* is what to do where nothing of the picture comes out; the spec's own if it
     is None.
     """
 
-    recipe: Recipe
+    spec: WarpSpec
     size: SizeRequest | None = None
     copied: bool = False
     canvas: Size | None = None
@@ -38,7 +38,7 @@ class Guidance:
 
 
 class Guide(Protocol):
-    """What gives each image its recipe."""
+    """What gives each image its spec."""
 
     def for_image(self, source: Source, picture: Picture | None = None) -> Guidance | None:
         """What the image called *source* is to be warped by; None as long as *picture* is needed and not there.
@@ -54,14 +54,14 @@ class Guide(Protocol):
 
 @dataclass(frozen=True)
 class OneForAll(Guide):
-    """The same recipe for every image; *file* is as in Guidance."""
+    """The same spec for every image; *file* is as in Guidance."""
 
-    recipe: Recipe
+    spec: WarpSpec
     file: str | None = None
 
     def for_image(self, source: Source, picture: Picture | None = None) -> Guidance:
         """See Guide.for_image."""
-        return Guidance(self.recipe, file=self.file)
+        return Guidance(self.spec, file=self.file)
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Listed(Guide):
         if row is None:
             raise ParameterError(f"{self.parameters.path} has no row for {key!r}; add one, or leave the image out")
         file = str(self.parameters.path)
-        return Guidance(row.recipe(self.inverse), self._size(row), row.copied, file=file)
+        return Guidance(row.spec(self.inverse), self._size(row), row.copied, file=file)
 
     def _size(self, row: Row) -> SizeRequest | None:
         size = row.input_size if self.inverse else row.output_size
@@ -107,7 +107,7 @@ class Predicted(Guide):
         wanted = None if self.inverse else self.output_size
         found = self.localiser.transform_of(as_seen(picture), wanted)
         canvas = None if wanted is None else self._canvas(picture.size, wanted)
-        return Guidance(TransformRecipe(found, self.inverse), canvas=canvas, advice=_NETWORKS)
+        return Guidance(TransformSpec(found, self.inverse), canvas=canvas, advice=_NETWORKS)
 
     def stop(self) -> None:
         """See Guide.stop."""

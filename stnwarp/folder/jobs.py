@@ -51,10 +51,10 @@ class Outcome:
     @property
     def theta(self) -> list[list[float]] | None:
         """The 3x3 matrix that was used (normalised, output to input); None where the transformation has none."""
-        transform = None if self.decision is None else self.decision.placed.transform
+        transform = None if self.decision is None else self.decision.image_warp.transform
         return transform.theta.tolist() if isinstance(transform, MatrixTransform) else None
 
     @property
     def size(self) -> tuple[int, int] | None:
         """The (height, width) of the result."""
-        return None if self.decision is None else self.decision.placed.size
+        return None if self.decision is None else self.decision.image_warp.size

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stnwarp.folder.jobs import Job
-from stnwarp.folder.names import shown
 from stnwarp.folder.places import Places
 from stnwarp.folder.targets import base_of
+from stnwarp.text import quote_path
 
 
 def warnings_of_links(jobs: Sequence[Job], dest: str) -> tuple[str, ...]:
@@ -39,4 +39,4 @@ def _nearest_link(directory: Path, base: Path, known: dict[tuple[Path, Path], Pa
 
 def _in_words(link: Path, real: Path, count: int) -> str:
     images = "1 image is" if count == 1 else f"{count} images are"
-    return f"{shown(link)} is a link to {shown(real)}: {images} written there"
+    return f"{quote_path(link)} is a link to {quote_path(real)}: {images} written there"

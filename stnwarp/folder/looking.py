@@ -5,11 +5,11 @@ from typing import BinaryIO
 
 from stnwarp.conventions import Interpolation
 from stnwarp.errors import ImageError
+from stnwarp.files.directories import is_directory
 from stnwarp.folder.absence import with_absence
 from stnwarp.folder.budget import Take
 from stnwarp.folder.decisions import Decision, decide
 from stnwarp.folder.jobs import Job
-from stnwarp.folder.names import is_directory
 from stnwarp.folder.settings import Settings, size_error
 from stnwarp.images.decode import read_picture
 from stnwarp.images.encode import check_target
@@ -18,7 +18,7 @@ from stnwarp.images.memory import Work
 from stnwarp.images.picture import Picture
 from stnwarp.images.probe import ImageHeader, probe
 from stnwarp.images.sides import check_sides
-from stnwarp.memory import machine_memory
+from stnwarp.resources import machine_memory
 from stnwarp.transforms import MatrixTransform, SizeMode
 
 
@@ -78,9 +78,9 @@ def decided(job: Job, settings: Settings, picture: Picture) -> Decision:
     if guidance is None:
         raise ImageError("there is no transformation for it")
     decision = decide(guidance, picture.size, settings)
-    _check_size(decision.placed.size, settings)
+    _check_size(decision.image_warp.size, settings)
     if not decision.copied:
-        check_sides(target_format(job) or picture.format, picture.mode, decision.placed.size)
+        check_sides(target_format(job) or picture.format, picture.mode, decision.image_warp.size)
     return with_absence(decision, guidance, settings)
 
 
@@ -102,14 +102,14 @@ def _checked(job: Job, settings: Settings, header: ImageHeader) -> tuple[Decisio
     check_target(file_format, header.mode, header.bits)
     guidance = settings.guide.for_image(job.source)
     decision = None if guidance is None else decide(guidance, header.size, settings)
-    size = _expected_size(settings, header.size) if decision is None else decision.placed.size
+    size = _expected_size(settings, header.size) if decision is None else decision.image_warp.size
     mixes = settings.interpolation is not Interpolation.NEAREST
     if decision is not None or settings.size.mode is not SizeMode.FIT:
         _check_size(size, settings)
         if decision is None or not decision.copied:
             # A palette that is kept makes shorter rows than its colours, and the header does not tell.
             check_sides(file_format, header.mode if mixes else None, size)
-    has_grid = decision is None or not isinstance(decision.placed.transform, MatrixTransform)
+    has_grid = decision is None or not isinstance(decision.image_warp.transform, MatrixTransform)
     return decision, _memory(header, Work(file_format, size, mixes, has_grid))
 
 

@@ -2,26 +2,13 @@
 
 import hashlib
 import os
-import stat
 import unicodedata
 from pathlib import Path, PurePath
 
+from stnwarp.files.directories import is_directory
 from stnwarp.images.formats import SUFFIXES
 
 MAX_NAME_BYTES = 255  # of one name, on every file system in common use
-
-
-def shown(path: str | PurePath) -> str:
-    """*path* in quotes on one line: line breaks, undecodable bytes and direction marks are escaped."""
-    return repr(os.fspath(path))
-
-
-def is_directory(path: str | PurePath) -> bool:
-    """Whether *path* is a directory; one that cannot be looked at is none (`Path.is_dir` raises there)."""
-    try:
-        return stat.S_ISDIR(os.stat(path).st_mode)  # noqa: PTH116 - takes the text as it was typed
-    except (OSError, ValueError):
-        return False
 
 
 def output_directory(dest: str) -> Path | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stnwarp.errors import NothingMatchedError, ParameterError
+from stnwarp.files.directories import check_directories
 from stnwarp.folder.clashes import (
     Existing,
     check_distinct,
@@ -13,13 +14,13 @@ from stnwarp.folder.clashes import (
     refuse_existing,
     what_exists,
 )
-from stnwarp.folder.directories import check_directories
 from stnwarp.folder.jobs import Job, Outcome, Status
 from stnwarp.folder.links import warnings_of_links
-from stnwarp.folder.names import output_directory, shown
+from stnwarp.folder.names import output_directory
 from stnwarp.folder.sources import Source
 from stnwarp.folder.targets import name_targets
 from stnwarp.images.formats import format_for_suffix
+from stnwarp.text import quote_path
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,9 @@ def _outside(sources: Sequence[Source], dest: str) -> list[Source]:
     roots = {source.root: Path(os.path.realpath(source.root)) for source in sources}
     kept = [source for source in sources if not _is_result(source, roots[source.root], output)]
     if sources and not kept:
-        raise NothingMatchedError(f"every image found lies in the output directory {shown(output)}; name other sources")
+        raise NothingMatchedError(
+            f"every image found lies in the output directory {quote_path(output)}; name other sources"
+        )
     return kept
 
 

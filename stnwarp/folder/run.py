@@ -7,12 +7,12 @@ from contextlib import suppress
 from typing import BinaryIO
 
 from stnwarp.errors import OutputError, ParameterError
+from stnwarp.files.directories import sweep
 from stnwarp.folder.crew import Crew, Messages, Task, no_messages
-from stnwarp.folder.directories import sweep
 from stnwarp.folder.jobs import Job, Outcome
 from stnwarp.folder.settings import Settings
-from stnwarp.kernels.native import load_compiler
-from stnwarp.memory import is_limited, load_blas
+from stnwarp.kernels.compiler.compiled_kernel import load_compiler
+from stnwarp.resources import is_limited, load_blas
 
 # No more is taken from standard input: what an image of so many pixels can take at the most, 16 bits RGBA and
 # its metadata.

@@ -9,14 +9,15 @@ from threading import Lock
 
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS
 from stnwarp.errors import OutputClashError, ParameterError, StnwarpError
+from stnwarp.files.atomic import write_atomically
+from stnwarp.files.directories import check_directories, make_directory, sweep
 from stnwarp.folder.clashes import LISTED, check_apart, check_not_read
-from stnwarp.folder.directories import check_directories, make_directory, sweep
 from stnwarp.folder.jobs import Job, Outcome, Status
-from stnwarp.folder.names import shorten, shown
+from stnwarp.folder.names import shorten
 from stnwarp.folder.plan import Plan
 from stnwarp.folder.sources import source_key
-from stnwarp.images.atomic import write_atomically
 from stnwarp.params import Parameters, Row, check_suffix, line_of, read_parameters
+from stnwarp.text import quote_path
 from stnwarp.transforms import as_fields
 
 
@@ -119,7 +120,7 @@ class Saving:
         except OutputClashError as error:
             aside = self._path.with_name(shorten(f"{self._path.stem}-{secrets.token_hex(3)}{self._path.suffix}"))
             write_atomically(aside, data, overwrite=False)
-            raise OutputClashError(f"{error}; the rows of this run are in {shown(aside)}") from error
+            raise OutputClashError(f"{error}; the rows of this run are in {quote_path(aside)}") from error
 
     def _append(self, line: bytes) -> None:
         """Add *line* to the file, which is begun with it if it is the first."""
@@ -180,10 +181,10 @@ def row_of_outcome(outcome: Outcome, align_corners: bool) -> Row:
         return Row(image, error=outcome.error or "not done")
     return Row(
         image,
-        decision.placed.transform,
+        decision.image_warp.transform,
         align_corners=align_corners,
         input_size=decision.input_size,
-        output_size=decision.placed.size,
+        output_size=decision.image_warp.size,
         limited=decision.limited,
         asked=None if decision.asked is None else as_fields(decision.asked),
         copied=decision.copied,
@@ -201,14 +202,14 @@ def _earlier(path: Path, overwrite: bool, skip_existing: bool) -> Parameters | N
     if overwrite or not (path.exists() or path.is_symlink()):
         return None
     if not skip_existing:
-        raise OutputClashError(f"{shown(path)}: exists already; give --overwrite or another name")
+        raise OutputClashError(f"{quote_path(path)}: exists already; give --overwrite or another name")
     return read_parameters(path)
 
 
 def _check_one_name_each(names: Sequence[str]) -> None:
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
-        listed = ", ".join(shown(name) for name in twice[:LISTED])
+        listed = ", ".join(quote_path(name) for name in twice[:LISTED])
         raise OutputClashError(
             f"{listed}: images of several folders with one name in the parameter file; run folder by folder"
         )

@@ -1,6 +1,5 @@
 """How every image of a run is warped, and how the cores are shared out."""
 
-import os
 from dataclasses import dataclass, field
 
 from stnwarp.conventions import (
@@ -69,23 +68,3 @@ def _in_words(count: int) -> str:
     while amount >= 1000 and unit != "PB":
         amount, unit = amount / 1000, next(units)
     return f"{amount:.3g} {unit}"
-
-
-def share_cores(images: int, workers: int | None = None) -> tuple[int, int]:
-    """(workers, threads of each) for so many *images*: together no more than the cores this process may use.
-
-    One image gets all the cores for its bands of rows, many get one core each. *workers* that were asked for
-    are taken as they are.
-    """
-    cores = usable_cores()
-    count = workers if workers is not None else max(1, min(cores, images))
-    if count < 1:
-        raise ParameterError(f"the number of workers must be at least 1, got {count}")
-    return count, max(1, cores // count)
-
-
-def usable_cores() -> int:
-    """The cores this process may run on, which on shared machines are fewer than there are."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from stnwarp.errors import NothingMatchedError, ParameterError
-from stnwarp.folder.names import is_directory, is_image_name, output_directory, shown
+from stnwarp.files.directories import is_directory
+from stnwarp.folder.names import is_image_name, output_directory
+from stnwarp.text import quote_path
 
 STANDARD_STREAM = "-"
 
@@ -60,7 +62,7 @@ def _identity(source: Source) -> str:
 
 
 def _nothing_matched(specs: Sequence[str], recursive: bool) -> str:
-    names = ", ".join(shown(spec) for spec in specs) or "no name at all"
+    names = ", ".join(quote_path(spec) for spec in specs) or "no name at all"
     has_more = not recursive and any(_folders_with_images(spec, None)[0] for spec in specs)
     advice = "use -r to search subdirectories" if has_more else "check the names"
     if not any(is_directory(spec) or glob.has_magic(spec) for spec in specs):
@@ -127,7 +129,7 @@ def _named(spec: str) -> Source:
 
 def _expand(spec: str, recursive: bool) -> Iterator[Source]:
     if not spec or "\0" in spec or (Path(spec).name == ".." and not is_directory(spec)):
-        raise ParameterError(f"{shown(spec)} cannot be the name of a source")
+        raise ParameterError(f"{quote_path(spec)} cannot be the name of a source")
     if spec == STANDARD_STREAM:
         yield Source(None, Path(), PurePath("stdin"), named=True)
     elif is_directory(spec):
@@ -173,7 +175,7 @@ def _match(pattern: str) -> Iterator[Source]:
     try:
         matches = sorted(root.glob(os.fspath(rest)))
     except (ValueError, NotImplementedError) as error:
-        raise ParameterError(f"{shown(pattern)} is not a glob pattern: {error}") from error
+        raise ParameterError(f"{quote_path(pattern)} is not a glob pattern: {error}") from error
     for path in matches:
         relative = path.relative_to(root)
         hidden = any(part.startswith(".") for part in relative.parts)

@@ -6,11 +6,12 @@ import string
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 
-from stnwarp.conventions import shortened, suggestion
 from stnwarp.errors import ParameterError
-from stnwarp.folder.names import is_directory, is_image_name, shorten_parts, shown, split_name
+from stnwarp.files.directories import is_directory
+from stnwarp.folder.names import is_image_name, shorten_parts, split_name
 from stnwarp.folder.sources import STANDARD_STREAM, Source
 from stnwarp.images.formats import SUFFIXES, format_for_suffix
+from stnwarp.text import quote_path, suggestion, truncate_repr
 
 FIELDS = ("dir", "stem", "ext", "name", "index")
 
@@ -37,10 +38,12 @@ def name_targets(sources: Sequence[Source], dest: str, extension: str | None = N
             format.
     """
     if not dest or "\0" in dest:
-        raise ParameterError(f"{shown(dest)} cannot be the name of an output; give a directory, a file or '-'")
+        raise ParameterError(f"{quote_path(dest)} cannot be the name of an output; give a directory, a file or '-'")
     length = len(os.fsencode(dest))
     if length > _LONGEST:
-        raise ParameterError(f"{shortened(dest)}: a name of {length:,} bytes is too long for an output; give another")
+        raise ParameterError(
+            f"{truncate_repr(dest)}: a name of {length:,} bytes is too long for an output; give another"
+        )
     if dest == STANDARD_STREAM:
         return _to_standard_output(sources)
     targets = _in_files(sources, dest, extension)
@@ -81,7 +84,9 @@ def _in_files(sources: Sequence[Source], dest: str, extension: str | None) -> li
         return _in_directory(sources, dest, extension)
     # A file that exists is refused later, as what stands in the directory's place.
     if len(sources) > 1 and not os.path.lexists(dest):
-        raise ParameterError(f"{shown(dest)} is one file for {len(sources)} images; give a directory, as in {dest}/")
+        raise ParameterError(
+            f"{quote_path(dest)} is one file for {len(sources)} images; give a directory, as in {dest}/"
+        )
     return [Path(dest)] if len(sources) == 1 else _in_directory(sources, dest, extension)
 
 
@@ -91,9 +96,8 @@ def _check_no_file_is_meant(sources: Sequence[Source], dest: str) -> None:
     if len(sources) != 1 or not sources[0].named or os.path.lexists(dest) or not _SHORT_SUFFIX.fullmatch(suffix):
         return
     hint = suggestion(suffix, SUFFIXES)
-    raise ParameterError(
-        f"{shown(dest)}: {shortened(suffix)} is no image format{hint}; for a folder write {shown(dest + '/')}"
-    )
+    advice = f"for a folder write {quote_path(dest + '/')}"
+    raise ParameterError(f"{quote_path(dest)}: {truncate_repr(suffix)} is no image format{hint}; {advice}")
 
 
 def _in_directory(sources: Sequence[Source], dest: str, extension: str | None) -> list[Path]:
@@ -120,7 +124,7 @@ def _parse(template: str) -> list[_Piece]:
     try:
         parsed = list(string.Formatter().parse(template))
     except ValueError as error:
-        raise ParameterError(f"template {shown(template)}: {error}; write {{{{ or }}}} for a brace") from None
+        raise ParameterError(f"template {quote_path(template)}: {error}; write {{{{ or }}}} for a brace") from None
     for _, field, spec, conversion in parsed:
         if field is not None and (field not in FIELDS or spec or conversion):
             text = field + (f"!{conversion}" if conversion else "") + (f":{spec}" if spec else "")
@@ -132,17 +136,17 @@ def _parse(template: str) -> list[_Piece]:
 def _unknown_field(template: str, field: str, text: str) -> str:
     hint = suggestion(field, FIELDS) if field not in FIELDS else ""
     choices = ", ".join(f"{{{name}}}" for name in FIELDS)
-    return f"template {shown(template)}: {{{text}}} is not one of {choices}{hint}"
+    return f"template {quote_path(template)}: {{{text}}} is not one of {choices}{hint}"
 
 
 def _from_template(pieces: Sequence[_Piece], template: str, source: Source, index: int, extension: str | None) -> Path:
     text = "".join(_fill_in(pieces, source, index, extension))
     if ".." in PurePath(text).parts:
         raise ParameterError(
-            f"template {shown(template)} must not lead upwards; write an absolute path instead of '..'"
+            f"template {quote_path(template)} must not lead upwards; write an absolute path instead of '..'"
         )
     if not text or text.endswith("/"):
-        raise ParameterError(f"template {shown(template)} must end in the name of a file, as in {{stem}}{{ext}}")
+        raise ParameterError(f"template {quote_path(template)} must end in the name of a file, as in {{stem}}{{ext}}")
     begins_with_directory = pieces[0] == ("", "dir")
     path = shorten_parts(Path(text))
     return source.root / path if begins_with_directory else path
@@ -171,7 +175,7 @@ def _check_format(source: Source, target: Path, extension: str | None, dest: str
     if extension is None and not is_image_name(source.relative.name):
         return  # what it is is found out when it is read
     if _is_template(dest) and not _has_suffix(dest):
-        raise ParameterError(f"template {shown(dest)} has no suffix; end it with {{ext}}")
+        raise ParameterError(f"template {quote_path(dest)} has no suffix; end it with {{ext}}")
     if extension is None:
         format_for_suffix(target.suffix)
     elif not is_image_name(target.name) or format_for_suffix(target.suffix) != format_for_suffix(extension):
@@ -180,5 +184,5 @@ def _check_format(source: Source, target: Path, extension: str | None, dest: str
 
 def _not_in_format(target: Path, extension: str, dest: str) -> str:
     own_format, name = format_for_suffix(extension), split_name(target.name)[0] + extension
-    advice = "end the template with {ext}" if _is_template(dest) else f"name it {shown(name)}"
-    return f"{shown(target)} is not a name for the format {own_format}; {advice}, or leave --format out"
+    advice = "end the template with {ext}" if _is_template(dest) else f"name it {quote_path(name)}"
+    return f"{quote_path(target)} is not a name for the format {own_format}; {advice}, or leave --format out"

@@ -5,9 +5,9 @@ import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
-from stnwarp.folder.directories import nearest_existing
-from stnwarp.folder.names import is_directory, same_name_key
-from stnwarp.images.temporaries import temporary_beside
+from stnwarp.files.directories import is_directory, nearest_existing
+from stnwarp.files.temporaries import temporary_beside
+from stnwarp.folder.names import same_name_key
 
 _WORD, _SWAPPED = "Probe", "pROBE"
 # As bytes: file names may be taken for ASCII.

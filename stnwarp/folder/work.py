@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from stnwarp.conventions import Interpolation, PaddingMode
 from stnwarp.errors import OutputError, StnwarpError
+from stnwarp.files.atomic import write_atomically
+from stnwarp.files.directories import make_directory
+from stnwarp.files.opening import open_source
 from stnwarp.folder.absence import confirmed
 from stnwarp.folder.budget import Budget, Take
 from stnwarp.folder.decisions import Decision
-from stnwarp.folder.directories import make_directory
 from stnwarp.folder.fill import opaque_fill_warnings, without_expected
 from stnwarp.folder.gate import Stopped, WriteGate
 from stnwarp.folder.jobs import Job, Outcome, Status
@@ -22,15 +24,13 @@ from stnwarp.folder.looking import decided, read, renamed, stream_of, target_for
 from stnwarp.folder.palette import with_fill
 from stnwarp.folder.settings import Settings
 from stnwarp.images.alpha import premultiply, unpremultiply
-from stnwarp.images.atomic import write_atomically
 from stnwarp.images.colour import default_fill, parse_fill
 from stnwarp.images.encode import encode_picture
 from stnwarp.images.modes import WRITTEN_MODES
 from stnwarp.images.palette import is_kept, resolved
 from stnwarp.images.picture import Picture
-from stnwarp.images.source import opened_source
-from stnwarp.memory import is_shortage
-from stnwarp.transforms import Placed
+from stnwarp.resources import is_shortage
+from stnwarp.transforms import ImageWarp
 
 _NO_PIXELS = np.empty((0, 0), np.uint8)
 
@@ -122,7 +122,7 @@ def _make(job: Job, settings: Settings, stdin: BinaryIO | None, gate: WriteGate,
     opaque = opaque_fill_warnings(picture, file_format, settings)
     if not decision.copied:
         given, picture = [picture], replace(picture, array=_NO_PIXELS)  # only the callee has them, and lets them go
-        picture = replace(picture, array=warped(given.pop(), decision.placed, fill, settings))
+        picture = replace(picture, array=warped(given.pop(), decision.image_warp, fill, settings))
         decision = confirmed(decision, picture.array, settings)
     known = (*decision.warnings, *picture.warnings, *renamed(job, picture.format))
     gate.check()
@@ -139,7 +139,7 @@ def _is_same_file(job: Job, picture: Picture, settings: Settings, stdin: BinaryI
 
 
 def _bytes(job: Job, stdin: BinaryIO | None) -> bytes:
-    with opened_source(stream_of(job, stdin), limit=0) as stream:
+    with open_source(stream_of(job, stdin), limit=0) as stream:
         return stream.read()
 
 
@@ -162,35 +162,37 @@ def _with_fill(picture: Picture, settings: Settings) -> tuple[Picture, tuple[flo
     return picture, parse_fill(settings.fill, picture.mode)
 
 
-def warped(picture: Picture, placed: Placed, fill: tuple[float, ...], settings: Settings) -> NDArray[np.generic]:
-    """The pixels of *picture* as *placed*: colours are weighted by their alpha while they are mixed.
+def warped(picture: Picture, image_warp: ImageWarp, fill: tuple[float, ...], settings: Settings) -> NDArray[np.generic]:
+    """The pixels of *picture* as *image_warp*: colours are weighted by their alpha while they are mixed.
 
     Args:
         picture: one whose palette has been resolved, unless the nearest pixel is taken.
-        placed: the transformation and the size of the result.
+        image_warp: the transformation and the size of the result.
         fill: what is read outside the picture, one number per channel in the unit of its array, alpha straight.
         settings: interpolation, padding mode, align_corners and threads are read.
 
     Returns:
-        An array of ``placed.size``, with the channels and the dtype of the picture's own.
+        An array of ``image_warp.size``, with the channels and the dtype of the picture's own.
     """
     if not picture.has_alpha or settings.interpolation is Interpolation.NEAREST:
-        return _warp(picture.array, placed, np.asarray(fill), settings)
+        return _warp(picture.array, image_warp, np.asarray(fill), settings)
     dtype = picture.array.dtype
     transparent_fill = premultiply(np.asarray(fill, dtype=dtype)[None, None])[0, 0]
     weighted = [premultiply(picture.array)]
     del picture
-    return unpremultiply(_warp(weighted.pop(), placed, transparent_fill, settings), dtype)
+    return unpremultiply(_warp(weighted.pop(), image_warp, transparent_fill, settings), dtype)
 
 
-def _warp(image: NDArray[np.generic], placed: Placed, fill: NDArray[np.generic], settings: Settings) -> NDArray[Any]:
+def _warp(
+    image: NDArray[np.generic], image_warp: ImageWarp, fill: NDArray[np.generic], settings: Settings
+) -> NDArray[Any]:
     # Loading the compiler takes longer than all the rest: planning, refusals and dry runs go without.
-    from stnwarp.warp import warp
+    from stnwarp.sampling.fused import warp
 
     return warp(
         image,
-        placed.transform,
-        placed.size,
+        image_warp.transform,
+        image_warp.size,
         interpolation=settings.interpolation,
         padding_mode=settings.padding_mode,
         fill=fill,

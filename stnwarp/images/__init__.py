@@ -1,4 +1,4 @@
-"""The border to image files: Pillow, its modes and metadata, and writing without ever losing a file.
+"""Image files: Pillow, its modes and metadata.
 
 The names are loaded on first use: `stnwarp.images.formats` is needed where neither Pillow nor NumPy may be.
 """
@@ -8,25 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from stnwarp.images.alpha import premultiply, unpremultiply
-    from stnwarp.images.atomic import write_atomically
     from stnwarp.images.colour import default_fill, fill_range, parse_fill
     from stnwarp.images.decode import read_picture
     from stnwarp.images.encode import check_target, encode_picture
     from stnwarp.images.formats import FORMATS, SUFFIXES, format_for_suffix, suffix_for_format
     from stnwarp.images.picture import Coding, Metadata, Picture
     from stnwarp.images.probe import ImageHeader
-    from stnwarp.images.temporaries import remove_own_temporaries, sweep_temporaries
 
 _MODULES = {
     "alpha": ("premultiply", "unpremultiply"),
-    "atomic": ("write_atomically",),
     "colour": ("default_fill", "fill_range", "parse_fill"),
     "decode": ("read_picture",),
     "encode": ("check_target", "encode_picture"),
     "formats": ("FORMATS", "SUFFIXES", "format_for_suffix", "suffix_for_format"),
     "picture": ("Coding", "Metadata", "Picture"),
     "probe": ("ImageHeader",),
-    "temporaries": ("remove_own_temporaries", "sweep_temporaries"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -45,11 +41,8 @@ __all__ = [
     "parse_fill",
     "premultiply",
     "read_picture",
-    "remove_own_temporaries",
     "suffix_for_format",
-    "sweep_temporaries",
     "unpremultiply",
-    "write_atomically",
 ]
 
 

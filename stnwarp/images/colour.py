@@ -4,9 +4,9 @@ import math
 
 from PIL import ImageColor
 
-from stnwarp.conventions import shortened
 from stnwarp.errors import ParameterError
 from stnwarp.images.picture import CHANNELS
+from stnwarp.text import truncate_repr
 
 _ADVICE = 'use a name such as "white", "#rrggbb", "r,g,b", one gray number, or "transparent"'
 
@@ -60,12 +60,12 @@ def _numbers(text: str) -> tuple[float, ...] | None:
 def _check_range(numbers: tuple[float, ...], text: str, mode: str) -> None:
     if mode == "F":
         if not all(math.isfinite(value) for value in numbers):
-            raise ParameterError(f"fill {shortened(text)} is not finite")
+            raise ParameterError(f"fill {truncate_repr(text)} is not finite")
         return
     full = _full(mode)
     if not all(isinstance(value, int) and 0 <= value <= full for value in numbers):
         raise ParameterError(
-            f"fill {shortened(text)} must be whole numbers from 0 to {full} for an image of mode {mode}"
+            f"fill {truncate_repr(text)} must be whole numbers from 0 to {full} for an image of mode {mode}"
         )
 
 
@@ -82,7 +82,9 @@ def _spread(numbers: tuple[float, ...], text: str, mode: str) -> tuple[float, ..
     if len(numbers) in {3, 4} and all(isinstance(value, int) and value <= 255 for value in numbers):
         return _in_mode(_rgba(numbers), text, mode)
     wanted = "1" if channels == 1 else f"1 or {channels}"
-    raise ParameterError(f"fill {shortened(text)} has {len(numbers)} numbers, an image of mode {mode} needs {wanted}")
+    raise ParameterError(
+        f"fill {truncate_repr(text)} has {len(numbers)} numbers, an image of mode {mode} needs {wanted}"
+    )
 
 
 def _rgba(numbers: tuple[float, ...]) -> tuple[int, int, int, int]:
@@ -94,7 +96,7 @@ def _from_name(text: str, mode: str) -> tuple[float, ...]:
     try:
         colour = ImageColor.getrgb(text)
     except ValueError:
-        raise ParameterError(f"fill {shortened(text)} is not a colour: {_ADVICE}") from None
+        raise ParameterError(f"fill {truncate_repr(text)} is not a colour: {_ADVICE}") from None
     return _in_mode(_rgba(colour), text, mode)
 
 
@@ -113,5 +115,5 @@ def _in_mode(rgba: tuple[int, int, int, int], text: str, mode: str) -> tuple[flo
         "CMYK": (key - red, key - green, key - blue, 255 - key),
     }
     if mode not in by_mode:
-        raise ParameterError(f"fill {shortened(text)} is a colour, but an image of mode {mode} needs one number")
+        raise ParameterError(f"fill {truncate_repr(text)} is a colour, but an image of mode {mode} needs one number")
     return by_mode[mode]

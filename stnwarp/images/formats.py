@@ -5,8 +5,8 @@ Loads nothing but the standard library, so that the command line can describe it
 
 from typing import NamedTuple
 
-from stnwarp.conventions import shortened, suggestion
 from stnwarp.errors import ParameterError
+from stnwarp.text import suggestion, truncate_repr
 
 
 class _Format(NamedTuple):
@@ -60,7 +60,9 @@ def format_for_suffix(suffix: str) -> str:
     except KeyError:
         known = [name.removeprefix(".") for name in SUFFIXES]
         hint = suggestion(suffix.removeprefix("."), known)
-        raise ParameterError(f"unknown image format {shortened(suffix)}{hint}; use one of {', '.join(known)}") from None
+        raise ParameterError(
+            f"unknown image format {truncate_repr(suffix)}{hint}; use one of {', '.join(known)}"
+        ) from None
 
 
 def suffix_for_format(name: str) -> str:

@@ -13,7 +13,7 @@ from typing import IO
 from PIL import Image, ImageFile
 
 from stnwarp.errors import ImageError
-from stnwarp.memory import is_shortage
+from stnwarp.resources import is_shortage
 
 _PLUGINS = {
     "PNG": "PngImagePlugin",

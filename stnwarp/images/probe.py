@@ -10,14 +10,14 @@ from PIL import ImageFile
 
 from stnwarp.conventions import DEFAULT_MAX_PIXELS
 from stnwarp.errors import ImageError
+from stnwarp.files.opening import open_source
 from stnwarp.images.formats import FORMATS, foreign_format
 from stnwarp.images.headers import bits
 from stnwarp.images.memory import decoding_memory
 from stnwarp.images.metadata import Collected, collect
 from stnwarp.images.plugins import format_of_content, guarded, open_as
 from stnwarp.images.sides import longest_row
-from stnwarp.images.source import opened_source
-from stnwarp.memory import machine_memory
+from stnwarp.resources import machine_memory
 
 # Above this Pillow warns of a decompression bomb. It holds unless another limit is asked for.
 _BOMB_WARNING = 89_478_485
@@ -100,7 +100,7 @@ class OpenedImage:
 def opened_image(source: Path | BinaryIO, *, max_pixels: int) -> Iterator[OpenedImage]:
     """*source* opened but not decoded, with its header; closed at the end."""
     capacity = _BYTES_PER_PIXEL_IN_A_PIPE * max_pixels + _HEADROOM_IN_A_PIPE
-    with opened_source(source, capacity) as stream:
+    with open_source(source, capacity) as stream:
         name = _identify(stream)
         what = f"broken or unsupported {name} file"
         with guarded(what, any_size=max_pixels > _PILLOW_ERROR):

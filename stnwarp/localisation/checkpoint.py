@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from stnwarp.arrays import checked_threads
 from stnwarp.errors import CheckpointError, ParameterError, ThetaError
 from stnwarp.localisation.colours import size_of
 from stnwarp.localisation.files import is_shipped, model_bytes
@@ -20,6 +19,7 @@ from stnwarp.localisation.onnx.worker_session import WorkerSession
 from stnwarp.localisation.signature import check_fits, picture_shape, signature_of
 from stnwarp.localisation.told import Told, check_output, check_told, metadata_of, view_of
 from stnwarp.localisation.values import Size
+from stnwarp.sampling.arrays import check_threads
 from stnwarp.transforms import Transform, transform_from_parameters
 
 NOT_FINITE = "checkpoint produced a non-finite theta"
@@ -68,7 +68,7 @@ class Checkpoint:
             CheckpointError: the file cannot be read, trusted or run, or does not fit what was told.
             ParameterError: family, input_size, normalize or threads is not possible for any network.
         """
-        told, count, name = Told.of(family, input_size, normalize), checked_threads(threads), os.fspath(name_or_path)
+        told, count, name = Told.of(family, input_size, normalize), check_threads(threads), os.fspath(name_or_path)
         session_of = LocalSession if is_shipped(name_or_path) else WorkerSession
         try:
             return cls._opened(name, session_of(model_bytes(name_or_path), count), told)

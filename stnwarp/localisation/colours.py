@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from stnwarp.arrays import compute_type, image_of
 from stnwarp.errors import ShapeError
 from stnwarp.localisation.metadata import ColourMode, Metadata
 from stnwarp.localisation.values import Size
+from stnwarp.sampling.arrays import compute_type, image_of
 
 Planes = NDArray[np.float32]  # (C, H, W)
 

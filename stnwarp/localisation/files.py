@@ -4,10 +4,10 @@ import os
 from importlib.resources import files
 from pathlib import Path
 
-from stnwarp.conventions import suggestion
 from stnwarp.errors import CheckpointError
+from stnwarp.files.regular import open_regular
 from stnwarp.localisation.inspection import inspect_model
-from stnwarp.regular_files import open_regular
+from stnwarp.text import suggestion
 
 MAX_BYTES = 2**29  # weights of some 130 million parameters; a localisation network has far fewer
 

@@ -14,8 +14,8 @@ from stnwarp.localisation.colours import Planes, Seen, checked_image, in_colours
 from stnwarp.localisation.frames import inset, shares
 from stnwarp.localisation.metadata import Layout, Metadata
 from stnwarp.localisation.values import Size
+from stnwarp.sampling.fused import warp
 from stnwarp.transforms import MatrixTransform, Transform, compose
-from stnwarp.warp import warp
 
 # Averaging whole pixels first is fast; so many are left for each pixel of the picture, for its own filter to choose.
 _LEFT = 3

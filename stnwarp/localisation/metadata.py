@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, DIRECTION, ParameterFamily, Units, member, shortened, suggestion
+from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, DIRECTION, ParameterFamily, Units, parse_enum
 from stnwarp.errors import CheckpointError, ParameterError
-from stnwarp.json_text import parsed_json
+from stnwarp.files.strict_json import parse_json
 from stnwarp.localisation import values
 from stnwarp.localisation.parameters import parameter_names
 from stnwarp.localisation.values import Size
+from stnwarp.text import suggestion, truncate_repr
 
 METADATA_KEY = "stnwarp"
 FORMAT_VERSION = 1
@@ -151,7 +152,7 @@ def _fixed(metadata: Metadata) -> dict[str, Any]:
 def _object(text: str) -> dict[str, Any]:
     if len(text) > _LONGEST:
         raise ParameterError(f"has {len(text):,} characters; the limit is {_LONGEST:,}")
-    fields = parsed_json(text, is_finite=True)
+    fields = parse_json(text, is_finite=True)
     if not isinstance(fields, dict):
         raise ParameterError("must be a JSON object")
     return fields
@@ -163,7 +164,9 @@ def _check_keys(fields: Mapping[str, Any]) -> None:
     known = (*_CHECKS, *_FIXED)
     for key in fields:
         if key not in known:
-            raise ParameterError(f"unknown key {shortened(key)}{suggestion(key, known)}; known are {', '.join(known)}")
+            raise ParameterError(
+                f"unknown key {truncate_repr(key)}{suggestion(key, known)}; known are {', '.join(known)}"
+            )
     for key in ("family", "input_size"):
         if key not in fields:
             raise ParameterError(f"it has no {key!r}")
@@ -200,7 +203,7 @@ def _trained(value: Any, key: str) -> dict[str, Any]:
 
 
 def _one_of(enum: type[StrEnum]) -> Callable[[Any, str], StrEnum]:
-    return lambda value, key: member(enum, values.text(value, key), key)
+    return lambda value, key: parse_enum(enum, values.text(value, key), key)
 
 
 _PAIRS = {

@@ -3,8 +3,8 @@
 import math
 from dataclasses import dataclass
 
-from stnwarp.conventions import shortened, suggestion
 from stnwarp.errors import ParameterError
+from stnwarp.text import suggestion, truncate_repr
 
 _FORMS = (
     "imagenet, LOW..HIGH such as 0..1, -1..1 or 0..255, or MEAN/STD such as 0.5/0.5, with one or three numbers each"
@@ -30,23 +30,23 @@ def parse_normalisation(text: str) -> Normalisation:
         ParameterError: none of these, or a standard deviation of 0.
     """
     if not isinstance(text, str):
-        raise ParameterError(f"normalize must be {_FORMS}; got {shortened(text)}")
+        raise ParameterError(f"normalize must be {_FORMS}; got {truncate_repr(text)}")
     if text == "imagenet":
         return IMAGENET
     if ".." in text:
         low, _, high = text.partition("..")
         ends = (*_numbers(low, text), *_numbers(high, text))
         if len(ends) != 2 or ends[0] == ends[1]:
-            raise ParameterError(f"normalize must be two different ends LOW..HIGH, got {shortened(text)}")
+            raise ParameterError(f"normalize must be two different ends LOW..HIGH, got {truncate_repr(text)}")
         return Normalisation(value_range=(ends[0], ends[1]))
     mean, slash, std = text.partition("/")
     if not slash:
-        raise ParameterError(f"normalize must be {_FORMS}; got {shortened(text)}{suggestion(text, ['imagenet'])}")
+        raise ParameterError(f"normalize must be {_FORMS}; got {truncate_repr(text)}{suggestion(text, ['imagenet'])}")
     parsed = Normalisation(mean=_numbers(mean, text), std=_numbers(std, text))
     if {len(parsed.mean), len(parsed.std)} - {1, 3}:
-        raise ParameterError(f"normalize takes one or three numbers before and after '/', got {shortened(text)}")
+        raise ParameterError(f"normalize takes one or three numbers before and after '/', got {truncate_repr(text)}")
     if 0.0 in parsed.std:
-        raise ParameterError(f"normalize must not divide by 0, got {shortened(text)}")
+        raise ParameterError(f"normalize must not divide by 0, got {truncate_repr(text)}")
     return parsed
 
 
@@ -54,7 +54,7 @@ def _numbers(part: str, whole: str) -> tuple[float, ...]:
     try:
         numbers = tuple(float(number) for number in part.split(","))
     except ValueError:
-        raise ParameterError(f"normalize must be {_FORMS}; got {shortened(whole)}") from None
+        raise ParameterError(f"normalize must be {_FORMS}; got {truncate_repr(whole)}") from None
     if not all(map(math.isfinite, numbers)):
-        raise ParameterError(f"normalize must be finite numbers, got {shortened(whole)}")
+        raise ParameterError(f"normalize must be finite numbers, got {truncate_repr(whole)}")
     return numbers

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stnwarp.conventions import ParameterFamily, member
+from stnwarp.conventions import ParameterFamily, parse_enum
 from stnwarp.errors import CheckpointError, ParameterError
 from stnwarp.localisation import values
 from stnwarp.localisation.metadata import ColourMode, Layout, Metadata
@@ -25,7 +25,7 @@ class Told:
     def of(cls, family: str | None, input_size: Size | None, normalize: str | None) -> "Told":
         """The same in plain values; ParameterError for what no network can be."""
         return cls(
-            None if family is None else member(ParameterFamily, family, "family"),
+            None if family is None else parse_enum(ParameterFamily, family, "family"),
             None if input_size is None else values.input_size(input_size, "input_size"),
             None if normalize is None else parse_normalisation(normalize),
         )

@@ -3,8 +3,8 @@
 import math
 from typing import Any
 
-from stnwarp.conventions import shortened
 from stnwarp.errors import ParameterError
+from stnwarp.text import truncate_repr
 
 LONGEST_INPUT = 4096  # a side of what the network sees, which is meant to be a small copy
 LONGEST_OUTPUT = 2**31 - 1
@@ -18,7 +18,7 @@ def size(value: Any, key: str, longest: int = LONGEST_OUTPUT) -> Size:
     sides = tuple(value) if isinstance(value, (tuple, list)) else ()
     if len(sides) != 2 or not all(type(side) is int and 1 <= side <= longest for side in sides):
         raise ParameterError(
-            f"{key} must be height and width, whole numbers from 1 to {longest}, got {shortened(value)}"
+            f"{key} must be height and width, whole numbers from 1 to {longest}, got {truncate_repr(value)}"
         )
     return sides[0], sides[1]
 
@@ -44,7 +44,7 @@ def control_points(value: Any, key: str) -> Size | None:
         return None
     given = tuple(value) if isinstance(value, (tuple, list)) else ()
     if len(given) != 2 or not all(type(count) is int and count >= 2 for count in given):
-        raise ParameterError(f"{key} must be rows and columns, whole numbers of at least 2, got {shortened(value)}")
+        raise ParameterError(f"{key} must be rows and columns, whole numbers of at least 2, got {truncate_repr(value)}")
     if given[0] * given[1] > MOST_CONTROL_POINTS:
         raise ParameterError(f"{key} must be at most {MOST_CONTROL_POINTS} in all, got {given[0]} x {given[1]}")
     return given[0], given[1]
@@ -53,19 +53,19 @@ def control_points(value: Any, key: str) -> Size | None:
 def number(value: Any, key: str) -> float:
     """A finite number; true is not one."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ParameterError(f"{key} must be numbers, got {shortened(value)}")
+        raise ParameterError(f"{key} must be numbers, got {truncate_repr(value)}")
     try:
         if math.isfinite(value):
             return float(value)
     except OverflowError:  # an integer of 400 digits
         pass
-    raise ParameterError(f"{key} must be finite, got {shortened(value)}")
+    raise ParameterError(f"{key} must be finite, got {truncate_repr(value)}")
 
 
 def numbers(value: Any, key: str) -> tuple[float, ...]:
     """A row of finite numbers, three at the most."""
     if not isinstance(value, (tuple, list)) or not 1 <= len(value) <= 3:
-        raise ParameterError(f"{key} must be a row of numbers, one for each channel, got {shortened(value)}")
+        raise ParameterError(f"{key} must be a row of numbers, one for each channel, got {truncate_repr(value)}")
     return tuple(number(entry, key) for entry in value)
 
 
@@ -81,7 +81,7 @@ def value_range(value: Any, key: str) -> tuple[float, float]:
     """Two different numbers."""
     ends = numbers(value, key)
     if len(ends) != 2 or ends[0] == ends[1]:
-        raise ParameterError(f"{key} must be two different numbers, got {shortened(value)}")
+        raise ParameterError(f"{key} must be two different numbers, got {truncate_repr(value)}")
     return ends[0], ends[1]
 
 
@@ -96,14 +96,14 @@ def share(value: Any, key: str) -> float:
 def boolean(value: Any, key: str) -> bool:
     """True or false."""
     if not isinstance(value, bool):
-        raise ParameterError(f"{key} must be true or false, got {shortened(value)}")
+        raise ParameterError(f"{key} must be true or false, got {truncate_repr(value)}")
     return value
 
 
 def text(value: Any, key: str) -> str:
     """Text."""
     if not isinstance(value, str):
-        raise ParameterError(f"{key} must be text, got {shortened(value)}")
+        raise ParameterError(f"{key} must be text, got {truncate_repr(value)}")
     return value
 
 
@@ -115,5 +115,5 @@ def optional_text(value: Any, key: str) -> str | None:
 def version(value: Any, key: str, newest: int = 1) -> int:
     """A whole number up to *newest*."""
     if type(value) is not int or not 1 <= value <= newest:
-        raise ParameterError(f"{key} must be {newest}, got {shortened(value)}; a newer stnwarp may read this file")
+        raise ParameterError(f"{key} must be {newest}, got {truncate_repr(value)}; a newer stnwarp may read this file")
     return value

@@ -7,10 +7,11 @@ no fault of the file: the row is kept with an error, and its image fails alone.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from stnwarp.conventions import Units, shortened, suggestion
+from stnwarp.conventions import Units
 from stnwarp.errors import ParameterError, ParameterFileError, ThetaError
-from stnwarp.json_text import parsed_json
+from stnwarp.files.strict_json import parse_json
 from stnwarp.params.rows import KEYS, Row
+from stnwarp.text import suggestion, truncate_repr
 from stnwarp.transform_files import Direction
 from stnwarp.transform_files.content import convention
 from stnwarp.transform_files.json_files import size_of
@@ -51,17 +52,17 @@ def image_name(value: Any) -> str:
     if value is None:
         raise ParameterFileError("no key 'image', the name of the image below the folder")
     if not isinstance(value, str) or not value:
-        raise ParameterFileError(f"image: must be the name of a file, got {shortened(value)}")
+        raise ParameterFileError(f"image: must be the name of a file, got {truncate_repr(value)}")
     if "\0" in value:
-        raise ParameterFileError(f"image: {shortened(value)} cannot be a file name")
+        raise ParameterFileError(f"image: {truncate_repr(value)} cannot be a file name")
     parts = [part for part in value.split("/") if part not in ("", ".")]
     if value.startswith("/") or not parts or ".." in parts:
-        raise ParameterFileError(f"image: {shortened(value)} leads out of the folder; give its path below it")
+        raise ParameterFileError(f"image: {truncate_repr(value)} leads out of the folder; give its path below it")
     return "/".join(parts)
 
 
 def _object(line: bytes) -> dict[str, Any]:
-    document = parsed_json(line, is_line=True)
+    document = parse_json(line, is_line=True)
     if not isinstance(document, dict):
         raise ParameterFileError('column 1: must be an object such as {"image": "a.png", "theta": [...]}')
     return document
@@ -71,7 +72,7 @@ def _refuse_unknown(fields: Mapping[str, Any]) -> None:
     for key in fields:
         if key not in _KNOWN:
             hint = suggestion(key, _KNOWN)
-            raise ParameterFileError(f"unknown key {shortened(key)}{hint}; known are {', '.join(_KNOWN)}")
+            raise ParameterFileError(f"unknown key {truncate_repr(key)}{hint}; known are {', '.join(_KNOWN)}")
 
 
 def _convention(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,7 +123,7 @@ def _read(key: str, value: Any) -> Transform:
         raise ParameterError(f"must be 2, 6, 8 or 9 numbers, or 2 or 3 rows of 3, got {len(value)} numbers")
     for entry in value:
         if isinstance(entry, bool) or not isinstance(entry, (int, float)):
-            raise ParameterError(f"must be numbers, got {shortened(entry)} among them")
+            raise ParameterError(f"must be numbers, got {truncate_repr(entry)} among them")
     return theta_from_numbers([_as_float(entry) for entry in value])
 
 
@@ -153,12 +154,12 @@ def _limited(value: Any) -> tuple[str, ...]:
     if value is None:
         return ()
     if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
-        raise ParameterFileError(f"limited: must be a list of words, got {shortened(value)}")
+        raise ParameterFileError(f"limited: must be a list of words, got {truncate_repr(value)}")
     return tuple(value)
 
 
 def _typed(fields: Mapping[str, Any], key: str, kind: Callable[..., Any], what: str) -> Any:
     value = fields.get(key)
     if value is not None and type(value) is not kind:
-        raise ParameterFileError(f"{key}: must be {what}, got {shortened(value)}")
+        raise ParameterFileError(f"{key}: must be {what}, got {truncate_repr(value)}")
     return value

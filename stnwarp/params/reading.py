@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from stnwarp.conventions import shortened, suggestion
 from stnwarp.errors import ParameterFileError
-from stnwarp.json_text import without_mark
+from stnwarp.files.regular import open_regular
+from stnwarp.files.strict_json import without_mark
 from stnwarp.params.parsing import row_of
 from stnwarp.params.rows import Row
-from stnwarp.regular_files import open_regular
+from stnwarp.text import suggestion, truncate_repr
 
 SUFFIX = ".jsonl"
 
@@ -84,7 +84,7 @@ def _collected(path: Path, file: IO[bytes]) -> Parameters:
             row = row_of(line)
             if row.image in lines:
                 raise ParameterFileError(
-                    f"image: {shortened(row.image)} stands in line {lines[row.image][0]} too; keep one"
+                    f"image: {truncate_repr(row.image)} stands in line {lines[row.image][0]} too; keep one"
                 )
             said = _agreed(said, row.align_corners, number)
         except ParameterFileError as error:

@@ -7,7 +7,7 @@ from typing import Any
 from stnwarp.conventions import Units
 from stnwarp.errors import ParameterError
 from stnwarp.transform_files import Direction
-from stnwarp.transforms import MatrixTransform, PixelRecipe, Recipe, Transform, TransformRecipe
+from stnwarp.transforms import MatrixTransform, PixelMatrixSpec, Transform, TransformSpec, WarpSpec
 
 VERSION = 1
 
@@ -50,7 +50,7 @@ class Row:
     copied: bool = False
     error: str | None = None
 
-    def recipe(self, inverse: bool = False) -> Recipe:
+    def spec(self, inverse: bool = False) -> WarpSpec:
         """What this row asks for; with *inverse*, what undoes it.
 
         Raises:
@@ -61,5 +61,5 @@ class Row:
         undone = inverse != (self.direction is Direction.INPUT_TO_OUTPUT)
         made_for = (self.output_size or self.input_size) if inverse else self.input_size
         if self.units is Units.PIXEL and isinstance(self.transform, MatrixTransform):
-            return PixelRecipe(self.transform.theta, undone, made_for)
-        return TransformRecipe(self.transform, undone, made_for)
+            return PixelMatrixSpec(self.transform.theta, undone, made_for)
+        return TransformSpec(self.transform, undone, made_for)

@@ -12,13 +12,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stnwarp import conventions, gradients
-from stnwarp.grid import affine_grid_over
-from stnwarp.sampler import grid_sample as sample
+from stnwarp import conventions
+from stnwarp.sampling import gradients
+from stnwarp.sampling.fused import spatial_transform as transform
+from stnwarp.sampling.grid_generator import affine_grid_over
+from stnwarp.sampling.sampler import grid_sample as sample
 from stnwarp.torch.batches import map_generator, map_gradients, map_sampler
 from stnwarp.torch.library import define
 from stnwarp.torch.tensors import array, grid_shape, laid_like, sampled_shape, tensor, transformed_shape
-from stnwarp.warp import spatial_transform as transform
 
 Mask: TypeAlias = Sequence[bool]  # of the two gradients, those that are asked for
 Pair: TypeAlias = tuple[torch.Tensor, torch.Tensor]

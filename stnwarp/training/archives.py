@@ -19,8 +19,8 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from stnwarp.errors import ImageError, ParameterFileError, StnwarpError
-from stnwarp.images.source import opened_source
-from stnwarp.memory import machine_memory
+from stnwarp.files.opening import open_source
+from stnwarp.resources import machine_memory
 from stnwarp.training.choices import Settings, Size, TrainingRecipe
 from stnwarp.training.copies import Copies
 from stnwarp.training.samples import Samples
@@ -129,7 +129,7 @@ class Archive:
     def _opened(self) -> Iterator[zipfile.ZipFile]:
         """The file; whatever is wrong with it while it is read is a ParameterFileError that names it."""
         try:
-            with opened_source(self._path, 0) as stream, opened_archive(stream) as archive:
+            with open_source(self._path, 0) as stream, opened_archive(stream) as archive:
                 yield archive
         except ImageError as error:
             raise ParameterFileError(f"{self._path}: {error}; DATA is a folder or an .npz file") from error

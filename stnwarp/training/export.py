@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from stnwarp.errors import CheckpointError
-from stnwarp.images.atomic import write_atomically
+from stnwarp.files.atomic import write_atomically
 from stnwarp.localisation.checkpoint import Checkpoint
 from stnwarp.localisation.metadata import METADATA_KEY, Layout, Metadata
 from stnwarp.training.networks.localisation import LocalisationNetwork

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, ParameterFamily, member
+from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, ParameterFamily, parse_enum
 from stnwarp.errors import ParameterError, ShapeError
-from stnwarp.grid import regular_axis
+from stnwarp.sampling.grid_generator import regular_axis
 from stnwarp.transforms import ThinPlateSpline
 from stnwarp.transforms import control_points as spline_control_points
 
@@ -98,7 +98,7 @@ def transform_images(
 
 
 def _checked_family(family: str, control_points: Size | None) -> ParameterFamily:
-    known = member(ParameterFamily, family, "family")
+    known = parse_enum(ParameterFamily, family, "family")
     if (known is ParameterFamily.THIN_PLATE_SPLINE) != (control_points is not None):
         hint = "tps needs control_points, (rows, cols)" if control_points is None else f"{known} has no control points"
         raise ParameterError(f"{hint}, got {control_points}")

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 
 from stnwarp.errors import ParameterError, StnwarpError, TrainingError
 from stnwarp.localisation.values import LONGEST_INPUT, LONGEST_OUTPUT, written
-from stnwarp.memory import machine_memory
+from stnwarp.resources import machine_memory
+from stnwarp.text import join_words
 from stnwarp.training.choices import Settings, Size, TrainingRecipe
 from stnwarp.training.networks.classifier import FILTERS
-from stnwarp.training.wording import listed
 
 _FLOAT = 4  # bytes
 _LEAST_BATCH = 2
@@ -68,5 +68,5 @@ def memory_in_words(settings: Settings) -> Iterator[None]:
             sizes, flags = f"{sizes} and outputs of {written(settings.output_size)}", [*flags, "--output-size"]
         raise TrainingError(
             f"not enough memory to learn from up to {settings.batch} images of {sizes} at a time; give a smaller "
-            f"{listed(flags, 'or')}"
+            f"{join_words(flags, 'or')}"
         ) from error

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from stnwarp.errors import ParameterError
-from stnwarp.terms import Range, Vocabulary
+from stnwarp.term_list import Range, TermGrammar
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ _TERMS: dict[str, Range] = {
     "bend": (-0.5, 0.5),
 }
 _LARGEST = frozenset({"stretch", "margin", "perspective"})
-_VOCABULARY = Vocabulary(tuple(_TERMS), _LARGEST, "range", "the range of", "such as angle=45,scale=0.7..1.3,shift=0.2")
+_VOCABULARY = TermGrammar(tuple(_TERMS), _LARGEST, "range", "the range of", "such as angle=45,scale=0.7..1.3,shift=0.2")
 
 
 def _written(low: float, high: float) -> str:

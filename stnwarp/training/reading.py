@@ -17,10 +17,10 @@ from stnwarp.images.probe import probe
 from stnwarp.images.seen import as_seen
 from stnwarp.localisation.frames import inset
 from stnwarp.params import Parameters, read_parameters
+from stnwarp.text import count_noun
 from stnwarp.training.choices import Settings, Size
 from stnwarp.training.copies import Copies
 from stnwarp.training.samples import Samples
-from stnwarp.training.wording import counted
 from stnwarp.transforms import MatrixTransform, SizeMode, SizeRequest, Transform, compose
 
 Reject = Callable[[str, str], None]  # called with the name of an image that is left out, and why
@@ -145,7 +145,7 @@ def _with_transforms(samples: Samples, parameters: Parameters, reject: Reject) -
         sizes.append(size)
     if len(kept) < 2:
         raise NothingMatchedError(
-            f"{parameters.path}: transforms of {counted(len(kept), 'image')} can be used, and training needs two at "
+            f"{parameters.path}: transforms of {count_noun(len(kept), 'image')} can be used, and training needs two at "
             "the least; list them as parameter files of stnwarp apply do"
         )
     chosen = samples.chosen(torch.tensor(kept))
@@ -158,12 +158,12 @@ def _known(parameters: Parameters, name: str, size: Size) -> tuple[Transform, Si
     assert row is not None
     request = SizeRequest(SizeMode.EXACT, row.output_size) if row.output_size else SizeRequest(SizeMode.SAME)
     align_corners = DEFAULT_ALIGN_CORNERS if parameters.align_corners is None else parameters.align_corners
-    placed = row.recipe().place(size, request, align_corners)
+    image_warp = row.spec().resolve(size, request, align_corners)
     if not align_corners:
-        return placed.transform, placed.size
-    onto, back = (np.array([inset(side, True) for side in sides[::-1]]) for sides in (size, placed.size))
+        return image_warp.transform, image_warp.size
+    onto, back = (np.array([inset(side, True) for side in sides[::-1]]) for sides in (size, image_warp.size))
     scales = MatrixTransform(np.diag((*onto, 1.0))), MatrixTransform(np.diag((*1 / back, 1.0)))
-    return compose(scales[0], placed.transform, scales[1]), placed.size
+    return compose(scales[0], image_warp.transform, scales[1]), image_warp.size
 
 
 def _size(samples: Samples, index: int) -> Size:
@@ -235,7 +235,7 @@ def _read(found: Sequence[Found], folder: Path, settings: Settings, reject: Reje
         kept.append(image.name)
     if len(kept) < 2:
         raise NothingMatchedError(
-            f"{folder}: {counted(len(kept), 'image')} can be read, and training needs two at the least"
+            f"{folder}: {count_noun(len(kept), 'image')} can be read, and training needs two at the least"
         )
     return copies.samples(tuple(kept))
 

@@ -13,8 +13,8 @@ import torch
 from torch import nn
 
 from stnwarp.errors import CheckpointError, ImageError, OutputClashError, OutputError, ParameterError
-from stnwarp.images.atomic import write_atomically
-from stnwarp.images.source import opened_source
+from stnwarp.files.atomic import write_atomically
+from stnwarp.files.opening import open_source
 from stnwarp.training.choices import Settings
 from stnwarp.training.data import Data
 from stnwarp.transforms import as_fields
@@ -93,7 +93,7 @@ def load_state(path: Path) -> Saved:
         CheckpointError: there is none, or it is not a state of this version.
     """
     try:
-        with opened_source(path, 0) as stream:
+        with open_source(path, 0) as stream:
             data = stream.read()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch doubts what is then refused

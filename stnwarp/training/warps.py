@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from stnwarp.terms import Range
+from stnwarp.term_list import Range
 from stnwarp.training.ranges import Ranges
 
 _FAR = 4.0  # a coordinate outside every picture, for what lies behind the horizon

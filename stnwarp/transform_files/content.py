@@ -11,8 +11,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from stnwarp.conventions import DIRECTION, Units, member, shortened, suggestion
+from stnwarp.conventions import DIRECTION, Units, parse_enum
 from stnwarp.errors import ParameterFileError
+from stnwarp.text import suggestion, truncate_repr
 
 FORMAT_VERSION = 1
 KEYS = (
@@ -89,7 +90,7 @@ def refuse_unknown(keys: Mapping[str, Any]) -> None:
     for key in keys:
         if key not in KEYS:
             known = ", ".join(KEYS)
-            raise ParameterFileError(f"unknown key {shortened(key)}{suggestion(key, KEYS)}; known are {known}")
+            raise ParameterFileError(f"unknown key {truncate_repr(key)}{suggestion(key, KEYS)}; known are {known}")
 
 
 def kind_of(fields: Mapping[str, Any]) -> Kind:
@@ -98,7 +99,7 @@ def kind_of(fields: Mapping[str, Any]) -> Kind:
     if len(given) != 1:
         held = f"both {' and '.join(ARRAY_KEYS[kind] for kind in given)}" if given else "neither"
         raise ParameterFileError(f"must hold one of {', '.join(ARRAY_KEYS.values())}, holds {held}")
-    if "kind" in fields and member(Kind, fields["kind"], "kind") is not given[0]:
+    if "kind" in fields and parse_enum(Kind, fields["kind"], "kind") is not given[0]:
         raise ParameterFileError(f"kind says {fields['kind']}, but the file holds {_HELD[given[0]]}")
     return given[0]
 
@@ -152,21 +153,21 @@ def _points(array: NDArray[Any]) -> NDArray[Any]:
 def _size(value: tuple[Any, Any], key: str) -> Size:
     height, width = value
     if not all(type(side) is int and 1 <= side <= _LONGEST for side in value):
-        found = f"width {shortened(width)} and height {shortened(height)}"
+        found = f"width {truncate_repr(width)} and height {truncate_repr(height)}"
         raise ParameterFileError(f"{key} must be whole numbers from 1 to {_LONGEST}, got {found}")
     return height, width
 
 
 def _boolean(value: object) -> bool:
     if not isinstance(value, bool):
-        raise ParameterFileError(f"align_corners must be true or false, got {shortened(value)}")
+        raise ParameterFileError(f"align_corners must be true or false, got {truncate_repr(value)}")
     return value
 
 
 def _version(value: object) -> int:
     if type(value) is not int or not 1 <= value <= FORMAT_VERSION:
         raise ParameterFileError(
-            f"version must be {FORMAT_VERSION}, got {shortened(value)}; a newer stnwarp may read this file"
+            f"version must be {FORMAT_VERSION}, got {truncate_repr(value)}; a newer stnwarp may read this file"
         )
     return value
 
@@ -178,9 +179,9 @@ _ARRAYS: dict[Kind, Callable[[NDArray[Any]], NDArray[Any]]] = {
     Kind.TPS: _points,
 }
 _CHECKS: dict[str, Callable[[Any], Any]] = {
-    "units": lambda value: member(Units, value, "units"),
+    "units": lambda value: parse_enum(Units, value, "units"),
     "align_corners": _boolean,
-    "direction": lambda value: member(Direction, value, "direction"),
+    "direction": lambda value: parse_enum(Direction, value, "direction"),
     "input_size": lambda value: _size(value, "input_size"),
     "output_size": lambda value: _size(value, "output_size"),
     "version": _version,

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stnwarp.conventions import shortened
 from stnwarp.errors import ParameterFileError
-from stnwarp.json_text import parsed_json, without_mark
+from stnwarp.files.strict_json import parse_json, without_mark
+from stnwarp.text import truncate_repr
 from stnwarp.transform_files.content import refuse_unknown
 
 
@@ -17,7 +17,7 @@ def fields_of_json(text: bytes) -> dict[str, Any]:
 
     Raises ParameterFileError with line and column for text that is not JSON in UTF-8.
     """
-    return fields_of_document(parsed_json(without_mark(text)))
+    return fields_of_document(parse_json(without_mark(text)))
 
 
 def fields_of_document(document: Any) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def _number(value: Any, what: str) -> float:
     if value is None:
         return np.nan
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ParameterFileError(f"{what} must be numbers, got {shortened(str(value))} among them")
+        raise ParameterFileError(f"{what} must be numbers, got {truncate_repr(str(value))} among them")
     try:
         return float(value)
     except OverflowError:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stnwarp.errors import ParameterFileError
-from stnwarp.json_text import parsed_json, without_mark
+from stnwarp.files.strict_json import parse_json, without_mark
 from stnwarp.transform_files.content import kind_of
 from stnwarp.transform_files.json_files import fields_of_document, fields_of_json, numbers
 
@@ -58,7 +58,7 @@ def fields_of_json_file(file: IO[bytes], size: int) -> dict[str, Any]:
     behind = reader.rest(_SMALL - len(before))
     if behind is None:
         raise _too_large(size)
-    document = parsed_json(before + b"null" + behind, place=_places(before + b"null", reader.place))
+    document = parse_json(before + b"null" + behind, place=_places(before + b"null", reader.place))
     return {**fields_of_document(document), "grid": grid}
 
 
@@ -67,7 +67,7 @@ def _check_before(before: bytes, size: int) -> None:
     outside = _STRING.sub(b"", before)
     if outside.count(b"{") != outside.count(b"}") + 1 or outside.count(b"[") != outside.count(b"]"):
         raise _too_large(size)  # what is called grid stands deeper
-    kind_of(fields_of_document(parsed_json(before + b"null}")))
+    kind_of(fields_of_document(parse_json(before + b"null}")))
 
 
 def _too_large(size: int) -> ParameterFileError:

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from stnwarp.conventions import suggestion
 from stnwarp.errors import ParameterFileError
+from stnwarp.text import suggestion
 from stnwarp.transform_files.content import ARRAY_KEYS, Kind, refuse_unknown
 
 MAX_ARRAY_BYTES = 2**30  # a grid for 67 million pixels in float64

@@ -1,4 +1,4 @@
-"""From a transform file to a recipe: opened with care, read by its suffix, its convention applied.
+"""From a transform file to a spec: opened with care, read by its suffix, its convention applied.
 
 What a file does not say is up to the caller: units when it is loaded, align_corners when it is placed.
 """
@@ -11,22 +11,23 @@ from typing import IO, Any, NoReturn
 
 from numpy.typing import NDArray
 
-from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, Units, suggestion
+from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, Units
 from stnwarp.errors import ParameterError, ParameterFileError, SingularTransformError
-from stnwarp.regular_files import open_regular
+from stnwarp.files.regular import open_regular
+from stnwarp.text import suggestion
 from stnwarp.transform_files.content import Content, Direction, Kind, Size, assembled
 from stnwarp.transform_files.large_json import fields_of_json_file
 from stnwarp.transform_files.numpy_files import fields_of_npy, fields_of_npz
-from stnwarp.transform_files.recipes import BareGridRecipe, PixelSplineRecipe, as_floating, normalised_numbers
+from stnwarp.transform_files.specs import BareGridRecipe, PixelSplineRecipe, as_floating, normalised_numbers
 from stnwarp.transforms import (
-    GridRecipe,
+    GridSpec,
     MatrixTransform,
-    PixelRecipe,
-    Recipe,
+    PixelMatrixSpec,
     SamplingGrid,
-    ThetaRecipe,
+    ThetaSpec,
     ThinPlateSpline,
-    TransformRecipe,
+    TransformSpec,
+    WarpSpec,
     theta_from_numbers,
 )
 
@@ -46,7 +47,7 @@ class LoadedTransform:
     *says_units*: the file itself says what its numbers are in.
     """
 
-    recipe: Recipe
+    spec: WarpSpec
     align_corners: bool | None
     description: str
     kind: Kind = Kind.THETA
@@ -73,13 +74,13 @@ def load_transform(path: Path, *, units: Units = Units.NORMALIZED, inverse: bool
     content = read(path)
     chosen = content.units or units
     try:
-        recipe = _RECIPES[content.kind](content, chosen, inverse)
+        spec = _RECIPES[content.kind](content, chosen, inverse)
     except ParameterError as error:
         _raise_named(path, error)
     description = f"{content.kind} ({chosen}) from {path}"
     sizes = (content.input_size, content.output_size)
     return LoadedTransform(
-        recipe, content.align_corners, description, content.kind, *sizes, says_units=content.units is not None
+        spec, content.align_corners, description, content.kind, *sizes, says_units=content.units is not None
     )
 
 
@@ -142,35 +143,35 @@ def _reader(suffix: str) -> Callable[[IO[bytes], int], dict[str, Any]]:
     return _READERS[suffix]
 
 
-def _theta_recipe(content: Content, units: Units, inverse: bool) -> Recipe:
+def _theta_spec(content: Content, units: Units, inverse: bool) -> WarpSpec:
     transform = theta_transform(content.array)
     undone = inverse != (content.direction is Direction.INPUT_TO_OUTPUT)
     made_for = (content.output_size or content.input_size) if inverse else content.input_size
     if units is Units.PIXEL:
-        return PixelRecipe(transform.theta, undone, made_for)
-    return ThetaRecipe(transform, undone, made_for)
+        return PixelMatrixSpec(transform.theta, undone, made_for)
+    return ThetaSpec(transform, undone, made_for)
 
 
-def _grid_recipe(content: Content, units: Units, inverse: bool) -> Recipe:
+def _grid_spec(content: Content, units: Units, inverse: bool) -> WarpSpec:
     if inverse:
         raise ParameterFileError("a sampling grid cannot be inverted; use the theta it was made from")
     if content.align_corners is not None:
-        return GridRecipe(_sampling_grid(content, units, content.align_corners), made_for=content.input_size)
+        return GridSpec(_sampling_grid(content, units, content.align_corners), made_for=content.input_size)
     if content.units is Units.PIXEL and content.input_size is None:
         raise ParameterFileError(_NO_INPUT_SIZE)
     if content.input_size is not None and units is Units.PIXEL:
-        return GridRecipe(_sampling_grid(content, units, DEFAULT_ALIGN_CORNERS), made_for=content.input_size)
+        return GridSpec(_sampling_grid(content, units, DEFAULT_ALIGN_CORNERS), made_for=content.input_size)
     return BareGridRecipe(as_floating(content.array), units, content.input_size)
 
 
-def _spline_recipe(content: Content, units: Units, inverse: bool) -> Recipe:
+def _spline_spec(content: Content, units: Units, inverse: bool) -> WarpSpec:
     made_for = (content.output_size or content.input_size) if inverse else content.input_size
     if units is Units.NORMALIZED:
-        return TransformRecipe(ThinPlateSpline(content.array), inverse, made_for)
+        return TransformSpec(ThinPlateSpline(content.array), inverse, made_for)
     if content.input_size is None:
         raise ParameterFileError("a spline in pixels needs the input_size it was made for; add that to the file")
-    recipe = PixelSplineRecipe(content.array, content.input_size, inverse)
-    return recipe if content.align_corners is None else recipe.normalised(content.align_corners)
+    spec = PixelSplineRecipe(content.array, content.input_size, inverse)
+    return spec if content.align_corners is None else spec.normalised(content.align_corners)
 
 
 def _sampling_grid(content: Content, units: Units, default_align_corners: bool) -> SamplingGrid:
@@ -182,8 +183,8 @@ def _sampling_grid(content: Content, units: Units, default_align_corners: bool) 
 
 
 _NO_INPUT_SIZE = "a grid in pixels needs the input_size it was made for; add that to the file"
-_RECIPES: dict[Kind, Callable[[Content, Units, bool], Recipe]] = {
-    Kind.THETA: _theta_recipe,
-    Kind.GRID: _grid_recipe,
-    Kind.TPS: _spline_recipe,
+_RECIPES: dict[Kind, Callable[[Content, Units, bool], WarpSpec]] = {
+    Kind.THETA: _theta_spec,
+    Kind.GRID: _grid_spec,
+    Kind.TPS: _spline_spec,
 }

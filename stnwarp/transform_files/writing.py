@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stnwarp.conventions import DIRECTION, Units, shortened, suggestion
+from stnwarp.conventions import DIRECTION, Units
 from stnwarp.errors import ParameterError, ShapeError
+from stnwarp.text import suggestion, truncate_repr
 from stnwarp.transform_files.content import FORMAT_VERSION, Kind, Size
 from stnwarp.transforms import pixel_from_normalised
 
@@ -51,7 +52,7 @@ def dump_grid(
     if suffix.lower() not in _WRITERS:
         known = ", ".join(_WRITERS)
         raise ParameterError(
-            f"cannot write a grid as {shortened(suffix)}{suggestion(suffix, _WRITERS)}; known are {known}"
+            f"cannot write a grid as {truncate_repr(suffix)}{suggestion(suffix, _WRITERS)}; known are {known}"
         )
     size = _checked_size(grid, output_size)
     written = grid if units is Units.NORMALIZED else _in_pixels(grid, input_size, align_corners)

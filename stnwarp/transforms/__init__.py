@@ -1,4 +1,4 @@
-"""Transforms: the families, splines and compositions; constraints, limits, records; pixels, moves and recipes.
+"""Transforms: the families, splines and compositions; constraints, limits, serialisation; pixels, moves and specs.
 
 Convention: reverse mapping, normalised (x, y), x to the right, y down; pixel matrices have pixel centres at
 integers.
@@ -7,18 +7,12 @@ integers.
 from stnwarp.transforms.absence import Absence, Frames
 from stnwarp.transforms.absence_search import absence_of
 from stnwarp.transforms.advice import absence_warning, numbers_advice, units_advice
-from stnwarp.transforms.bending import MAX_CONTROL_POINTS, control_points
-from stnwarp.transforms.canvas import SizeMode, SizeRequest
+from stnwarp.transforms.base import Transform
 from stnwarp.transforms.composition import Composition, compose
 from stnwarp.transforms.constraints import ThetaConstraints
-from stnwarp.transforms.families import (
-    Family,
-    MatrixTransform,
-    SamplingGrid,
-    Transform,
-    theta_from_numbers,
-)
-from stnwarp.transforms.general_recipes import GridRecipe, TransformRecipe
+from stnwarp.transforms.decomposition import corner_displacement, tolerance
+from stnwarp.transforms.families import Family, MatrixTransform, theta_from_numbers
+from stnwarp.transforms.general_specs import GridSpec, TransformSpec
 from stnwarp.transforms.interchange import (
     from_opencv,
     from_pillow,
@@ -27,9 +21,9 @@ from stnwarp.transforms.interchange import (
     to_pillow,
     to_skimage,
 )
-from stnwarp.transforms.limits import Limited, Limits
-from stnwarp.transforms.measuring import corner_displacement, slack
-from stnwarp.transforms.motion import Move, MoveKind, forward_matrix, quad_matrix
+from stnwarp.transforms.limits import LimitedTransform, Limits
+from stnwarp.transforms.moves import Move, MoveKind, forward_matrix, quad_matrix
+from stnwarp.transforms.output_size import SizeMode, SizeRequest
 from stnwarp.transforms.pixels import (
     normalised_from_pixel,
     pixel_entries,
@@ -38,18 +32,20 @@ from stnwarp.transforms.pixels import (
     pixel_matrix,
     theta_from_pixel_matrix,
 )
-from stnwarp.transforms.recipes import (
+from stnwarp.transforms.sampling_grid import SamplingGrid
+from stnwarp.transforms.serialisation import as_fields, from_fields, transform_from_parameters
+from stnwarp.transforms.specs import (
     NORMALISED_EXTENT,
-    CornersRecipe,
-    MovesRecipe,
-    PixelRecipe,
-    Placed,
-    Recipe,
-    ThetaRecipe,
+    CornersSpec,
+    ImageWarp,
+    MovesSpec,
+    PixelMatrixSpec,
+    ThetaSpec,
+    WarpSpec,
     extent_text,
     makes_something,
 )
-from stnwarp.transforms.records import as_fields, from_fields, transform_from_parameters
+from stnwarp.transforms.spline_solver import MAX_CONTROL_POINTS, control_points
 from stnwarp.transforms.splines import SplineInverse, ThinPlateSpline
 
 __all__ = [
@@ -57,28 +53,28 @@ __all__ = [
     "NORMALISED_EXTENT",
     "Absence",
     "Composition",
-    "CornersRecipe",
+    "CornersSpec",
     "Family",
     "Frames",
-    "GridRecipe",
-    "Limited",
+    "GridSpec",
+    "ImageWarp",
+    "LimitedTransform",
     "Limits",
     "MatrixTransform",
     "Move",
     "MoveKind",
-    "MovesRecipe",
-    "PixelRecipe",
-    "Placed",
-    "Recipe",
+    "MovesSpec",
+    "PixelMatrixSpec",
     "SamplingGrid",
     "SizeMode",
     "SizeRequest",
     "SplineInverse",
     "ThetaConstraints",
-    "ThetaRecipe",
+    "ThetaSpec",
     "ThinPlateSpline",
     "Transform",
-    "TransformRecipe",
+    "TransformSpec",
+    "WarpSpec",
     "absence_of",
     "absence_warning",
     "as_fields",
@@ -99,12 +95,12 @@ __all__ = [
     "pixel_matrices",
     "pixel_matrix",
     "quad_matrix",
-    "slack",
     "theta_from_numbers",
     "theta_from_pixel_matrix",
     "to_opencv",
     "to_pillow",
     "to_skimage",
+    "tolerance",
     "transform_from_parameters",
     "units_advice",
 ]

@@ -102,11 +102,11 @@ def _polygon(forms: Iterable[Form], size: Size) -> list[Point]:
     bottom, right = size[0] - 1.0, size[1] - 1.0
     polygon = [(0.0, 0.0), (right, 0.0), (right, bottom), (0.0, bottom)]
     for form in forms:
-        polygon = list(_clipped(polygon, form))
+        polygon = list(_clip(polygon, form))
     return polygon
 
 
-def _clipped(polygon: Sequence[Point], form: Form) -> Iterator[Point]:
+def _clip(polygon: Sequence[Point], form: Form) -> Iterator[Point]:
     """The part of *polygon* in which *form* holds. Source: Sutherland and Hodgman, 1974."""
     p, q, r = form
     values = [p * x + q * y + r for x, y in polygon]

@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stnwarp.transforms.absence import ONE_PLACE, Absence, Frames, absence_of_matrix
-from stnwarp.transforms.families import MatrixTransform, SamplingGrid, Transform
+from stnwarp.transforms.base import Transform
+from stnwarp.transforms.families import MatrixTransform
 from stnwarp.transforms.matrices import Array
 from stnwarp.transforms.pixels import normalised_from_pixel, pixel_from_normalised
+from stnwarp.transforms.sampling_grid import SamplingGrid
 
 _COARSE, _FINE = 9, 65  # pixels along each side of a lattice
 _BAND = 2**16  # points of a grid that are looked at together

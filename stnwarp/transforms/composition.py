@@ -12,8 +12,10 @@ from numpy.typing import ArrayLike
 
 from stnwarp.errors import ParameterError
 from stnwarp.transforms import matrices
-from stnwarp.transforms.families import MatrixTransform, SamplingGrid, Transform
+from stnwarp.transforms.base import Transform
+from stnwarp.transforms.families import MatrixTransform
 from stnwarp.transforms.matrices import Array
+from stnwarp.transforms.sampling_grid import SamplingGrid
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def compose(*transforms: Transform) -> Transform:
         ParameterError: a sampling grid among several.  ThetaError: a product beyond float64.
     """
     steps: list[Transform] = []
-    for are_matrices, run in groupby(_taken_apart(transforms), lambda step: isinstance(step, MatrixTransform)):
+    for are_matrices, run in groupby(_flatten(transforms), lambda step: isinstance(step, MatrixTransform)):
         together = list(run)
         steps += [_product(together)] if are_matrices else together
     if not steps:
@@ -73,10 +75,10 @@ def compose(*transforms: Transform) -> Transform:
     return steps[0] if len(steps) == 1 else Composition(tuple(steps))
 
 
-def _taken_apart(transforms: Iterable[Transform]) -> Iterator[Transform]:
+def _flatten(transforms: Iterable[Transform]) -> Iterator[Transform]:
     for transform in transforms:
         if isinstance(transform, Composition):
-            yield from _taken_apart(transform.transforms)
+            yield from _flatten(transform.transforms)
         else:
             yield transform
 

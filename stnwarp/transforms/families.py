@@ -5,18 +5,18 @@ Source: Jaderberg et al., Spatial Transformer Networks, 2015, section 3.2.
 """
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, member
-from stnwarp.errors import ParameterError, ShapeError, SingularTransformError, ThetaError
+from stnwarp.conventions import parse_enum
+from stnwarp.errors import ThetaError
 from stnwarp.transforms import matrices
-from stnwarp.transforms.matrices import Array
+from stnwarp.transforms.base import Transform
+from stnwarp.transforms.matrices import Array, row_of_numbers
 
 # How far a matrix may be from a family, relative to its largest entry, and still be read as one of it: a
 # theta that went through float32 a few times passes.
@@ -31,18 +31,6 @@ class Family(StrEnum):
     SIMILARITY = "similarity"  # scale, angle in radians, tx, ty
     AFFINE = "affine"  # a, b, tx, c, d, ty: theta row by row
     PROJECTIVE = "projective"  # eight numbers row by row, the ninth is 1
-
-
-class Transform(ABC):
-    """A mapping of normalised output coordinates to normalised input coordinates."""
-
-    @abstractmethod
-    def map_points(self, points: ArrayLike) -> Array:
-        """The input coordinates of output *points* (..., 2), last axis (x, y), normalised."""
-
-    @abstractmethod
-    def inverse(self) -> "Transform":
-        """The mapping that undoes this one; SingularTransformError where there is none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +61,7 @@ class MatrixTransform(Transform):
         Raises:
             ThetaError: the wrong count of numbers, or one that is not finite.
         """
-        family = member(Family, family, "family")
+        family = parse_enum(Family, family, "family")
         numbers = row_of_numbers(vector)
         counts = _COUNTS[family]
         if len(numbers) not in counts:
@@ -87,7 +75,7 @@ class MatrixTransform(Transform):
         Raises:
             ThetaError: the matrix is not of that family, by more than FAMILY_TOLERANCE of its largest entry.
         """
-        family = member(Family, family, "family")
+        family = parse_enum(Family, family, "family")
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             theta = self.theta / self.theta[2, 2]
             vector = np.array(_READ[family](theta))
@@ -134,61 +122,6 @@ def theta_from_numbers(numbers: Sequence[float]) -> MatrixTransform:
             f"theta must be 2 numbers (translation), 6 (affine), or 8 or 9 (homography), got {len(values)}"
         )
     return MatrixTransform.from_parameters(family, values)
-
-
-@dataclass(frozen=True, eq=False)
-class SamplingGrid(Transform):
-    """A transform given point by point: where each output pixel reads, for one output size.
-
-    Args:
-        grid: (H', W', 2), last axis (x, y), normalised input coordinates; float32 and float64 are kept as
-            they are and not copied, other numbers become float64. NaN and infinity count as outside the
-            image.
-        align_corners: what -1 and 1 mean in it, centres (True) or outer edges of the corner pixels.
-
-    Raises:
-        ShapeError: another shape, or not real numbers.
-    """
-
-    grid: NDArray[np.floating]
-    align_corners: bool = DEFAULT_ALIGN_CORNERS
-
-    def __post_init__(self) -> None:
-        given = _floating(self.grid)
-        if given.ndim != 3 or given.shape[2] != 2 or given.size == 0:
-            raise ShapeError(f"a sampling grid must have shape (height, width, 2), got {given.shape}")
-        object.__setattr__(self, "grid", np.ascontiguousarray(given))
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(height, width) of the output this grid is for."""
-        return (int(self.grid.shape[0]), int(self.grid.shape[1]))
-
-    def map_points(self, points: ArrayLike) -> Array:
-        """Not known between the points of the grid: ParameterError."""
-        raise ParameterError("a sampling grid holds only its own points; use theta where other points are wanted")
-
-    def inverse(self) -> "SamplingGrid":
-        """Not known for a grid: SingularTransformError."""
-        raise SingularTransformError("a sampling grid cannot be inverted; use the theta it was made from")
-
-
-def _floating(grid: ArrayLike) -> NDArray[np.floating]:
-    if isinstance(grid, np.ndarray):
-        native = grid.dtype.newbyteorder("=")
-        if native in (np.float32, np.float64):
-            return grid.astype(native, copy=False)
-    return matrices.as_floats(grid, "a sampling grid")
-
-
-def row_of_numbers(values: ArrayLike) -> list[float]:
-    """*values* as finite numbers; ShapeError or ThetaError, the place named."""
-    vector = matrices.as_floats(values, "theta")
-    if vector.ndim != 1:
-        raise ShapeError(f"parameters must be one row of numbers, got shape {vector.shape}")
-    for place in np.flatnonzero(~np.isfinite(vector)):
-        raise ThetaError(f"number {place + 1} of theta is {vector[place]}; every number must be finite")
-    return [float(value) for value in vector]
 
 
 def _close(built: Array, theta: Array) -> bool:

@@ -11,12 +11,22 @@ from typing import NamedTuple
 import numpy as np
 
 from stnwarp.errors import ParameterError, SingularTransformError, ThetaError
-from stnwarp.terms import Range, Vocabulary
+from stnwarp.term_list import Range, TermGrammar
 from stnwarp.transforms import matrices
+from stnwarp.transforms.base import Transform
 from stnwarp.transforms.composition import compose
-from stnwarp.transforms.families import MatrixTransform, Transform
+from stnwarp.transforms.decomposition import (
+    Decomposition,
+    Size,
+    affine_part,
+    decompose,
+    depth_slopes,
+    perspective,
+    spans,
+    tolerance,
+)
+from stnwarp.transforms.families import MatrixTransform
 from stnwarp.transforms.matrices import Array
-from stnwarp.transforms.measuring import Motion, Size, affine_part, depth_slopes, motion, perspective, slack, spans
 from stnwarp.transforms.splines import ThinPlateSpline
 
 _LEAST = {"stretch": 1.0, "shift": 0.0, "perspective": 1.0}  # of no motion at all; these have no lower limit
@@ -24,10 +34,10 @@ _TERMS = ("angle", "scale", "stretch", "shift", "perspective")
 _LINEAR = {"angle", "scale", "stretch"}
 _SINGULAR = "singular: the picture is squeezed onto a line or a point"
 _NO_MIDDLE = "singular: the middle of the output is read from nowhere"
-_VOCABULARY = Vocabulary(_TERMS, frozenset(_LEAST), "limit", "the limit", "such as angle=45,scale=0.5..2,shift=0.3")
+_VOCABULARY = TermGrammar(_TERMS, frozenset(_LEAST), "limit", "the limit", "such as angle=45,scale=0.5..2,shift=0.3")
 
 
-class Limited(NamedTuple):
+class LimitedTransform(NamedTuple):
     """A transform kept to limits, and what was beyond them, in words; the transform itself where nothing was."""
 
     transform: Transform
@@ -79,7 +89,7 @@ class Limits:
         """
         return cls(**_VOCABULARY.parse(text))
 
-    def apply(self, transform: Transform, input_size: Size, output_size: Size, align_corners: bool) -> Limited:
+    def apply(self, transform: Transform, input_size: Size, output_size: Size, align_corners: bool) -> LimitedTransform:
         """*transform* kept to the limits, and what of it was beyond them.
 
         What is beyond is brought to the nearest value allowed, by moving the picture as a whole: the bending of a
@@ -100,18 +110,20 @@ class Limits:
         """
         frames = spans(input_size, align_corners), spans(output_size, align_corners)
         affine = affine_part(transform)
-        moved = motion(affine, *frames)
+        moved = decompose(affine, *frames)
         found = moved._asdict() | {"perspective": perspective(transform)}
         beyond = [term for term in _TERMS if not self._allows(term, found[term])]
         if not beyond:
-            return Limited(transform, ())
+            return LimitedTransform(transform, ())
         with np.errstate(all="ignore"):
             kept = self._kept(beyond, affine, moved, *frames)
             slopes = self._kept_slopes(transform, "perspective" in beyond)
-            changed = _moved(transform, affine, kept, slopes)
-        return Limited(changed, self._in_words(beyond, found, affine, moved))
+            changed = _with_affine(transform, affine, kept, slopes)
+        return LimitedTransform(changed, self._in_words(beyond, found, affine, moved))
 
-    def _in_words(self, beyond: list[str], found: dict[str, float], affine: Array, moved: Motion) -> tuple[str, ...]:
+    def _in_words(
+        self, beyond: list[str], found: dict[str, float], affine: Array, moved: Decomposition
+    ) -> tuple[str, ...]:
         """What of *found* is *beyond*; in the place of what cannot be measured, why not."""
         unknown = {term for term in beyond if math.isnan(found[term]) or (term in _LINEAR and not moved.is_regular)}
         words = [f"{term} {found[term]:.4g} is beyond {self._written(term)}" for term in beyond if term not in unknown]
@@ -133,7 +145,7 @@ class Limits:
         if given is None:
             return True
         low, high = given
-        return low - slack(low) <= value <= high + slack(high)
+        return low - tolerance(low) <= value <= high + tolerance(high)
 
     def _nearest(self, term: str, value: float) -> float:
         """*value*, or the end of the range of *term* that is nearest to it."""
@@ -142,7 +154,9 @@ class Limits:
             return low if abs(math.remainder(value - low, 360.0)) < abs(math.remainder(value - high, 360.0)) else high
         return min(max(value, low), high)
 
-    def _kept(self, beyond: list[str], affine: Array, moved: Motion, input_spans: Array, output_spans: Array) -> Array:
+    def _kept(
+        self, beyond: list[str], affine: Array, moved: Decomposition, input_spans: Array, output_spans: Array
+    ) -> Array:
         """*affine* with the terms that are *beyond* brought to what is allowed."""
         kept = affine.copy()
         turned = _LINEAR.intersection(beyond)
@@ -156,10 +170,10 @@ class Limits:
         kept[:2, 2] = np.clip(np.where(np.isfinite(affine[:2, 2]), affine[:2, 2], 0.0), -farthest, farthest)
         return kept
 
-    def _kept_pixels(self, pixels: Array, moved: Motion) -> Array:
+    def _kept_pixels(self, pixels: Array, moved: Decomposition) -> Array:
         mirrored = np.linalg.det(pixels) < 0.0  # first mirrored and then turned, the reading turns the other way
         turn = _turn((self._nearest("angle", moved.angle) - moved.angle) * (-1 if mirrored else 1))
-        less = _unstretched(pixels, self._nearest("stretch", moved.stretch) / moved.stretch)
+        less = _stretch_by(pixels, self._nearest("stretch", moved.stretch) / moved.stretch)
         return np.asarray(turn @ pixels @ less * (moved.scale / self._nearest("scale", moved.scale)))
 
     def _kept_slopes(self, transform: Transform, beyond: bool) -> Array:
@@ -191,7 +205,7 @@ def _turn(degrees: float) -> Array:
     return np.array([[cosine, -sine], [sine, cosine]])
 
 
-def _unstretched(pixels: Array, ratio: float) -> Array:
+def _stretch_by(pixels: Array, ratio: float) -> Array:
     """The symmetric matrix that makes the stretch of *pixels* (2, 2) *ratio* times as large, without scaling."""
     if ratio == 1.0:
         return np.eye(2)
@@ -201,7 +215,7 @@ def _unstretched(pixels: Array, ratio: float) -> Array:
     return np.asarray(axes * (math.sqrt(ratio), 1 / math.sqrt(ratio)) @ axes.T)
 
 
-def _moved(transform: Transform, affine: Array, kept: Array, slopes: Array) -> Transform:
+def _with_affine(transform: Transform, affine: Array, kept: Array, slopes: Array) -> Transform:
     """*transform* with *kept* in the place of its affine part, and *slopes* in that of its depth's."""
     try:
         if isinstance(transform, MatrixTransform):

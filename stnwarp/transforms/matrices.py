@@ -9,8 +9,8 @@ from typing import Protocol, TypeAlias, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from stnwarp.array_like import as_array
 from stnwarp.errors import ShapeError, SingularTransformError, ThetaError
-from stnwarp.views import as_array
 
 Array = NDArray[np.float64]
 
@@ -142,16 +142,16 @@ def product(*factors: Array) -> Array:
         exact, terms = np.eye(3), np.eye(3)
         for factor in factors:
             exact, terms = exact @ factor, terms @ np.abs(factor)
-        return all_on_grain(exact, terms)
+        return snap_all(exact, terms)
 
 
-def all_on_grain(values: Array, terms: Array) -> Array:
+def snap_all(values: Array, terms: Array) -> Array:
     """*values*, those that miss a multiple of 1/256 by what rounding *terms* explains put onto it."""
     near = np.rint(values * _GRAIN) / _GRAIN
     return np.where(np.abs(values - near) <= _ROUNDING * terms, near, values) + 0.0
 
 
-def on_grain(value: float, terms: float) -> float:
+def snap(value: float, terms: float) -> float:
     """The same for one number."""
     scaled = value * _GRAIN
     if -_WHOLE < scaled < _WHOLE:
@@ -198,7 +198,7 @@ def invert(matrix: Array, what: str = "the transform") -> Array:
     if affine:
         linear[:2, 2] = 0.0  # a shift never makes a matrix singular, however far it goes
     with np.errstate(all="ignore"):
-        scaled, rows, columns = _equilibrated(linear)
+        scaled, rows, columns = _equilibrate(linear)
         condition = float(np.linalg.cond(scaled))
         if not condition <= MAX_CONDITION:  # written so that NaN fails as well
             raise _singular(what, condition)
@@ -218,7 +218,7 @@ def _singular(what: str, condition: float) -> SingularTransformError:
     )
 
 
-def _equilibrated(matrix: Array) -> tuple[Array, Array, Array]:
+def _equilibrate(matrix: Array) -> tuple[Array, Array, Array]:
     """Rows and columns scaled to about one; by powers of two, so that no entry is rounded."""
     scaled = matrix.copy()
     rows, columns = np.ones(3), np.ones(3)
@@ -242,3 +242,13 @@ def _adjugate_inverse(matrix: Array) -> Array:
     first, second, third = matrix
     cofactors = np.array([np.cross(second, third), np.cross(third, first), np.cross(first, second)])
     return np.asarray(cofactors.T / (first @ cofactors[0]))
+
+
+def row_of_numbers(values: ArrayLike) -> list[float]:
+    """*values* as finite numbers; ShapeError or ThetaError, the place named."""
+    vector = as_floats(values, "theta")
+    if vector.ndim != 1:
+        raise ShapeError(f"parameters must be one row of numbers, got shape {vector.shape}")
+    for place in np.flatnonzero(~np.isfinite(vector)):
+        raise ThetaError(f"number {place + 1} of theta is {vector[place]}; every number must be finite")
+    return [float(value) for value in vector]

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from stnwarp.errors import ShapeError
-from stnwarp.transforms.matrices import Array, MatrixLike, all_on_grain, as_matrices, as_matrix, on_grain, product
+from stnwarp.transforms.matrices import Array, MatrixLike, as_matrices, as_matrix, product, snap, snap_all
 
 
 def normalised_from_pixel(size: tuple[int, int], align_corners: bool) -> Array:
@@ -54,7 +54,7 @@ def _entries(
 ) -> tuple[float, ...]:
     # In plain numbers, which for one matrix takes a tenth of the time of NumPy's products.
     frames = _axes((height, width), align_corners), _axes((output_height, output_width), align_corners)
-    return tuple(_to_pixels(numbers, *frames, on_grain))
+    return tuple(_to_pixels(numbers, *frames, snap))
 
 
 def pixel_matrices(
@@ -63,7 +63,7 @@ def pixel_matrices(
     """`pixel_matrix` of each of *thetas*, (N, 2, 3) or (N, 3, 3), all at once: (N, 3, 3)."""
     numbers = list(np.moveaxis(as_matrices(thetas).reshape(-1, 9), 0, 1))
     with np.errstate(over="ignore", invalid="ignore"):
-        entries = _to_pixels(numbers, _axes(input_size, align_corners), _axes(output_size, align_corners), all_on_grain)
+        entries = _to_pixels(numbers, _axes(input_size, align_corners), _axes(output_size, align_corners), snap_all)
     return np.stack(entries, axis=1).reshape(-1, 3, 3)
 
 
@@ -77,7 +77,7 @@ def _numbers(theta: MatrixLike) -> list[float]:
 
 
 def _to_pixels(
-    theta: Sequence[Any], source: tuple["_Axis", "_Axis"], output: tuple["_Axis", "_Axis"], snap: Callable[..., Any]
+    theta: Sequence[Any], source: tuple["_Axis", "_Axis"], output: tuple["_Axis", "_Axis"], rounding: Callable[..., Any]
 ) -> list[Any]:
     """The nine entries of to_pixel @ theta @ to_normalised; numbers, or arrays of them, one for each theta."""
     a, b, c, d, e, f, g, h, i = theta
@@ -86,17 +86,17 @@ def _to_pixels(
     x_shift, y_shift = output[0].centre * x_unit, output[1].centre * y_unit
     entries = []
     rows = [(x_span, x_centre, a, b, c), (y_span, y_centre, d, e, f)]
-    affine = snap is on_grain and g == 0.0 and h == 0.0 and i == 1.0
+    affine = rounding is snap and g == 0.0 and h == 0.0 and i == 1.0
     for span, centre, p, q, r in rows if affine else [*rows, (0.0, 1.0, 0.0, 0.0, 0.0)]:
         across, along, rest = span * p + centre * g, span * q + centre * h, span * r + centre * i
         # What was added up to each, signs left out: how much rounding errors can have gathered.
         across_terms = span * abs(p) + centre * abs(g)
         along_terms = span * abs(q) + centre * abs(h)
         rest_terms = span * abs(r) + centre * abs(i)
-        entries.append(snap(across * x_unit, across_terms * x_unit))
-        entries.append(snap(along * y_unit, along_terms * y_unit))
+        entries.append(rounding(across * x_unit, across_terms * x_unit))
+        entries.append(rounding(along * y_unit, along_terms * y_unit))
         terms = across_terms * x_shift + along_terms * y_shift + rest_terms
-        entries.append(snap(rest - across * x_shift - along * y_shift, terms))
+        entries.append(rounding(rest - across * x_shift - along * y_shift, terms))
     return [*entries, 0.0, 0.0, 1.0] if affine else entries
 
 
@@ -119,7 +119,7 @@ def frame_matrix(theta: Array, size: tuple[int, int], align_corners: bool) -> Ar
     """
     x, y = _axes(size, align_corners)
     axes = _Axis(x.span or 0.5, x.centre), _Axis(y.span or 0.5, y.centre)
-    return np.array(_to_pixels(_numbers(theta), axes, axes, on_grain)).reshape(3, 3)
+    return np.array(_to_pixels(_numbers(theta), axes, axes, snap)).reshape(3, 3)
 
 
 class _Axis(NamedTuple):

@@ -14,10 +14,11 @@ from numpy.typing import ArrayLike
 
 from stnwarp.errors import ShapeError, ThetaError
 from stnwarp.transforms import matrices
-from stnwarp.transforms.bending import LEAST, coefficients, control_points, nearest_affine
-from stnwarp.transforms.families import MatrixTransform, Transform, row_of_numbers
-from stnwarp.transforms.matrices import Array
+from stnwarp.transforms.base import Transform
+from stnwarp.transforms.families import MatrixTransform
+from stnwarp.transforms.matrices import Array, row_of_numbers
 from stnwarp.transforms.newton import solve
+from stnwarp.transforms.spline_solver import LEAST, coefficients, control_points, nearest_affine
 
 _BLOCK_NUMBERS = 2**17  # a table of this many distances, one for each point and control point, stays in the cache
 _FARTHEST = 1e12  # frames away from the middle; the squares of larger numbers would leave the range of float64
@@ -47,7 +48,7 @@ class ThinPlateSpline(Transform):
     _weights: Array = field(init=False, repr=False)  # (rows * cols, 2)
 
     def __post_init__(self) -> None:
-        points = _checked(self.points)
+        points = _check(self.points)
         points.setflags(write=False)
         affine, weights = coefficients(points)
         object.__setattr__(self, "points", points)
@@ -220,7 +221,7 @@ class SplineInverse(Transform):
         return np.where(upright[:, np.newaxis], found, np.nan)
 
 
-def _checked(points: ArrayLike) -> Array:
+def _check(points: ArrayLike) -> Array:
     given = matrices.as_floats(points, "the points of a spline")
     if given.ndim != 3 or given.shape[2] != 2:
         raise ShapeError(f"the points of a spline must have shape (rows, cols, 2), got {given.shape}")

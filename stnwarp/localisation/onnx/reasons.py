@@ -2,7 +2,7 @@
 
 import re
 
-from stnwarp.conventions import elide
+from stnwarp.text import elide
 
 _LONGEST = 400  # characters of a reason
 _MOST_READ = 20_000  # characters that are looked at: a model's own names, of any length, may stand between the ends

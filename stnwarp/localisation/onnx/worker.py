@@ -15,7 +15,7 @@ import numpy as np
 from stnwarp.errors import CheckpointError
 from stnwarp.localisation.onnx.messages import Channel
 from stnwarp.localisation.onnx.session import MOST_THREADS, LocalSession
-from stnwarp.memory import used_data
+from stnwarp.resources import used_data
 
 MOST_BYTES = 2**31  # of a model or a batch
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from stnwarp.conventions import ParameterFamily, member
+from stnwarp.conventions import ParameterFamily, parse_enum
 from stnwarp.errors import ParameterError
 from stnwarp.training.geometry import Size, identity_parameters, parameter_count
 
@@ -54,7 +54,7 @@ class Bounds:
         }
         if control_points is not None:
             return torch.full((parameter_count(family, control_points),), self.points)
-        return torch.tensor(rows[member(ParameterFamily, family, "family")])
+        return torch.tensor(rows[parse_enum(ParameterFamily, family, "family")])
 
 
 DEFAULT_BOUNDS = Bounds()

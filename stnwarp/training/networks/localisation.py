@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
-from stnwarp.conventions import ParameterFamily, member
+from stnwarp.conventions import ParameterFamily, parse_enum
 from stnwarp.errors import ShapeError
 from stnwarp.localisation.values import written
 from stnwarp.training.choices import Initialisation, LocalisationKind
@@ -59,8 +59,8 @@ class LocalisationNetwork(nn.Module):
         normalised: bool = False,
     ) -> None:
         super().__init__()
-        self.kind = member(LocalisationKind, kind, "kind")
-        self.family, self.control_points = member(ParameterFamily, family, "family"), control_points
+        self.kind = parse_enum(LocalisationKind, kind, "kind")
+        self.family, self.control_points = parse_enum(ParameterFamily, family, "family"), control_points
         self.input_size = input_size
         width = hidden or _HIDDEN[self.kind]
         if self.kind is LocalisationKind.CONV:
@@ -70,7 +70,7 @@ class LocalisationNetwork(nn.Module):
         else:
             self.features = _deep_features(channels, input_size, filters or 16, width)
         self.last = nn.Linear(width, parameter_count(family, control_points))
-        _initialise(self.last, member(Initialisation, init, "init"))
+        _initialise(self.last, parse_enum(Initialisation, init, "init"))
         self.bounded = BoundedParameters(family, control_points, bounds)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:

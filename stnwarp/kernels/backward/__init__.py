@@ -1,0 +1,1 @@
+"""The gradients of sampling, to the input and to the grid or the matrices."""

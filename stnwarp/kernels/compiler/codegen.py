@@ -1,0 +1,77 @@
+"""From a kernel to object code that needs nothing of Numba to run."""
+
+import re
+from typing import Any
+
+import llvmlite.binding as llvm
+import numba
+import numpy as np
+from numba import types
+
+from stnwarp.kernels.compiler.target import target_machine
+
+# What the machine code may call: the C library, which every process has. Anything else would have to come from Numba,
+# and a process without Numba would end when the code is loaded.
+_C_LIBRARY = re.compile(r"llvm\..*|mem(set|cpy|move)|(ceil|floor|rint|fma|fmod|fabs)f?")
+
+
+def compile_kernel(kernel: Any, arguments: tuple[Any, ...], literals: tuple[int, ...]) -> tuple[str, bytes]:
+    """Compile *kernel* for arguments of the types of *arguments*, and behind them *literals*; arrays become addresses.
+
+    Returns:
+        The name of the function, and the object code that holds it. It takes the address of its arguments, one after
+        the other as whole numbers of 64 bits, tuples entry by entry, without the literals.
+    """
+    signature = (*map(_native_type, arguments), *map(types.literal, literals))
+    kernel.compile(signature)
+    overload = kernel.overloads[signature]
+    name = overload.fndesc.llvm_func_name
+    text = kernel.inspect_llvm(signature)
+    entries = [str(argument.type) for argument in llvm.parse_assembly(text).get_function(name).arguments]
+    module = llvm.parse_assembly(text + _entry_point(name, entries[2:], literals))
+    module.verify()
+    machine = target_machine()
+    _optimise(module, machine)
+    overload.library.show(module)
+    for function in module.functions:
+        if function.is_declaration and not _C_LIBRARY.fullmatch(function.name):
+            raise RuntimeError(f"{kernel.__name__} was compiled to something that calls {function.name}")
+    return _ENTRY, machine.emit_object(module)
+
+
+def _optimise(module: Any, machine: Any) -> None:
+    """Bring *module* into the form that is translated; nothing but the entry point is seen from outside."""
+    for function in module.functions:
+        if not function.is_declaration and function.name != _ENTRY:
+            function.linkage = "internal"
+    options = llvm.create_pipeline_tuning_options(speed_level=int(numba.config.OPT))
+    options.loop_vectorization = True
+    options.slp_vectorization = False
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+
+
+_ENTRY = "stnwarp_entry"
+
+
+def _entry_point(name: str, entries: list[str], literals: tuple[int, ...]) -> str:
+    """A function that takes its arguments from memory: to hand over forty one by one takes longer than a small image.
+
+    A function of Numba's begins with two addresses, for its result and for an error; a kernel has neither.
+    """
+    lines = []
+    given = ["ptr %nothing", "ptr %nothing"]
+    for number, entry in enumerate(entries[: len(entries) - len(literals)]):
+        lines.append(f"  %at{number} = getelementptr i64, ptr %arguments, i64 {number}")
+        lines.append(f"  %given{number} = load {entry}, ptr %at{number}")
+        given.append(f"{entry} %given{number}")
+    given += [f"i64 {literal}" for literal in literals]
+    call = f'  %code = call i32 @"{name}"({", ".join(given)})'
+    body = "\n".join(["  %nothing = alloca i64", *lines, call, "  ret void"])
+    return f"\ndefine void @{_ENTRY}(ptr %arguments) {{\n{body}\n}}\n"
+
+
+def _native_type(argument: Any) -> Any:
+    if isinstance(argument, np.ndarray):
+        return types.CPointer(numba.from_dtype(argument.dtype))
+    return types.int64 if isinstance(argument, int) else numba.typeof(argument)

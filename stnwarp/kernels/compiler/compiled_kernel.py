@@ -1,0 +1,241 @@
+"""Kernels by name, as machine code that is compiled once and loaded from then on.
+
+Numba takes half a second to load, most of it for what compiling needs; a run whose kernels are cached goes without it.
+"""
+
+import ctypes
+import importlib
+import os
+import sys
+import threading
+from array import array
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stnwarp.errors import LoadingError
+from stnwarp.kernels.compiler.object_cache import cache_directory, from_cache, to_cache
+from stnwarp.kernels.compiler.target import processor, target_machine
+from stnwarp.resources import check_room
+
+_Function = Callable[[int], None]
+
+# Megabytes of address space, and of memory that is written to: measured, with some to spare.
+_LLVM = (175, 20)
+_COMPILER = (250, 200)  # Numba, and what it takes to compile one kernel
+_FIRST_COMPILER = (300, 220)  # and what has to lie beside it by then: threads, and the smallest of images
+_COMPILATION = (120, 100)
+_CODE = (30, 20)
+
+_compile_listeners: list[Callable[[str], None]] = []
+_engines: list[Any] = []  # the machine code lives as long as these
+_loading = threading.RLock()  # LLVM is asked for one thing at a time
+
+
+def _unlock_in_child() -> None:
+    """A process forked while another thread was compiling has the lock without the thread that would release it."""
+    global _loading
+    _loading = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock_in_child)
+
+
+@contextmanager
+def on_compile(listener: Callable[[str], None]) -> Iterator[None]:
+    """Meanwhile, call *listener* with a kernel's name each time one has to be compiled, before it is.
+
+    It is called in the thread that compiles.
+    """
+    _compile_listeners.append(listener)
+    try:
+        yield
+    finally:
+        _compile_listeners.remove(listener)
+
+
+def _notify(name: str) -> None:
+    for listener in list(_compile_listeners):
+        listener(name)
+
+
+class PointerArgs:
+    """Arrays that are handed over again and again, one after the other; their addresses are looked up once."""
+
+    def __init__(self, *arrays: NDArray[np.generic]) -> None:
+        self.arrays = arrays
+        self.types = "".join(array.dtype.char for array in arrays)
+        self.addresses = [array.ctypes.data for array in arrays]
+
+
+_thread = threading.local()
+
+
+def thread_workspace(make: Callable[..., tuple[NDArray[Any], ...]], *types: type[np.floating]) -> PointerArgs:
+    """This thread's own work space, *make* of *types*; made once, for a small image takes no longer than making it."""
+    spaces: dict[Any, PointerArgs] = _thread.__dict__.setdefault("spaces", {})
+    if (make, types) not in spaces:
+        spaces[make, types] = PointerArgs(*make(*types))
+    return spaces[make, types]
+
+
+def _flatten(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """*arguments* with the arrays that are held in their places."""
+    return tuple(
+        one for argument in arguments for one in (argument.arrays if isinstance(argument, PointerArgs) else (argument,))
+    )
+
+
+class CompiledKernel:
+    """The kernel *name* of `stnwarp.kernels.`*module*; called with its arguments, arrays as arrays.
+
+    A *literal* is its last argument in every call, and known to the compiler. Arrays are handed over as addresses: they
+    must be contiguous, and stay what the kernel believes them to be.
+    """
+
+    def __init__(self, module: str, name: str, literal: int | None = None) -> None:
+        self._module, self.name = f"stnwarp.kernels.{module}", name
+        self._literals = () if literal is None else (literal,)
+        self._loaded: dict[str, _Function] = {}
+
+    def __call__(self, *arguments: Any) -> None:
+        """Run the kernel, without the interpreter's lock."""
+        if _takes_arrays():
+            self._run_on_arrays(arguments)
+            return
+        types = ""  # of the arrays, by NumPy's letters: their names take longer to find than a small image to sample
+        flat: list[int] = []
+        for argument in arguments:
+            kind = type(argument)
+            if kind is int:
+                flat.append(argument)
+            elif kind is PointerArgs:
+                types += argument.types
+                flat += argument.addresses
+            elif isinstance(argument, np.ndarray):
+                types += argument.dtype.char
+                flat.append(_address(argument))
+            else:
+                flat += argument
+        function = self._loaded.get(types) or self._load(types, _flatten(arguments))
+        if function is None:
+            self._run_on_arrays(arguments)
+            return
+        handed = array("q", flat)
+        function(handed.buffer_info()[0])
+
+    @property
+    def specialisations(self) -> list[str]:
+        """The types of arrays this kernel has been loaded for in this process."""
+        return list(self._loaded)
+
+    def _run_on_arrays(self, arguments: tuple[Any, ...]) -> None:
+        from stnwarp.kernels.compiler import decorators
+        from stnwarp.kernels.compiler.fallback import warn_once
+
+        kernel = getattr(importlib.import_module(self._module), self.name)
+        given = (*_flatten(arguments), *self._literals)
+        if decorators.FALLBACK:
+            warn_once(decorators.OBSTACLE)
+            if kernel.compiles(given):
+                _notify(self.name)
+        kernel(*given)
+
+    def _load(self, types: str, arguments: tuple[Any, ...]) -> _Function | None:
+        """The kernel for arrays of *types*; None if it turns out that kernels take arrays here."""
+        with _loading:
+            if types not in self._loaded:
+                if "llvmlite" not in sys.modules:
+                    _check_memory("LLVM", *_LLVM)
+                file = "-".join([self.name, *map(str, self._literals), f"{types}.o"])
+                found = from_cache(file)
+                if found is None:
+                    _check_compiling()
+                    if _takes_arrays_once_loaded():
+                        return None
+                    _notify(self.name)
+                    found = self._compile(arguments)
+                    to_cache(file, found)
+                _check_memory("compiled code", *_CODE)
+                self._loaded[types] = _link(*found)
+            return self._loaded[types]
+
+    def _compile(self, arguments: tuple[Any, ...]) -> tuple[str, bytes]:
+        """The name of the compiled function, and its object code."""
+        from stnwarp.kernels.compiler.codegen import compile_kernel
+
+        return compile_kernel(getattr(importlib.import_module(self._module), self.name), arguments, self._literals)
+
+
+def load_compiler() -> None:
+    """Load LLVM, before images take what the limits of this process leave of its memory.
+
+    LoadingError where that is too little for it, or for the compiler if nothing has been compiled yet.
+    """
+    if _takes_arrays():
+        return
+    check_room("LLVM", *_LLVM)
+    processor()
+    directory = cache_directory()
+    if directory is None or next(directory.glob("*.o"), None) is None:
+        check_room("the compiler", *_FIRST_COMPILER)
+
+
+def _check_compiling() -> None:
+    is_loaded = "stnwarp.kernels.compiler.codegen" in sys.modules
+    _check_memory("the compiler", *(_COMPILATION if is_loaded else _COMPILER))
+
+
+def _check_memory(what: str, space: int, data: int) -> None:
+    """MemoryError where LLVM would end the process; another image may leave it enough."""
+    try:
+        check_room(what, space, data)
+    except LoadingError as error:
+        raise MemoryError(str(error)) from None
+
+
+def _address(array: NDArray[np.generic]) -> int:
+    """Where *array* begins, found in a third of the time that NumPy takes to say it; 0 for an empty one."""
+    return ctypes.addressof(ctypes.c_char.from_buffer(array)) if array.size else 0  # type: ignore[arg-type]
+
+
+@cache
+def _takes_arrays() -> bool:
+    """Whether Numba is told to leave kernels plain or to check indices, or cannot be used the fast way.
+
+    All three need arrays, not addresses. Numba is asked, if there is any sign of it: loading it only to hear no would
+    take half a second.
+    """
+    signs = any(os.environ.get(name) for name in ("NUMBA_DISABLE_JIT", "NUMBA_BOUNDSCHECK"))
+    if not signs and "numba" not in sys.modules and not Path(".numba_config.yaml").exists():
+        return False
+    from stnwarp.kernels.compiler import decorators
+
+    return decorators.TAKES_ARRAYS
+
+
+def _takes_arrays_once_loaded() -> bool:
+    """`_takes_arrays` once more, now that Numba has to be loaded whatever the answer is."""
+    importlib.import_module("numba")
+    _takes_arrays.cache_clear()
+    return _takes_arrays()
+
+
+def _link(symbol: str, code: bytes) -> _Function:
+    """The function *symbol* of *code*, which takes the address of its arguments."""
+    import llvmlite.binding as llvm
+
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine())
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    _engines.append(engine)
+    address = engine.get_function_address(symbol)
+    if not address:
+        raise RuntimeError(f"the object code of {symbol} does not hold it")
+    return ctypes.CFUNCTYPE(None, ctypes.c_int64)(address)

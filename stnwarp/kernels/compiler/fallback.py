@@ -1,0 +1,148 @@
+"""Kernels where the inner classes of Numba cannot be used: compiled by plain `numba.njit`, kept by Numba's own cache.
+
+That cache raises out of calls: if a file of it is damaged, if its directory cannot be written any more, if the disk is
+full. It does so before a kernel has written anything, and kernels themselves raise nothing, so the call is repeated.
+"""
+
+import multiprocessing
+import os
+import stat
+import tempfile
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+
+from stnwarp.kernels.compiler.object_cache import cache_directory, warn_about_cache
+from stnwarp.kernels.compiler.versions import advice
+
+_TOLD_BY = "STNWARP_FALLBACK_TOLD_BY"  # the process that has warned: those that multiprocessing starts for it do not
+_first = threading.Lock()
+
+
+class NjitKernel:
+    """*function* compiled with *options*, called with arrays."""
+
+    def __init__(self, function: Callable[..., None], options: dict[str, Any]) -> None:
+        self._name, self._known = function.__name__, set[str]()
+        self._kept, self._not_kept = _with_cache(function, options), numba.njit(**options)(function)
+
+    def compiles(self, arguments: tuple[Any, ...]) -> bool:
+        """Whether arrays like those among *arguments* are new to it, in this process and to its cache."""
+        mark = self._mark(arguments)
+        return mark not in self._known and not (self._kept is not None and _marks(mark).exists())
+
+    def __call__(self, *arguments: Any) -> None:
+        """Run it; what the cache raises costs a compilation and one warning, never the run."""
+        kept = self._kept
+        if kept is None:
+            self._not_kept(*arguments)
+        else:
+            self._run(kept, arguments)
+        mark = self._mark(arguments)
+        if mark not in self._known:
+            self._known.add(mark)
+            if self._kept is not None:
+                with suppress(OSError):
+                    _marks(mark).touch(mode=0o600)
+
+    def _run(self, kept: Any, arguments: tuple[Any, ...]) -> None:
+        try:
+            kept(*arguments)
+        except Exception as error:
+            if not isinstance(error, OSError):  # something in a file, which the next run would find again
+                _empty_cache()
+            self._run_again(kept, arguments)
+            warn_about_cache(f"Numba's cache of compiled kernels: {type(error).__name__}: {error}")
+
+    def _run_again(self, kept: Any, arguments: tuple[Any, ...]) -> None:
+        try:
+            kept(*arguments)  # it may be compiled by now, and only not be on disk; or what was in its way is gone
+        except Exception:
+            self._not_kept(*arguments)
+            self._kept = None
+
+    def _mark(self, arguments: tuple[Any, ...]) -> str:
+        """A name for this kernel, compiled for such arrays."""
+        types = "".join(argument.dtype.char for argument in arguments if isinstance(argument, np.ndarray))
+        return f"{self._name}-{types}.compiled"
+
+
+def warn_once(obstacle: str | None) -> None:
+    """Say that kernels are slower here, and what to do: once, in one of the processes that share a work."""
+    if not _first.acquire(blocking=False):
+        return
+    parent = multiprocessing.parent_process()
+    if parent is None or os.environ.get(_TOLD_BY) != str(parent.pid):
+        os.environ[_TOLD_BY] = str(os.getpid())
+        remedy = advice(numba.__version__)
+        what = f"the kernels cannot be compiled the fast way with numba {numba.__version__} ({obstacle})"
+        warnings.warn(f"{what} and run several times slower; {remedy} makes them fast", RuntimeWarning, stacklevel=2)
+
+
+def _with_cache(function: Callable[..., None], options: dict[str, Any]) -> Any:
+    """*function*, to be compiled and kept; None where there is no place for that."""
+    directory = _directory()
+    if directory is None:
+        return None
+    try:
+        with _cache_in(str(directory)):
+            return numba.njit(cache=True, **options)(function)
+    except Exception as error:  # as a rule RuntimeError: Numba finds no place either
+        warn_about_cache(f"compiled kernels cannot be cached: {error}")
+        return None
+
+
+@contextmanager
+def _cache_in(directory: str) -> Iterator[None]:
+    """Meanwhile, functions that are marked to be cached are kept in *directory*."""
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = directory
+    try:
+        yield
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+@cache
+def _directory() -> Path | None:
+    """The folder of Numba's cache, of which nobody else sees the inside; None where there can be none."""
+    ours = cache_directory()
+    if ours is None:
+        return None
+    directory = ours / "numba"
+    try:
+        directory.mkdir(mode=0o700, exist_ok=True)
+        if hasattr(os, "getuid") and (directory.stat().st_uid != os.getuid() or directory.stat().st_mode & 0o077):
+            raise PermissionError(f"{directory} belongs to somebody else or is open to others")
+        _remove_what_blocks(directory)
+        tempfile.TemporaryFile(dir=directory).close()  # as Numba would try, before it takes another place
+    except OSError as error:
+        warn_about_cache(f"compiled kernels cannot be cached: {error}")
+        return None
+    return directory
+
+
+def _remove_what_blocks(directory: Path) -> None:
+    """Remove the named pipes below *directory*, where Numba looks for files and would wait for somebody to write."""
+    for path in directory.rglob("*"):
+        if stat.S_ISFIFO(path.lstat().st_mode):
+            path.unlink()
+
+
+def _marks(mark: str) -> Path:
+    return (_directory() or Path()) / mark
+
+
+def _empty_cache() -> None:
+    """Remove all files of Numba's cache: which of them is damaged only Numba knows."""
+    directory = _directory()
+    for path in directory.rglob("*") if directory is not None else ():
+        with suppress(OSError):
+            path.unlink()

@@ -1,0 +1,142 @@
+"""Object code on disk, one file for each kernel and set of array types.
+
+The directory is named after a digest of all that the code depends on (the sources of this package, the versions of
+Numba and LLVM, the processor), so that nothing stale is ever found; and since what is loaded runs as us, it must be
+ours and closed to others. Whatever is wrong with the cache costs a compilation and one warning, never the run.
+"""
+
+import hashlib
+import os
+import secrets
+import stat
+import sys
+import warnings
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from stnwarp.files.regular import open_regular
+from stnwarp.kernels.compiler.target import processor
+
+_CHECKSUM_BYTES = 32
+_warned: list[str] = []
+
+
+def from_cache(file: str) -> tuple[str, bytes] | None:
+    """The name of the function and the object code in *file*; None if it is not there or cannot be trusted."""
+    directory = cache_directory()
+    if directory is None:
+        return None
+    try:
+        with open_regular(directory / file, follow_links=False) as stream:
+            _check_ours(os.fstat(stream.fileno()), directory / file)
+            data = stream.read()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        warn_about_cache(f"{error}")
+        return None
+    checksum, content = data[:_CHECKSUM_BYTES], data[_CHECKSUM_BYTES:]
+    if _checksum(file, content) != checksum:
+        warn_about_cache(f"{directory / file} is damaged and is made anew")
+        return None
+    symbol, _, code = content.partition(b"\n")
+    return symbol.decode(), code
+
+
+def to_cache(file: str, compiled: tuple[str, bytes]) -> None:
+    """Keep the name of a function and its object code as *file*."""
+    directory = cache_directory()
+    if directory is None:
+        return
+    content = compiled[0].encode() + b"\n" + compiled[1]
+    # Two containers can share a cache, and have processes of one number.
+    temporary = directory / f"{file}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(_checksum(file, content) + content)
+        _replace(temporary, directory / file)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        warn_about_cache(f"cannot write to the cache of compiled kernels: {error}")
+
+
+def _replace(temporary: Path, path: Path) -> None:
+    """Put *temporary* in the place of *path*, whatever stands there; OSError for a directory with something in it."""
+    try:
+        temporary.replace(path)
+    except IsADirectoryError:
+        path.rmdir()
+        temporary.replace(path)
+
+
+def _checksum(file: str, content: bytes) -> bytes:
+    """Of the content under its name, so that one kernel's code is never taken for another's."""
+    return hashlib.sha256(file.encode() + b"\0" + content).digest()
+
+
+@cache
+def cache_directory() -> Path | None:
+    """The private directory of this version's compiled kernels, or None where there can be none."""
+    if os.environ.get("STNWARP_NUMBA_CACHE", "1") == "0":
+        return None
+    try:
+        directory = _cache_root() / _digest()
+        _make(directory)
+        _check_ours(directory.stat(), directory)
+        if not os.access(directory, os.W_OK | os.X_OK):
+            raise PermissionError(f"{directory} is not writable")
+    # RuntimeError: there is no home directory.  PackageNotFoundError: frozen into a program.
+    except (OSError, RuntimeError, PackageNotFoundError) as error:
+        warn_about_cache(f"compiled kernels cannot be cached: {error}")
+        return None
+    return directory
+
+
+def _make(directory: Path) -> None:
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except FileExistsError:  # no directory: nothing that could be of use to anybody under a name made of a digest
+        directory.unlink()
+        directory.mkdir(mode=0o700)
+
+
+def _cache_root() -> Path:
+    if root := os.environ.get("STNWARP_CACHE_DIR"):
+        return Path(root)
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        named = Path(os.environ.get("XDG_CACHE_HOME", ""))
+        base = named if named.is_absolute() else Path.home() / ".cache"  # as the specification of the variable says
+    return base / "stnwarp"
+
+
+def _check_ours(status: os.stat_result, path: Path) -> None:
+    """Raise OSError unless what has *status* is ours and closed to others: its code runs as us."""
+    if hasattr(os, "getuid") and (status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o022):
+        raise PermissionError(f"{path} belongs to somebody else or can be written by others")
+
+
+def _digest() -> str:
+    """One name for all that compiled code depends on: versions, processor, settings of Numba, the kernels' sources."""
+    settings = sorted(f"{name}={value}" for name, value in os.environ.items() if name.startswith("NUMBA_"))
+    versions = [version(package) for package in ("numba", "llvmlite")]
+    digest = hashlib.sha256("\0".join((*versions, *processor(), *settings)).encode())
+    sources = sorted(Path(__file__).parents[1].rglob("*.py"))
+    if not sources:
+        raise OSError("the sources of the kernels are not there to tell versions apart")
+    for path in sources:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def warn_about_cache(reason: str) -> None:
+    """Say what is wrong with a cache of compiled kernels, once a run."""
+    if not _warned:
+        _warned.append(reason)
+        advice = "set STNWARP_CACHE_DIR to a directory of your own if this comes again"
+        warnings.warn(f"{reason}; {advice}", RuntimeWarning, stacklevel=2)

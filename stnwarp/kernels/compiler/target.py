@@ -1,0 +1,32 @@
+"""The processor that kernels are compiled for, as LLVM knows it."""
+
+import os
+from typing import Any
+
+
+def target_machine() -> Any:
+    """LLVM's description of this processor, set up as Numba does it."""
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    cpu, features = processor()
+    target = llvm.Target.from_triple(llvm.get_process_triple())
+    return target.create_target_machine(
+        cpu=cpu, features=features, opt=3, reloc="default", codemodel="jitdefault", jit=True
+    )
+
+
+def processor() -> tuple[str, str]:
+    """Name and features of this processor, or what NUMBA_CPU_NAME and NUMBA_CPU_FEATURES say."""
+    import llvmlite.binding as llvm
+
+    cpu = os.environ.get("NUMBA_CPU_NAME") or llvm.get_host_cpu_name()
+    return cpu, os.environ.get("NUMBA_CPU_FEATURES") or llvm.get_host_cpu_features().flatten()
+
+
+def has_fma() -> bool:
+    """Whether this processor multiplies and adds in one operation; those of other families than x86 all do."""
+    import llvmlite.binding as llvm
+
+    return "+fma" in processor()[1].split(",") or not llvm.get_process_triple().startswith(("x86_64", "i"))

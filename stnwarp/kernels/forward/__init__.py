@@ -1,0 +1,1 @@
+"""Sampling: one file for each way of reading and mixing pixels."""

@@ -1,0 +1,287 @@
+"""Bilinear sampling of uint8 pictures with 1, 2, 3 or 4 interleaved channels, a whole pixel at a time.
+
+Neighbours come as words (see `simd.gather`), are blended in float32 lanes, packed into one word a pixel, and narrowed
+to bytes in a loop of their own. Three and four channels inside the image go from the input to the output in registers
+(see `simd.rgb_bytes`). A word of eight bytes reaches past two pixels of three bytes; the margin keeps it inside the
+row.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from stnwarp.kernels.compiler.decorators import force_inline, inline, kernel
+from stnwarp.kernels.geometry.neighbours import locate_block, locate_pairs, tabulate_steps
+from stnwarp.kernels.geometry.prefetch import prefetch_ahead, prefetch_step, prefetch_step_of_block
+from stnwarp.kernels.geometry.regions import (
+    SLACK,
+    all_neighbours_bounds,
+    any_neighbour_bounds,
+    block_at,
+    output_offset,
+    row_edges,
+)
+from stnwarp.kernels.layout import (
+    AFFINE,
+    BLOCK,
+    CHUNK,
+    INSIDE,
+    LEFT_WEIGHT,
+    LOWER_NEIGHBOURS,
+    LOWER_WEIGHT,
+    OUTSIDE,
+    OUTSIDE_WEIGHT,
+    PARTIAL,
+    RIGHT_WEIGHT,
+    UPPER_NEIGHBOURS,
+    UPPER_WEIGHT,
+    Memory,
+    SampleCall,
+)
+from stnwarp.kernels.simd.byte_floats import BYTE, blend_bytes, byte_as_float, to_byte
+from stnwarp.kernels.simd.gather import (
+    complete_chunks,
+    gather_1_channel,
+    gather_2_channels,
+    gather_4_channels,
+    gather_within,
+)
+from stnwarp.kernels.simd.memory import (
+    load_pixels,
+    load_points,
+    load_source,
+    store_output,
+    store_pixels,
+    store_uint32,
+    unsigned_stride,
+)
+from stnwarp.kernels.simd.rgb_bytes import sample_rgb, sample_rgba
+
+_BYTE = 1  # as an itemsize
+# Where bytes begin in a word; literals would have `byte_as_float` compiled for each.
+_FIRST, _SECOND, _THIRD, _FOURTH = np.int64(0), np.int64(8), np.int64(16), np.int64(24)
+
+
+@kernel
+def bilinear_uint8_rows(
+    source: Memory,
+    output: Memory,
+    call: SampleCall,
+    matrices: Memory,
+    grid: Memory,
+    fill: Memory,
+    positions: Memory,
+    offsets: Memory,
+    weights: Memory,
+    pixels: Memory,
+    start: int,
+    stop: int,
+    channels: int,
+) -> None:
+    """Sample rows [start, stop) of the batch's outputs; arguments as in `bilinear_rows`, images uint8 and at least 2x2.
+
+    It is compiled for each number of channels: what belongs to others is left out.
+    """
+    margin = 1 if channels == 3 else 0
+    known = -1
+    columns, ahead = np.int64(0), np.int64(0)
+    for index in range(start, stop):
+        image, row = index // call.output_height, index % call.output_height
+        if image != known and call.mapping == AFFINE:
+            tabulate_steps(call, matrices, image, offsets, weights)
+            columns, ahead = prefetch_step(call, matrices, image, _BYTE)
+            known = image
+        edges = row_edges(
+            call, matrices, image, row, all_neighbours_bounds(call, margin, SLACK), any_neighbour_bounds(call)
+        )
+        column = int(np.int64(0))  # a literal would have everything compiled once more
+        while column < call.output_width:
+            count, region = block_at(column, edges, call.output_width, BLOCK)
+            region = locate_block(
+                call, matrices, grid, image, row, column, count, region, margin, positions, offsets, weights
+            )
+            where, done = np.uintp(output_offset(call, image, row, column)), np.uintp(0)
+            # INSIDE and PARTIAL are literals for what is compiled into each branch.
+            if region == OUTSIDE:
+                fill_packed(fill, pixels, count, channels)
+            elif region == INSIDE:
+                if call.mapping != AFFINE and call.output_width == call.joined_width:
+                    columns, ahead = prefetch_step_of_block(call, matrices, image, row, column, count, positions, _BYTE)
+                prefetch_ahead(source, offsets, count, columns, ahead)
+                if channels < 3:
+                    _sample(source, call, fill, offsets, weights, pixels, count, INSIDE, channels)
+                else:
+                    done = _sample_chunks(source, call, offsets, weights, pixels, output, where, count, channels)
+            else:
+                locate_pairs(call, image, count, positions, offsets, weights)
+                _sample(source, call, fill, offsets, weights, pixels, count, PARTIAL, channels)
+            unpack(output, where, pixels, done, count, channels)
+            column += count
+
+
+@inline
+def _sample(
+    source: Memory,
+    call: SampleCall,
+    fill: Memory,
+    offsets: Memory,
+    weights: Memory,
+    pixels: Memory,
+    count: int,
+    region: int,
+    channels: int,
+) -> None:
+    chunks, length = complete_chunks(offsets, count), np.uintp(CHUNK)
+    # Without a condition inside the loop its constants stay in registers.
+    _gather(source, call, offsets, pixels, np.uintp(0), channels)
+    for chunk in range(np.uintp(1), chunks):
+        _gather(source, call, offsets, pixels, chunk * length, channels)
+        blend_chunk(fill, weights, pixels, (chunk - np.uintp(1)) * length, region, channels)
+    blend_chunk(fill, weights, pixels, (chunks - np.uintp(1)) * length, region, channels)
+
+
+@inline
+def _sample_chunks(
+    source: Memory,
+    call: SampleCall,
+    offsets: Memory,
+    weights: Memory,
+    pixels: Memory,
+    output: Memory,
+    where: Any,
+    count: int,
+    channels: int,
+) -> Any:
+    """Sample a block inside the image, three or four channels; what did not go to the output is left in *pixels*.
+
+    Returns how many pixels are in the output, from *where* on.
+    """
+    down = unsigned_stride(call.row_stride)
+    last = (complete_chunks(offsets, count) - np.uintp(1)) * np.uintp(CHUNK)  # that chunk may reach past the block
+    if channels == 3:
+        sample_rgb(source, down, offsets, weights, pixels, output, where, last)
+    else:
+        sample_rgba(source, down, offsets, weights, pixels, output, where, last)
+    return last
+
+
+@force_inline
+def _gather(source: Memory, call: SampleCall, offsets: Memory, pixels: Memory, begin: Any, channels: int) -> None:
+    none, down = np.uintp(0), unsigned_stride(call.row_stride)
+    if channels == 1:
+        gather_1_channel(source, none, down, offsets, pixels, begin)
+    elif channels == 2:
+        gather_2_channels(source, none, down, offsets, pixels, begin)
+    elif channels == 4:
+        gather_4_channels(source, none, down, offsets, pixels, begin)
+    else:
+        gather_within(source, down, offsets, pixels, begin, np.uintp(call.last_word))
+
+
+@inline
+def fill_packed(fill: Memory, pixels: Memory, count: int, channels: int) -> None:
+    """Set the packed pixels of a block to the fill."""
+    word = np.uint32(0)
+    for channel in range(channels):
+        word |= np.uint32(np.int32(np.rint(fill[channel]))) << np.uint32(8 * channel)
+    for k in range(np.uintp(count)):
+        store_pixels(pixels, k, word)
+
+
+@force_inline
+def blend_chunk(fill: Memory, weights: Memory, pixels: Memory, begin: Any, region: int, channels: int) -> None:
+    """Blend the words of the chunk that begins there to packed pixels."""
+    for position in range(np.uintp(CHUNK)):
+        k, word = begin + position, np.uint32(0)
+        for channel in range(channels):
+            a, b, c, d = corners(pixels, k, channel, channels)
+            if region == INSIDE:
+                across, along = load_points(weights, RIGHT_WEIGHT + k), load_points(weights, LOWER_WEIGHT + k)
+                value = blend_bytes(a, b, c, d, across, along)
+            else:
+                value = _blend_partial(a, b, c, d, weights, k, load_source(fill, np.uintp(channel)))
+            word |= value << np.uint32(8 * channel)
+        store_pixels(pixels, k, word)
+
+
+@inline
+def corners(pixels: Memory, k: Any, channel: int, channels: int) -> tuple[Any, Any, Any, Any]:
+    """The four neighbours in one channel, biased."""
+    if channels == 1:
+        word = load_points(pixels, UPPER_NEIGHBOURS + k)
+        return (
+            byte_as_float(word, _FIRST),
+            byte_as_float(word, _SECOND),
+            byte_as_float(word, _THIRD),
+            byte_as_float(word, _FOURTH),
+        )
+    first = np.uintp(2) * k
+    left, right = (
+        load_points(pixels, UPPER_NEIGHBOURS + first),
+        load_points(pixels, UPPER_NEIGHBOURS + first + np.uintp(1)),
+    )
+    shift = 8 * channel
+    if channels == 2:
+        return (
+            byte_as_float(left, shift),
+            byte_as_float(left, shift + 16),
+            byte_as_float(right, shift),
+            byte_as_float(right, shift + 16),
+        )
+    lower = load_points(pixels, LOWER_NEIGHBOURS + first)
+    lower_right = load_points(pixels, LOWER_NEIGHBOURS + first + np.uintp(1))
+    if channels == 4:
+        return (
+            byte_as_float(left, shift),
+            byte_as_float(right, shift),
+            byte_as_float(lower, shift),
+            byte_as_float(lower_right, shift),
+        )
+    if channel == 0:
+        return (
+            byte_as_float(left, _FIRST),
+            byte_as_float(left, _FOURTH),
+            byte_as_float(lower, _FIRST),
+            byte_as_float(lower, _FOURTH),
+        )
+    # The second pixel's second channel opens the second word.
+    behind = shift - 8
+    return (
+        byte_as_float(left, shift),
+        byte_as_float(right, behind),
+        byte_as_float(lower, shift),
+        byte_as_float(lower_right, behind),
+    )
+
+
+@inline
+def _blend_partial(a: Any, b: Any, c: Any, d: Any, weights: Memory, k: Any, fill: Any) -> Any:
+    """The same with the weights of `locate_pairs`, and the fill's share."""
+    bias = np.float32(256)
+    left, right = load_points(weights, LEFT_WEIGHT + k), load_points(weights, RIGHT_WEIGHT + k)
+    upper = left * (a - bias) + right * (b - bias)
+    lower = left * (c - bias) + right * (d - bias)
+    value = load_points(weights, UPPER_WEIGHT + k) * upper + load_points(weights, LOWER_WEIGHT + k) * lower
+    return to_byte(value + load_points(weights, OUTSIDE_WEIGHT + k) * fill)
+
+
+@inline
+def unpack(output: Memory, where: Any, pixels: Memory, begin: Any, count: int, channels: int) -> None:
+    """Narrow packed pixels from *begin* on; spelt out, a loop over channels compiles to something ten times longer."""
+    if channels == 4:
+        for k in range(begin, np.uintp(count)):
+            store_uint32(output, where + k * np.uintp(4), load_pixels(pixels, k))
+        return
+    for k in range(begin, np.uintp(count)):
+        pixel = load_pixels(pixels, k)
+        at = where + k * np.uintp(channels)
+        store_output(output, at, _low_byte(pixel))
+        if channels > 1:
+            store_output(output, at + np.uintp(1), _low_byte(pixel >> np.uint32(8)))
+        if channels > 2:
+            store_output(output, at + np.uintp(2), _low_byte(pixel >> np.uint32(16)))
+
+
+@inline
+def _low_byte(word: Any) -> Any:
+    return np.uint8(word & BYTE)

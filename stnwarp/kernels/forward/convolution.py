@@ -1,0 +1,268 @@
+"""Bicubic and Lanczos sampling: every position is a weighted sum of 4 x 4 or 6 x 6 pixels, its taps.
+
+Where all taps exist and lie side by side in memory, they are blended as in `simd.tap_window`, up to four channels at
+once; else one by one, each with an offset and a weight of its own. Values are kept in the weights' type until a block
+is done and then rounded once.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from stnwarp.kernels.compiler.decorators import inline, kernel
+from stnwarp.kernels.forward.window_blend import blend_block, prefetch_taps
+from stnwarp.kernels.geometry.coordinates import generate_positions
+from stnwarp.kernels.geometry.neighbours import fill_pixels
+from stnwarp.kernels.geometry.padding import pad_positions
+from stnwarp.kernels.geometry.regions import (
+    all_taps_bounds,
+    any_tap_bounds,
+    block_at,
+    output_offset,
+    region_of,
+    repeat_last_position,
+    row_edges,
+)
+from stnwarp.kernels.geometry.tap_weights import weights_stride
+from stnwarp.kernels.geometry.taps import (
+    ACROSS,
+    ALONG,
+    BLENDED,
+    COLUMNS,
+    FIRST_TAP,
+    IRREGULAR,
+    LINES,
+    MISSING_X,
+    MISSING_Y,
+    WINDOW_ACROSS,
+    WINDOW_ALONG,
+    fit_windows,
+    locate_inside_taps,
+    locate_taps,
+)
+from stnwarp.kernels.layout import INSIDE, OUTSIDE, TAP_BLOCK, UNKNOWN, WRAP, Memory, SampleCall
+from stnwarp.kernels.simd.memory import (
+    load_pixels,
+    load_points,
+    load_source,
+    round_and_store,
+    store_points,
+    unsigned_stride,
+)
+from stnwarp.kernels.simd.mixed_precision import cast_to_weight, multiply_unless_zero
+from stnwarp.kernels.simd.tap_window import clamp_to_range
+
+
+@kernel
+def convolution_rows(
+    source: Memory,
+    output: Memory,
+    call: SampleCall,
+    matrices: Memory,
+    grid: Memory,
+    fill: Memory,
+    positions: Memory,
+    offsets: Memory,
+    weights: Memory,
+    pixels: Memory,
+    start: int,
+    stop: int,
+    taps: int,
+) -> None:
+    """Sample rows [start, stop) of the batch's outputs; arguments as in `bilinear_rows`.
+
+    It is compiled for each number of taps: what belongs to the other is left out.
+    """
+    together = _together(call)
+    roomy = together > 0 and call.width >= taps and call.height >= taps and call.row_stride >= taps * together
+    for index in range(start, stop):
+        image, row = index // call.output_height, index % call.output_height
+        edges = row_edges(call, matrices, image, row, all_taps_bounds(call, taps), any_tap_bounds(call, taps))
+        column = int(np.int64(0))  # a literal would have everything compiled once more
+        while column < call.output_width:
+            count, region = block_at(column, edges, call.output_width, TAP_BLOCK)
+            whole = count
+            if region != OUTSIDE:
+                generate_positions(call, matrices, grid, image, row, column, count, positions)
+                if call.padding == WRAP:  # the other modes fold each tap by itself
+                    pad_positions(call, count, positions, 0)
+                whole = repeat_last_position(count, positions)
+            if region == UNKNOWN:
+                region = region_of(call, whole, positions, all_taps_bounds(call, taps), any_tap_bounds(call, taps))
+            if region == OUTSIDE:
+                fill_pixels(call, output, fill, image, row, column, count)
+            else:
+                inside, irregular = region == INSIDE, int(np.int64(0))
+                if inside:
+                    locate_inside_taps(call, image, whole, positions, offsets, weights, taps)
+                else:
+                    locate_taps(call, whole, positions, offsets, weights, taps)
+                    if roomy:
+                        irregular = fit_windows(call, image, whole, offsets, weights, taps)
+                done = roomy and _blend_windows(
+                    source, output, call, fill, offsets, weights, image, row, column, count, inside, together, taps
+                )
+                if inside and not done:
+                    _blend_inside(source, output, call, offsets, weights, image, row, column, count, taps)
+                elif irregular > 0 or not done:
+                    _blend_irregular(
+                        source, output, call, fill, offsets, weights, image, row, column, count, done, taps
+                    )
+            column += count
+
+
+@inline
+def _together(call: SampleCall) -> int:
+    """How many channels of a tap are blended together: all that lie side by side, or one by one, or 0: taps do not."""
+    if call.channel_stride == 1 and 1 < call.channels == call.column_stride <= 4:
+        return call.channels
+    return 1 if call.column_stride == 1 else 0
+
+
+@inline
+def _blend_windows(
+    source: Memory,
+    output: Memory,
+    call: SampleCall,
+    fill: Memory,
+    offsets: Memory,
+    weights: Memory,
+    image: int,
+    row: int,
+    column: int,
+    count: int,
+    inside: bool,
+    together: int,
+    taps: int,
+) -> bool:
+    """Blend a block whose taps lie side by side; False if it has to be done again, tap by tap.
+
+    What has weight 0 must not be read, but here it is: if it is NaN or infinite, the sum is NaN.
+    """
+    down, step = unsigned_stride(call.row_stride), np.uintp(call.output_column_stride)
+    for channel in range(0, call.channels, together):
+        shift = unsigned_stride(channel * call.channel_stride)
+        prefetch_taps(source, down, shift, offsets, count, taps)
+        blend_block(source, down, shift, offsets, weights, count, together, taps)
+        for k in range(0 if inside else together):
+            _add_fill(load_source(fill, np.uintp(channel + k)), weights, np.uintp(k), np.uintp(together), count)
+        if _holds_nan(weights, count * together):
+            return False
+        first = output_offset(call, image, row, column) + channel * call.output_channel_stride
+        if call.output_channel_stride == 1 and call.output_column_stride == together:
+            _store(output, np.uintp(first), np.uintp(1), weights, np.uintp(0), np.uintp(1), count * together)
+        else:
+            for k in range(together):
+                at = np.uintp(first + k * call.output_channel_stride)
+                _store(output, at, step, weights, np.uintp(k), np.uintp(together), count)
+    return True
+
+
+@inline
+def _add_fill(outside: Any, weights: Memory, skip: Any, every: Any, count: int) -> None:
+    for k in range(np.uintp(count)):
+        share_x, share_y = load_pixels(weights, MISSING_X + k), load_pixels(weights, MISSING_Y + k)
+        at = BLENDED + skip + every * k
+        share = multiply_unless_zero(outside, share_x + share_y - share_x * share_y)
+        store_points(weights, at, load_points(weights, at) + share)
+
+
+@inline
+def _holds_nan(weights: Memory, count: int) -> bool:
+    found = 0
+    for k in range(np.uintp(count)):
+        value = load_points(weights, BLENDED + k)
+        found += value != value
+    return found > 0
+
+
+@inline
+def _store(output: Memory, first: Any, step: Any, weights: Memory, skip: Any, every: Any, count: int) -> None:
+    """Round *count* blended values, every so many after the first *skip*, into the output."""
+    for k in range(np.uintp(count)):
+        value = load_points(weights, BLENDED + skip + every * k)
+        round_and_store(output, first + k * step, clamp_to_range(output, value))
+
+
+@inline
+def _blend_inside(
+    source: Memory,
+    output: Memory,
+    call: SampleCall,
+    offsets: Memory,
+    weights: Memory,
+    image: int,
+    row: int,
+    column: int,
+    count: int,
+    taps: int,
+) -> None:
+    """Blend a block all of whose taps exist, tap by tap, reading what has a weight."""
+    right, down, step = (
+        unsigned_stride(call.column_stride),
+        unsigned_stride(call.row_stride),
+        np.uintp(call.output_column_stride),
+    )
+    for channel in range(call.channels):
+        shift = unsigned_stride(channel * call.channel_stride)
+        first = np.uintp(output_offset(call, image, row, column) + channel * call.output_channel_stride)
+        prefetch_taps(source, down, shift, offsets, count, taps)
+        for k in range(np.uintp(count)):
+            at, total = np.uintp(load_points(offsets, FIRST_TAP + k)) + shift, cast_to_weight(weights, 0)
+            for line in range(np.uintp(taps)):
+                along = cast_to_weight(weights, 0)
+                for tap in range(np.uintp(taps)):
+                    weight = load_pixels(weights, WINDOW_ACROSS + weights_stride(taps) * k + tap)
+                    along += multiply_unless_zero(load_source(source, at + tap * right), weight)
+                total += multiply_unless_zero(
+                    along, load_pixels(weights, WINDOW_ALONG + weights_stride(taps) * k + line)
+                )
+                at += down
+            round_and_store(output, first + k * step, clamp_to_range(output, total))
+
+
+@inline
+def _blend_irregular(
+    source: Memory,
+    output: Memory,
+    call: SampleCall,
+    fill: Memory,
+    offsets: Memory,
+    weights: Memory,
+    image: int,
+    row: int,
+    column: int,
+    count: int,
+    only_odd: bool,
+    taps: int,
+) -> None:
+    """Blend the positions tap by tap, all of them or those that are IRREGULAR."""
+    step = np.uintp(call.output_column_stride)
+    for channel in range(call.channels):
+        shift = call.origin + image * call.image_stride + channel * call.channel_stride
+        outside = load_source(fill, np.uintp(channel))
+        first = np.uintp(output_offset(call, image, row, column) + channel * call.output_channel_stride)
+        for k in range(np.uintp(count)):
+            if not only_odd or load_points(offsets, IRREGULAR + k) != 0:
+                value = _square(source, call, shift, outside, offsets, weights, k, taps)
+                round_and_store(output, first + k * step, clamp_to_range(output, value))
+
+
+@inline
+def _square(
+    source: Memory, call: SampleCall, shift: int, outside: Any, offsets: Memory, weights: Memory, k: Any, taps: int
+) -> Any:
+    """The weighted sum of the taps of one position; one that does not exist reads the fill."""
+    total = cast_to_weight(weights, 0)
+    for line in range(np.uintp(taps)):
+        y, along = load_points(offsets, LINES + np.uintp(TAP_BLOCK) * line + k), cast_to_weight(weights, 0)
+        for tap in range(np.uintp(taps)):
+            x = load_points(offsets, COLUMNS + np.uintp(TAP_BLOCK) * tap + k)
+            weight = load_points(weights, ACROSS + np.uintp(TAP_BLOCK) * tap + k)
+            if (x >= 0) & (x < call.width) & (y >= 0) & (y < call.height):
+                at = np.uintp(shift + y * call.row_stride + x * call.column_stride)
+                along += multiply_unless_zero(load_source(source, at), weight)
+            else:
+                along += multiply_unless_zero(outside, weight)
+        total += multiply_unless_zero(along, load_points(weights, ALONG + np.uintp(TAP_BLOCK) * line + k))
+    return total

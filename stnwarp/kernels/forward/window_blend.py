@@ -1,0 +1,69 @@
+"""A block of positions whose taps lie side by side: each position in one go, see `simd.tap_window`."""
+
+from typing import Any
+
+import numpy as np
+
+from stnwarp.kernels.compiler.decorators import inline
+from stnwarp.kernels.geometry.tap_weights import weights_stride
+from stnwarp.kernels.geometry.taps import BLENDED, FIRST_TAP, WINDOW_ACROSS, WINDOW_ALONG
+from stnwarp.kernels.layout import CUBIC_TAPS, Memory
+from stnwarp.kernels.simd.memory import load_points, prefetch_source
+from stnwarp.kernels.simd.tap_window import (
+    blend_4x4_four,
+    blend_4x4_one,
+    blend_4x4_three,
+    blend_4x4_two,
+    blend_6x6_four,
+    blend_6x6_one,
+    blend_6x6_three,
+    blend_6x6_two,
+)
+
+
+@inline
+def prefetch_taps(source: Memory, down: Any, shift: Any, offsets: Memory, count: int, taps: int) -> None:
+    """Ask for what a block will read: on a slope no hardware foresees the next line. Every other position is enough."""
+    for k in range(np.uintp(0), np.uintp(count), np.uintp(2)):
+        at = np.uintp(load_points(offsets, FIRST_TAP + k)) + shift
+        for row in range(np.uintp(taps)):
+            prefetch_source(source, at + row * down)
+
+
+@inline
+def blend_block(
+    source: Memory, down: Any, shift: Any, offsets: Memory, weights: Memory, count: int, together: int, taps: int
+) -> None:
+    """BLENDED of a block, from FIRST_TAP, WINDOW_ACROSS and WINDOW_ALONG: *together* channels of each position."""
+    if together == 1:
+        for k in range(np.uintp(count)):
+            at, to = np.uintp(load_points(offsets, FIRST_TAP + k)) + shift, BLENDED + k
+            across, along = WINDOW_ACROSS + weights_stride(taps) * k, WINDOW_ALONG + weights_stride(taps) * k
+            if taps == CUBIC_TAPS:
+                blend_4x4_one(source, at, down, weights, across, along, to)
+            else:
+                blend_6x6_one(source, at, down, weights, across, along, to)
+    elif together == 2:
+        for k in range(np.uintp(count)):
+            at, to = np.uintp(load_points(offsets, FIRST_TAP + k)) + shift, BLENDED + np.uintp(2) * k
+            across, along = WINDOW_ACROSS + weights_stride(taps) * k, WINDOW_ALONG + weights_stride(taps) * k
+            if taps == CUBIC_TAPS:
+                blend_4x4_two(source, at, down, weights, across, along, to)
+            else:
+                blend_6x6_two(source, at, down, weights, across, along, to)
+    elif together == 3:
+        for k in range(np.uintp(count)):
+            at, to = np.uintp(load_points(offsets, FIRST_TAP + k)) + shift, BLENDED + np.uintp(3) * k
+            across, along = WINDOW_ACROSS + weights_stride(taps) * k, WINDOW_ALONG + weights_stride(taps) * k
+            if taps == CUBIC_TAPS:
+                blend_4x4_three(source, at, down, weights, across, along, to)
+            else:
+                blend_6x6_three(source, at, down, weights, across, along, to)
+    else:
+        for k in range(np.uintp(count)):
+            at, to = np.uintp(load_points(offsets, FIRST_TAP + k)) + shift, BLENDED + np.uintp(4) * k
+            across, along = WINDOW_ACROSS + weights_stride(taps) * k, WINDOW_ALONG + weights_stride(taps) * k
+            if taps == CUBIC_TAPS:
+                blend_4x4_four(source, at, down, weights, across, along, to)
+            else:
+                blend_6x6_four(source, at, down, weights, across, along, to)

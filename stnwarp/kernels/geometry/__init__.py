@@ -1,0 +1,1 @@
+"""Where output pixels are read: coordinates, padding, regions, neighbours, taps and their weights."""

@@ -1,0 +1,172 @@
+"""From positions to taps: the pixels a position is blended from where that is more than its four neighbours, and the
+weights.
+
+A position has taps x taps pixels, 4 x 4 or 6 x 6, the middle ones around it; half of that is how far they reach. The
+work space is parted otherwise than `layout` says, for blocks of at most TAP_BLOCK positions:
+
+- offsets: FIRST_TAP, the offset of the first of taps that lie side by side; COLUMNS and LINES, the indices of the
+  taps, tap by tap; WINDOW_X and WINDOW_Y, the first tap's indices; IRREGULAR, whether a position has to be blended
+  tap by tap;
+- weights: of the taps across (ACROSS) and along (ALONG), tap by tap; those of taps in the order in which they lie in
+  memory (WINDOW_ACROSS, WINDOW_ALONG), position by position, `weights_stride` for each; the fill's share on either
+  axis (MISSING_X, MISSING_Y); the blended values (BLENDED), as many for each position as channels are blended together.
+
+Windows and the fill's share are stored as the kind of memory that packed pixels are, and the rest as points. They do
+not overlap, which LLVM does not see where one is ordered by taps and the other by positions.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from stnwarp.kernels.compiler.decorators import inline
+from stnwarp.kernels.geometry.padding import pad_tap
+from stnwarp.kernels.geometry.regions import any_tap_bounds
+from stnwarp.kernels.geometry.tap_weights import compute_weights, weights_stride
+from stnwarp.kernels.layout import TAP_BLOCK, ZEROS, Memory, SampleCall, X, Y
+from stnwarp.kernels.simd.memory import load_points, store_pixels, store_points
+from stnwarp.kernels.simd.mixed_precision import cast_to_weight
+
+FIRST_TAP, COLUMNS, LINES, IRREGULAR, WINDOW_X, WINDOW_Y = (
+    np.uintp(part * TAP_BLOCK) for part in (0, 1, 7, 13, 14, 15)
+)
+ACROSS, ALONG, WINDOW_ACROSS, WINDOW_ALONG = (np.uintp(part * TAP_BLOCK) for part in (0, 8, 16, 24))
+MISSING_X, MISSING_Y, BLENDED = (np.uintp(part * TAP_BLOCK) for part in (32, 33, 34))
+
+_FAR_OUTSIDE = -16.0
+
+
+@inline
+def locate_inside_taps(
+    call: SampleCall, image: int, count: int, positions: Memory, offsets: Memory, weights: Memory, taps: int
+) -> None:
+    """FIRST_TAP, WINDOW_ACROSS and WINDOW_ALONG of positions all of whose taps exist."""
+    base = call.origin + image * call.image_stride - (taps // 2 - 1) * (call.row_stride + call.column_stride)
+    for k in range(np.uintp(count)):
+        column, line = np.floor(load_points(positions, X + k)), np.floor(load_points(positions, Y + k))
+        offset = base + np.int64(line) * call.row_stride + np.int64(column) * call.column_stride
+        store_points(offsets, FIRST_TAP + k, offset)
+    compute_weights(positions, X, count, weights, WINDOW_ACROSS, 0, taps)
+    compute_weights(positions, Y, count, weights, WINDOW_ALONG, 0, taps)
+
+
+@inline
+def locate_taps(call: SampleCall, count: int, positions: Memory, offsets: Memory, weights: Memory, taps: int) -> None:
+    """COLUMNS, LINES, ACROSS and ALONG of any positions, NaN and infinity included.
+
+    Under zeros the index of a tap outside is outside.
+    """
+    if call.padding == ZEROS:
+        _settle_outside(call, count, positions, taps)
+    compute_weights(positions, X, count, weights, ACROSS, 1, taps)
+    compute_weights(positions, Y, count, weights, ALONG, 1, taps)
+    # The axis is a literal, here and below: LLVM then knows which parts of the work space are different ones.
+    _pad_axis(call, 0, count, positions, offsets, taps)
+    _pad_axis(call, 1, count, positions, offsets, taps)
+
+
+@inline
+def _settle_outside(call: SampleCall, count: int, positions: Memory, taps: int) -> None:
+    """Move positions none of whose taps exist to where the fill has the share 1, with no rounding."""
+    low, x_stop, y_stop = any_tap_bounds(call, taps)
+    for k in range(np.uintp(count)):
+        x, y = load_points(positions, X + k), load_points(positions, Y + k)
+        touching = (x >= low) & (x < x_stop) & (y >= low) & (y < y_stop)
+        store_points(positions, X + k, x if touching else _FAR_OUTSIDE)
+        store_points(positions, Y + k, y if touching else _FAR_OUTSIDE)
+
+
+@inline
+def _pad_axis(call: SampleCall, axis: int, count: int, positions: Memory, offsets: Memory, taps: int) -> None:
+    """Fold each tap of each position into the image, by itself as torch does, on one axis."""
+    size = call.height if axis == 1 else call.width
+    position, indices = (Y, LINES) if axis == 1 else (X, COLUMNS)
+    for tap in range(taps):
+        from_left, to = np.float64(tap - (taps // 2 - 1)), indices + np.uintp(tap * TAP_BLOCK)
+        for k in range(np.uintp(count)):
+            pixel = np.floor(load_points(positions, position + k)) + from_left
+            if call.padding == ZEROS:
+                store_points(offsets, to + k, _next_outside(pixel, size))
+            else:
+                store_points(offsets, to + k, pad_tap(pixel, size, call.align_corners, call.padding))
+
+
+@inline
+def _next_outside(pixel: float, size: int) -> Any:
+    """The index of *pixel*, or -1 or *size* if it lies outside, on the side where it does; -1 for NaN."""
+    last = np.float64(size)
+    pixel = pixel if pixel > -1.0 else -1.0
+    return np.int64(pixel if pixel < last else last)
+
+
+@inline
+def fit_windows(call: SampleCall, image: int, count: int, offsets: Memory, weights: Memory, taps: int) -> int:
+    """FIRST_TAP, WINDOW_ACROSS, WINDOW_ALONG, MISSING_X and MISSING_Y of positions whose taps lie side by side.
+
+    The others are IRREGULAR; returns how many.
+
+    Folding leaves most taps side by side: clamped ones are fewer, mirrored ones the other way round. Each weight goes
+    to where its pixel lies, those of the same pixel are summed. There must be taps columns and taps rows.
+    """
+    for k in range(np.uintp(count)):
+        store_points(offsets, IRREGULAR + k, np.int64(0))
+    _find_windows(call, 0, count, offsets, taps)
+    _find_windows(call, 1, count, offsets, taps)
+    _order_weights(0, count, offsets, weights, taps)
+    _order_weights(1, count, offsets, weights, taps)
+    _sum_missing(call, 0, count, offsets, weights, taps)
+    _sum_missing(call, 1, count, offsets, weights, taps)
+    irregular = 0
+    for k in range(np.uintp(count)):
+        offset = load_points(offsets, WINDOW_X + k) * call.column_stride
+        offset += load_points(offsets, WINDOW_Y + k) * call.row_stride
+        store_points(offsets, FIRST_TAP + k, call.origin + image * call.image_stride + offset)
+        irregular += int(load_points(offsets, IRREGULAR + k))
+    return irregular
+
+
+@inline
+def _find_windows(call: SampleCall, axis: int, count: int, offsets: Memory, taps: int) -> None:
+    """WINDOW_X or WINDOW_Y: the least index of each position's taps, moved to where a window fits into the image."""
+    size = call.height if axis == 1 else call.width
+    window, indices = (WINDOW_Y, LINES) if axis == 1 else (WINDOW_X, COLUMNS)
+    for k in range(np.uintp(count)):
+        low = high = load_points(offsets, indices + k)
+        for tap in range(np.uintp(1), np.uintp(taps)):
+            index = load_points(offsets, indices + np.uintp(TAP_BLOCK) * tap + k)
+            low, high = min(low, index), max(high, index)
+        low, high = max(min(low, size - taps), 0), min(high, size - 1)
+        store_points(offsets, window + k, low)
+        irregular = load_points(offsets, IRREGULAR + k)
+        store_points(offsets, IRREGULAR + k, np.int64(1) if high - low >= taps else irregular)
+
+
+@inline
+def _order_weights(axis: int, count: int, offsets: Memory, weights: Memory, taps: int) -> None:
+    """WINDOW_ACROSS or WINDOW_ALONG."""
+    window, indices = (WINDOW_Y, LINES) if axis == 1 else (WINDOW_X, COLUMNS)
+    part, ordered = (ALONG, WINDOW_ALONG) if axis == 1 else (ACROSS, WINDOW_ACROSS)
+    for k in range(np.uintp(count)):
+        low, nothing = load_points(offsets, window + k), cast_to_weight(weights, 0)
+        for column in range(weights_stride(taps)):
+            total = nothing
+            for tap in range(np.uintp(taps)):
+                index = load_points(offsets, indices + np.uintp(TAP_BLOCK) * tap + k)
+                # Loaded whatever the condition, which then need not become a gather.
+                weight = load_points(weights, part + np.uintp(TAP_BLOCK) * tap + k)
+                total += weight if index == low + np.int64(column) else nothing
+            store_pixels(weights, ordered + weights_stride(taps) * k + column, total)
+
+
+@inline
+def _sum_missing(call: SampleCall, axis: int, count: int, offsets: Memory, weights: Memory, taps: int) -> None:
+    """MISSING_X or MISSING_Y: not as one minus the other weights, whose rounding would let the fill into the image."""
+    size = call.height if axis == 1 else call.width
+    indices, part, missing = (LINES, ALONG, MISSING_Y) if axis == 1 else (COLUMNS, ACROSS, MISSING_X)
+    for k in range(np.uintp(count)):
+        total, nothing = cast_to_weight(weights, 0), cast_to_weight(weights, 0)
+        for tap in range(np.uintp(taps)):
+            index = load_points(offsets, indices + np.uintp(TAP_BLOCK) * tap + k)
+            weight = load_points(weights, part + np.uintp(TAP_BLOCK) * tap + k)
+            total += weight if (index < 0) | (index >= size) else nothing
+        store_pixels(weights, missing + k, total)

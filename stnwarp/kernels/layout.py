@@ -1,0 +1,95 @@
+"""What the kernels hand to each other: the numbers of a call, and the work space for one block of points.
+
+Rows are worked off in blocks of at most BLOCK output pixels, so that coordinates, offsets and weights stay in the
+first-level cache and no grid is ever stored. Codes of enums are defined here because Numba freezes globals into the
+compiled code; a test compares them with the enums.
+
+The work space of a thread is four arrays. Their parts are BLOCK long and start at the constants below:
+
+- positions, float64 or float32: X and Y, the continuous pixel indices in the input; for gradients, from SLOPES on, by
+  how much each moves with the index before folding;
+- offsets, int64: of the upper left neighbour (FIRST), and from there to the right one (RIGHT) and the lower one (DOWN);
+  STEP is a table for affine maps, see `neighbours.tabulate_steps`;
+- weights, float32 or float64: of the left, right, upper and lower neighbours (LEFT_WEIGHT, ...), and the fill's share
+  (OUTSIDE_WEIGHT). A neighbour outside the image has weight 0 and an offset inside: it can be read without harm.
+  STEP_X and STEP_Y belong to the table;
+- pixels, uint32: packed output pixels, and from UPPER_NEIGHBOURS and LOWER_NEIGHBOURS on two words a pixel, its
+  neighbours.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+BLOCK = 256
+CHUNK = 16  # pixels whose neighbours are collected while those of the chunk before are blended
+X, Y, SLOPES = np.uintp(0), np.uintp(BLOCK), np.uintp(2 * BLOCK)
+FIRST, RIGHT, DOWN = np.uintp(0), np.uintp(BLOCK), np.uintp(2 * BLOCK)
+LEFT_WEIGHT, RIGHT_WEIGHT, UPPER_WEIGHT = np.uintp(0), np.uintp(BLOCK), np.uintp(2 * BLOCK)
+LOWER_WEIGHT, OUTSIDE_WEIGHT = np.uintp(3 * BLOCK), np.uintp(4 * BLOCK)
+STEP, STEP_X, STEP_Y = np.uintp(3 * BLOCK), np.uintp(5 * BLOCK), np.uintp(6 * BLOCK)
+UPPER_NEIGHBOURS, LOWER_NEIGHBOURS = np.uintp(BLOCK), np.uintp(3 * BLOCK)
+
+# Kernels of many taps part offsets and weights in their own way, see `taps`: for blocks of at most TAP_BLOCK positions.
+TAP_BLOCK = 64
+CUBIC_TAPS, LANCZOS_TAPS = 4, 6  # along each axis
+TAP_OFFSETS, TAP_WEIGHTS = 16 * TAP_BLOCK, 38 * TAP_BLOCK + 1
+
+ZEROS, BORDER, REFLECTION, WRAP = 0, 1, 2, 3  # padding modes
+AFFINE, PROJECTIVE, GRID, GRID_FLOAT32, AFFINE_JOINED = 0, 1, 2, 3, 4  # mappings, see `coordinates`
+INSIDE, OUTSIDE, PARTIAL, UNKNOWN = 0, 1, 2, 3  # where the positions of a block lie, see `regions`
+
+
+class SampleCall(NamedTuple):
+    """What a call asks for: the mapping and padding by their codes; sizes and strides in elements, not bytes."""
+
+    mapping: int
+    padding: int
+    align_corners: int
+    height: int
+    width: int
+    channels: int
+    image_stride: int
+    row_stride: int
+    column_stride: int
+    channel_stride: int
+    origin: int  # the element that pixel (0, 0) of the first image has in its first channel
+    output_height: int
+    output_width: int
+    output_image_stride: int
+    output_row_stride: int
+    output_column_stride: int
+    output_channel_stride: int
+    last_word: int  # the last element at which eight bytes of the input can be read
+    joined_width: int  # of the rows that one row of the output joins, under AFFINE_JOINED
+    grid_stride: int  # points from the grid of one image to that of the next: 0 if all share one
+
+
+# What a kernel reads or writes: an address in compiled code, a flat array where kernels run in Python.
+Memory = NDArray[Any]
+
+# The columns that part a row into regions, see `regions.row_edges`.
+Edges = tuple[int, int, int, int]
+Bounds = tuple[float, float, float]  # of a region, see `regions`
+
+Workspace = tuple[NDArray[np.floating], NDArray[np.int64], NDArray[np.floating], NDArray[np.uint32]]
+
+
+def make_workspace(position_type: type[np.floating], weight_type: type[np.floating]) -> Workspace:
+    """Fresh positions, offsets, weights and pixels for one thread; positions and weights of the types given."""
+    positions, offsets = aligned_zeros(2 * BLOCK, position_type), aligned_zeros(max(4 * BLOCK, TAP_OFFSETS), np.int64)
+    return (
+        positions,
+        offsets,
+        aligned_zeros(max(7 * BLOCK, TAP_WEIGHTS), weight_type),
+        aligned_zeros(5 * BLOCK, np.uint32),
+    )
+
+
+def aligned_zeros(count: int, dtype: type[Any]) -> NDArray[Any]:
+    """Zeros that begin with a cache line: vectors as wide as a line would otherwise touch two each."""
+    line = 64
+    memory = np.zeros(count * np.dtype(dtype).itemsize + line, np.uint8)
+    start = -memory.ctypes.data % line
+    return memory[start : memory.size - line + start].view(dtype)

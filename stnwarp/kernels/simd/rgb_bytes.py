@@ -1,0 +1,205 @@
+"""Blocks of pixels of three or four bytes inside the image, chunk by chunk: from the input to the output in registers.
+
+Two loads of eight bytes take the four neighbours of a pixel. What other kernels collect into memory first, see
+`simd.gather`, is put together in vectors here, while the vectors of the chunk before are blended: the loads of one and
+the arithmetic of the other do not wait for each other. The arithmetic is that of `byte_floats`.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from stnwarp.kernels.compiler.decorators import TAKES_ARRAYS, inline
+from stnwarp.kernels.layout import CHUNK, FIRST, LOWER_WEIGHT, RIGHT_WEIGHT, Memory
+from stnwarp.kernels.simd.byte_floats import BIAS, BYTE_MASK, ROUNDING, blend_bytes, byte_as_float
+from stnwarp.kernels.simd.memory import load_points, load_uint64, set_alias_scope, store_output, store_pixels
+
+_BYTE, _WORD, _LONG, _FLOAT, _DOUBLE = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.FloatType(), ir.DoubleType()
+_HALF = CHUNK // 2
+_BYTES, _WORDS, _FLOATS = ir.VectorType(_BYTE, 4 * CHUNK), ir.VectorType(_WORD, CHUNK), ir.VectorType(_FLOAT, CHUNK)
+_PAIRS = ir.VectorType(_DOUBLE, _HALF)  # of pixels side by side, eight bytes each
+_FUSE = ("contract",)
+_LOW, _NONE = np.uint64(255), np.int64(0)
+
+
+class _Chunk:
+    """Writes the code for a chunk; positions are those of its first pixel."""
+
+    def __init__(self, builder: Any, channels: int) -> None:
+        self.builder, self.channels = builder, channels
+
+    def collect(self, rows: Sequence[Any], offsets: Any, begin: Any) -> list[Any]:
+        """The pixels of the upper row and of the lower one: two vectors of pairs each."""
+        at = [self._load(offsets, self._part(begin, FIRST + k), _LONG, "points", 8) for k in range(CHUNK)]
+        return [self._pairs(row, at[half : half + _HALF]) for row in rows for half in (0, _HALF)]
+
+    def blend(self, collected: Sequence[Any], weights: Any, begin: Any) -> Any:
+        """One word a pixel, its channels from the low byte on."""
+        upper, lower = self._split(*collected[:2]), self._split(*collected[2:])
+        shares = self._shares(weights, begin)
+        packed = None
+        for channel in range(self.channels):
+            corners = [self._biased(row, byte) for row in (upper, lower) for byte in (channel, channel + self.channels)]
+            value = self.builder.fmul(corners[0], shares[0], flags=_FUSE)
+            for corner, share in zip(corners[1:], shares[1:], strict=True):
+                value = self.builder.fadd(self.builder.fmul(corner, share, flags=_FUSE), value, flags=_FUSE)
+            rounded = self.builder.bitcast(self.builder.fadd(value, _every(_FLOATS, float(ROUNDING))), _WORDS)
+            byte = self.builder.and_(rounded, _every(_WORDS, 255))
+            word = self.builder.shl(byte, _every(_WORDS, 8 * channel))
+            packed = word if packed is None else self.builder.or_(packed, word)
+        return packed
+
+    def store_bytes(self, words: Any, output: Any, where: Any) -> None:
+        """The channels of the pixels side by side."""
+        kept = _order([byte for byte in range(4 * CHUNK) if byte % 4 < self.channels])
+        squeezed = self.builder.shuffle_vector(
+            self.builder.bitcast(words, _BYTES), ir.Constant(_BYTES, ir.Undefined), kept
+        )
+        self._store(squeezed, output, where, "output", 1)
+
+    def store_words(self, words: Any, pixels: Any, begin: Any) -> None:
+        self._store(words, pixels, begin, "pixels", 4)
+
+    def _pairs(self, row: Any, positions: list[Any]) -> Any:
+        # As doubles: LLVM loads these straight into the upper half of a register, integers of 64 bits it does not.
+        pairs = ir.Constant(_PAIRS, ir.Undefined)
+        for lane, position in enumerate(positions):
+            pairs = self.builder.insert_element(pairs, self._load(row, position, _DOUBLE, "source", 1), _WORD(lane))
+        return pairs
+
+    def _split(self, *pairs: Any) -> tuple[Any, Any]:
+        """The first and the second four bytes of each pair, as words."""
+        words = [self.builder.bitcast(vector, _WORDS) for vector in pairs]
+        first, second = (self.builder.shuffle_vector(*words, _order(range(n, 2 * CHUNK, 2))) for n in (0, 1))
+        return first, second
+
+    def _biased(self, row: tuple[Any, Any], byte: int) -> Any:
+        """256 + that byte of the eight."""
+        word, at = row[byte // 4], 8 * (byte % 4)
+        shift = self.builder.shl if at < 15 else self.builder.lshr
+        moved = self.builder.and_(shift(word, _every(_WORDS, abs(15 - at))), _every(_WORDS, int(BYTE_MASK)))
+        return self.builder.bitcast(self.builder.or_(moved, _every(_WORDS, int(BIAS))), _FLOATS)
+
+    def _shares(self, weights: Any, begin: Any) -> list[Any]:
+        """Of the four neighbours, as in `byte_floats.blend_bytes`."""
+        across, along = (
+            self._load(weights, self._part(begin, part), _FLOATS, "points", 4) for part in (RIGHT_WEIGHT, LOWER_WEIGHT)
+        )
+        both = self.builder.fmul(across, along)
+        lower_left = self.builder.fsub(along, both)
+        upper_left = self.builder.fsub(self.builder.fsub(_every(_FLOATS, 1.0), across), lower_left)
+        return [upper_left, self.builder.fsub(across, both), lower_left, both]
+
+    def _part(self, begin: Any, part: Any) -> Any:
+        return self.builder.add(begin, _LONG(int(part)))
+
+    def _load(self, memory: Any, at: Any, kind: Any, scope: str, align: int) -> Any:
+        where = self.builder.bitcast(self.builder.gep(memory, [at], inbounds=True), kind.as_pointer())
+        loaded = self.builder.load(where, align=align)
+        set_alias_scope(self.builder, loaded, scope)
+        return loaded
+
+    def _store(self, vector: Any, memory: Any, at: Any, scope: str, align: int) -> None:
+        where = self.builder.bitcast(self.builder.gep(memory, [at], inbounds=True), vector.type.as_pointer())
+        set_alias_scope(self.builder, self.builder.store(vector, where, align=align), scope)
+
+
+def _every(kind: Any, value: float) -> Any:
+    return ir.Constant(kind, [value] * kind.count)
+
+
+def _order(lanes: Sequence[int]) -> Any:
+    return ir.Constant(ir.VectorType(_WORD, len(lanes)), list(lanes))
+
+
+def _sampler(channels: int) -> Callable[..., Any]:
+    def sample(
+        typingctx: Any,
+        source: Any,
+        down: Any,
+        offsets: Any,
+        weights: Any,
+        pixels: Any,
+        output: Any,
+        where: Any,
+        last: Any,
+    ) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            source, down, offsets, weights, pixels, output, where, last = args
+            chunk, rows = _Chunk(builder, channels), (source, builder.gep(source, [down]))
+            first, start = chunk.collect(rows, offsets, _LONG(0)), builder.block
+            loop, end = builder.append_basic_block("chunks"), builder.append_basic_block("last_group")
+            builder.cbranch(builder.icmp_unsigned("<", _LONG(0), last), loop, end)
+
+            builder.position_at_end(loop)
+            begin, held = builder.phi(_LONG), [builder.phi(_PAIRS) for _ in first]
+            after = builder.add(begin, _LONG(CHUNK))
+            ahead = chunk.collect(rows, offsets, after)
+            to = builder.add(where, builder.mul(begin, _LONG(channels)))
+            chunk.store_bytes(chunk.blend(held, weights, begin), output, to)
+            _join([begin, *held], start, [_LONG(0), *first])
+            _join([begin, *held], loop, [after, *ahead])
+            builder.cbranch(builder.icmp_unsigned("<", after, last), loop, end)
+
+            builder.position_at_end(end)
+            rest = [builder.phi(_PAIRS) for _ in first]
+            _join(rest, start, first)
+            _join(rest, loop, ahead)
+            chunk.store_words(chunk.blend(rest, weights, last), pixels, last)
+            return context.get_dummy_value()
+
+        position = types.uintp
+        return types.void(source, position, offsets, weights, pixels, output, position, position), codegen
+
+    return intrinsic(sample)  # type: ignore[no-any-return]
+
+
+def _join(phis: Sequence[Any], block: Any, values: Sequence[Any]) -> None:
+    for phi, value in zip(phis, values, strict=True):
+        phi.add_incoming(value, block)
+
+
+def _plain_sampler(channels: int) -> Callable[..., Any]:
+    def sample(
+        source: Memory,
+        down: Any,
+        offsets: Memory,
+        weights: Memory,
+        pixels: Memory,
+        output: Memory,
+        where: Any,
+        last: Any,
+    ) -> None:
+        for k in range(last + np.uintp(CHUNK)):
+            at, packed = np.uintp(load_points(offsets, FIRST + k)), np.uint32(0)
+            upper, lower = load_uint64(source, at), load_uint64(source, at + down)
+            across, along = load_points(weights, RIGHT_WEIGHT + k), load_points(weights, LOWER_WEIGHT + k)
+            for channel in range(channels):
+                left, right = np.uint64(8 * channel), np.uint64(8 * (channel + channels))
+                a, b = (
+                    byte_as_float(np.uint32(upper >> left & _LOW), _NONE),
+                    byte_as_float(np.uint32(upper >> right & _LOW), _NONE),
+                )
+                c, d = (
+                    byte_as_float(np.uint32(lower >> left & _LOW), _NONE),
+                    byte_as_float(np.uint32(lower >> right & _LOW), _NONE),
+                )
+                value = blend_bytes(a, b, c, d, across, along)
+                packed |= value << np.uint32(8 * channel)
+                if k < last:
+                    store_output(output, where + np.uintp(channels) * k + np.uintp(channel), np.uint8(value))
+            if k >= last:
+                store_pixels(pixels, k, packed)
+
+    return inline(sample)
+
+
+# sample(source, down, offsets, weights, pixels, output, where, last): the block's chunks before *last*, where a chunk
+# begins, to the output from *where* on, and that one to `pixels` as words; *down* is the distance to the lower
+# neighbours. The offsets are those of FIRST, and all of them can be read from.
+_make = _plain_sampler if TAKES_ARRAYS else _sampler
+sample_rgb, sample_rgba = _make(3), _make(4)

@@ -1,0 +1,1 @@
+"""Sampling in three dimensions, and its gradients."""

@@ -1,0 +1,180 @@
+"""From points of a grid to the voxels that are read: positions, folding by the padding mode, neighbours and weights."""
+
+from typing import Any
+
+import numpy as np
+
+from stnwarp.kernels.compiler.decorators import inline
+from stnwarp.kernels.geometry.coordinates import pixels_per_unit
+from stnwarp.kernels.geometry.padding import clamp, reduce_to_period, reflect, wrap
+from stnwarp.kernels.layout import BLOCK, BORDER, GRID_FLOAT32, REFLECTION, WRAP, Memory
+from stnwarp.kernels.simd.memory import load_points, load_source, store_points
+from stnwarp.kernels.simd.mixed_precision import cast_like, cast_to_weight
+from stnwarp.kernels.volumes.layout import (
+    FAR,
+    FAR_SLOPE,
+    FIRST,
+    NEAR,
+    NEAR_SLOPE,
+    SLOPES,
+    STEPS,
+    VolumeCall,
+    Y,
+    Z,
+)
+
+
+@inline
+def block_of(call: VolumeCall, index: int) -> tuple[int, int, int]:
+    """Volume, first point and number of points of block *index*, counted through all volumes."""
+    blocks = (call.points + BLOCK - 1) // BLOCK
+    point = index % blocks * BLOCK
+    return index // blocks, point, min(BLOCK, call.points - point)
+
+
+@inline
+def axis_size(call: VolumeCall, axis: int) -> int:
+    """How many voxels the input has along *axis*."""
+    return call.width if axis == 0 else (call.height if axis == 1 else call.depth)
+
+
+@inline
+def axis_stride(call: VolumeCall, axis: int) -> int:
+    """How many elements lie between neighbours along *axis*."""
+    return call.column_stride if axis == 0 else (call.row_stride if axis == 1 else call.slice_stride)
+
+
+@inline
+def generate_points(call: VolumeCall, grid: Memory, volume: int, point: int, count: int, positions: Memory) -> None:
+    """Set the continuous voxel indices, not folded yet, of *count* points from *point* on."""
+    if call.mapping == GRID_FLOAT32:
+        _generate_in(np.float32(1), call, grid, volume, point, count, positions)
+    else:
+        _generate_in(np.float64(1), call, grid, volume, point, count, positions)
+
+
+@inline
+def _generate_in(
+    one: Any, call: VolumeCall, grid: Memory, volume: int, point: int, count: int, positions: Memory
+) -> None:
+    """In the type of *one*, a 1: float32 for float32 volumes read at float32 grids, where torch computes in it too."""
+    first = np.uintp(3 * (volume * call.grid_stride + point))
+    inset = cast_like(one, 0.0 if call.align_corners != 0 else 0.5)
+    scale_x = pixels_per_unit(one, call.width, call.align_corners)
+    scale_y = pixels_per_unit(one, call.height, call.align_corners)
+    scale_z = pixels_per_unit(one, call.depth, call.align_corners)
+    for k in range(np.uintp(count)):
+        at = first + np.uintp(3) * k
+        x, y = cast_like(one, load_source(grid, at)), cast_like(one, load_source(grid, at + np.uintp(1)))
+        z = cast_like(one, load_source(grid, at + np.uintp(2)))
+        store_points(positions, k, (x + one) * scale_x)
+        store_points(positions, Y + k, (y + one) * scale_y)
+        store_points(positions, Z + k, (z + one) * scale_z)
+    # In a loop of its own: fused with the multiplication it would round other than in torch, which decides ties.
+    for axis in range(3):
+        part = np.uintp(axis * BLOCK)
+        for k in range(np.uintp(count)):
+            store_points(positions, part + k, cast_like(one, load_points(positions, part + k)) - inset)
+
+
+@inline
+def pad_points(call: VolumeCall, count: int, positions: Memory) -> None:
+    """Fold the indices as the padding mode says, and set the slopes.
+
+    What is not a number reads the last voxel under border and reflection: what torch makes of it in three dimensions.
+    """
+    for axis in range(3):
+        part, size = np.uintp(axis * BLOCK), axis_size(call, axis)
+        slopes = SLOPES + part
+        last = cast_to_weight(positions, size - 1)
+        infinity = cast_to_weight(positions, np.inf)
+        if call.padding == BORDER:
+            for k in range(np.uintp(count)):
+                position = load_points(positions, part + k)
+                folded, slope = clamp(position, size)
+                store_points(positions, part + k, folded if position == position else last)
+                store_points(positions, slopes + k, slope)
+        elif call.padding == REFLECTION:
+            for k in range(np.uintp(count)):
+                position = load_points(positions, part + k)
+                folded, slope = reflect(position, size, call.align_corners)
+                store_points(positions, part + k, folded if abs(position) < infinity else last)
+                store_points(positions, slopes + k, slope)
+        elif call.padding == WRAP:
+            reduce_to_period(size, part, count, positions)
+            for k in range(np.uintp(count)):
+                folded, slope = wrap(load_points(positions, part + k), size)
+                store_points(positions, part + k, folded)
+                store_points(positions, slopes + k, slope)
+        else:
+            for k in range(np.uintp(count)):
+                store_points(positions, slopes + k, cast_like(last, 1))
+
+
+@inline
+def locate_corners(
+    call: VolumeCall, volume: int, count: int, positions: Memory, offsets: Memory, weights: Memory
+) -> None:
+    """Offsets and weights of the eight neighbours of any positions, NaN and infinity included."""
+    base = call.origin + volume * call.volume_stride
+    for k in range(np.uintp(count)):
+        store_points(offsets, FIRST + k, base)
+    for axis in range(3):
+        _locate_axis(call, axis, count, positions, offsets, weights)
+
+
+@inline
+def _locate_axis(call: VolumeCall, axis: int, count: int, positions: Memory, offsets: Memory, weights: Memory) -> None:
+    part, stride, size = np.uintp(axis * BLOCK), axis_stride(call, axis), axis_size(call, axis)
+    wraps = call.padding == WRAP
+    before, first, last = (
+        cast_to_weight(positions, -1),
+        cast_to_weight(positions, 0),
+        cast_to_weight(positions, size - 1),
+    )
+    stop = cast_to_weight(positions, size if wraps else size - 1)  # what lies before this has its farther neighbour
+    for k in range(np.uintp(count)):
+        position = load_points(positions, part + k)
+        near, across = np.floor(position), cast_to_weight(weights, position - np.floor(position))
+        has_near, has_far = (near >= first) & (near <= last), (near >= before) & (near < stop)
+        zero, one = cast_like(across, 0), cast_like(across, 1)
+        store_points(weights, NEAR + part + k, one - across if has_near else zero)
+        store_points(weights, FAR + part + k, across if has_far else zero)
+        slope = zero if wraps & (size == 1) else one  # both neighbours are then the same voxel
+        store_points(weights, NEAR_SLOPE + part + k, -slope if has_near else zero)
+        store_points(weights, FAR_SLOPE + part + k, slope if has_far else zero)
+        far = near + cast_like(near, 1) if near < last else first  # the first one again only where it wraps around
+        near = near if has_near else first
+        far = far if has_far else near
+        store_points(offsets, FIRST + k, load_points(offsets, FIRST + k) + np.int64(near) * stride)
+        store_points(offsets, STEPS + part + k, (np.int64(far) - np.int64(near)) * stride)
+
+
+@inline
+def locate_nearest(
+    call: VolumeCall, volume: int, count: int, positions: Memory, offsets: Memory, weights: Memory
+) -> int:
+    """Offset of the nearest voxel, halves to even, and the weight NEAR: 0 where it lies outside, else 1.
+
+    Returns:
+        How many lie inside.
+    """
+    zero = cast_to_weight(positions, 0)
+    x_stop, y_stop, z_stop = (
+        cast_to_weight(positions, call.width),
+        cast_to_weight(positions, call.height),
+        cast_to_weight(positions, call.depth),
+    )
+    base, inside_count = call.origin + volume * call.volume_stride, 0
+    for k in range(np.uintp(count)):
+        x, y = np.rint(load_points(positions, k)), np.rint(load_points(positions, Y + k))
+        z = np.rint(load_points(positions, Z + k))
+        if call.padding == WRAP:
+            x, y, z = (x if x < x_stop else zero), (y if y < y_stop else zero), (z if z < z_stop else zero)
+        inside = (x >= zero) & (x < x_stop) & (y >= zero) & (y < y_stop) & (z >= zero) & (z < z_stop)
+        x, y, z = (x if inside else zero), (y if inside else zero), (z if inside else zero)
+        inside_count += inside
+        store_points(weights, NEAR + k, cast_to_weight(weights, 1 if inside else 0))
+        offset = base + np.int64(z) * call.slice_stride + np.int64(y) * call.row_stride
+        store_points(offsets, FIRST + k, offset + np.int64(x) * call.column_stride)
+    return inside_count

@@ -1,0 +1,151 @@
+"""Fused reverse mapping: theta -> output, one block of coordinates at a time, without ever storing the grid.
+
+Convention: theta maps normalised output coordinates to normalised input coordinates (x, y), x to the right, y down; one
+`align_corners` governs the generator and the sampler alike.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from stnwarp import conventions
+from stnwarp.array_like import as_array, native_dtype
+from stnwarp.conventions import DEFAULT_ALIGN_CORNERS
+from stnwarp.errors import ParameterError, ShapeError
+from stnwarp.sampling.arrays import check_sides, check_size, image_of, maps_of
+from stnwarp.sampling.grid_generator import sampling_grid
+from stnwarp.sampling.mapping import Mapping, entries_mapping, grid_mapping, matrix_mapping
+from stnwarp.sampling.sampler import sample_image, sample_maps
+from stnwarp.transforms import MatrixTransform, SamplingGrid, Transform, pixel_entries, pixel_matrices
+
+_THETAS = ((2, 3), (3, 3), (1, 2, 3), (1, 3, 3))  # the shapes of one
+_FEW = 16  # thetas that are sooner done one by one than all at once
+
+
+def warp(
+    image: ArrayLike,
+    transform: ArrayLike | Transform,
+    size: tuple[int, int] | None = None,
+    *,
+    interpolation: str = "bilinear",
+    padding_mode: str = "zeros",
+    fill: ArrayLike = 0,
+    align_corners: bool = DEFAULT_ALIGN_CORNERS,
+    threads: int = 1,
+) -> NDArray[Any]:
+    """Warp *image*: read it where *transform* says, for every pixel of an output of *size*.
+
+    Coordinates are computed in float64 whatever the image's dtype; integer outputs are rounded once, half to even.
+    Near the rim the image is blended with the fill, so that a fill of the background's colour leaves no dark line.
+
+    Args:
+        image: (H, W) or (H, W, C), any number of channels, uint8, uint16, float16, float32 or float64, and for nearest
+            every integer type and bool: label maps keep their type. A view is read where it lies, or only the part that
+            can be read is copied.
+        transform: theta (2, 3), (1, 2, 3) or (3, 3), a sampling grid (H', W', 2), or a `Transform`.
+        size: (height, width) of the output; by default the image's, or a grid's own.
+        interpolation: nearest (halves to even), bilinear, bicubic (a = -0.75) or lanczos (a = 3). The last two
+            overshoot beside edges; integers are clamped to their range.
+        padding_mode: zeros (read the fill outside), border, reflection or wrap.
+        fill: what is read outside under zeros, a number or one for each channel, in the image's own units.
+        align_corners: see the convention above. A `SamplingGrid` carries its own and must agree.
+        threads: how many bands of rows are worked off at a time; the result does not depend on it.
+
+    Returns:
+        (height, width) or (height, width, C) of the image's dtype.
+
+    Raises:
+        ShapeError: image, transform or size has the wrong shape.  DtypeError: image has a dtype it cannot have.
+        ThetaError: theta is not finite.  ParameterError: an unknown mode, a fill the dtype cannot hold, a masked array,
+        a tensor that needs a gradient, or two values of align_corners.
+
+    Source: Jaderberg et al. 2015, equations (1) and (5).
+    """
+    kind = conventions.interpolation(interpolation)
+    picture = image_of(image, "image", kind)
+    if picture.ndim not in (2, 3):
+        raise ShapeError(f"image must be (H, W) or (H, W, C), got {picture.shape}")
+    if picture.size == 0 and 0 in picture.shape[:2]:
+        raise ShapeError(f"image must not be empty along a side, got {picture.shape}")
+    mapping, output_size = _mapping(transform, picture.shape[:2], size, padding_mode, align_corners)
+    return sample_image(picture, output_size, mapping, kind, fill, threads)
+
+
+def spatial_transform(
+    input: ArrayLike,
+    theta: ArrayLike,
+    size: tuple[int, int] | None = None,
+    mode: str = "bilinear",
+    padding_mode: str = "zeros",
+    align_corners: bool = DEFAULT_ALIGN_CORNERS,
+) -> NDArray[Any]:
+    """`grid_sample(input, affine_grid(theta, size))` without ever storing the grid.
+
+    Coordinates are computed in float64, so that long rows are as exact as short ones.
+
+    Args:
+        input: (N, C, H, W), of the dtypes of `grid_sample`. N and C may be 0.
+        theta: (N, 2, 3), or (N, 3, 3) for homographies.
+        size: (height, width) of the output, which may be 0; by default the input's.
+        mode, padding_mode, align_corners: as in `grid_sample`.
+
+    Returns:
+        (N, C, height, width) of the input's dtype.
+
+    Raises:
+        ShapeError: input, theta or size has the wrong shape.  DtypeError: input has a dtype it cannot have.
+        ThetaError: theta is not finite.
+    """
+    interpolation = conventions.interpolation(mode)
+    maps, thetas = maps_of(input, interpolation), as_array(theta, "theta")
+    if thetas.ndim != 3 or len(thetas) != len(maps):
+        raise ShapeError(f"theta must be (N, 2, 3) or (N, 3, 3) with N = {len(maps)}, got {thetas.shape}")
+    input_size = (maps.shape[2], maps.shape[3])
+    height, width = check_sides(input_size if size is None else size, 2, 0)
+    if min(height, width, len(thetas)) == 0:
+        return np.empty((*maps.shape[:2], height, width), native_dtype(maps.dtype))
+    if len(thetas) <= _FEW:
+        entries = [pixel_entries(theta, input_size, (height, width), align_corners) for theta in thetas]
+        matrices = np.array(entries).reshape(-1, 3, 3)
+    else:
+        matrices = pixel_matrices(thetas, input_size, (height, width), align_corners)
+    return sample_maps(maps, (height, width), matrix_mapping(matrices, padding_mode, align_corners), interpolation)
+
+
+def _mapping(
+    transform: ArrayLike | Transform,
+    input_size: tuple[int, int],
+    size: tuple[int, int] | None,
+    padding_mode: str,
+    align_corners: bool,
+) -> tuple[Mapping, tuple[int, int]]:
+    """The kernels' mapping for *transform*, and the output's size."""
+    # Arrays first: to ask an abstract class whether it has an instance takes longer than the rest of this.
+    if type(transform) is np.ndarray or not isinstance(transform, Transform):
+        known: NDArray[Any] | Transform = _recognise(transform, align_corners)
+    else:
+        known = transform.theta if isinstance(transform, MatrixTransform) else transform
+    if isinstance(known, np.ndarray):
+        output_size = check_size(input_size if size is None else size)
+        entries = pixel_entries(known, input_size, output_size, align_corners)
+        return entries_mapping(entries, padding_mode, align_corners), output_size
+    if isinstance(known, SamplingGrid):
+        if known.align_corners != align_corners:
+            raise ParameterError(
+                f"the sampling grid was made with align_corners={known.align_corners}; sample it with the same"
+            )
+        size = known.size if size is None else size
+    output_size = check_size(input_size if size is None else size)
+    grid = sampling_grid(known, output_size, align_corners)
+    return grid_mapping(grid, padding_mode, align_corners), output_size
+
+
+def _recognise(given: ArrayLike, align_corners: bool) -> NDArray[Any] | SamplingGrid:
+    """A plain array as what its shape says: theta if it is one, else a sampling grid."""
+    array = as_array(given, "transform")
+    if array.shape in _THETAS:
+        return array
+    if array.ndim != 3 or array.shape[2] != 2:
+        raise ShapeError(f"transform must be theta (2, 3) or (3, 3), or a grid (H, W, 2), got {array.shape}")
+    return SamplingGrid(array, align_corners)

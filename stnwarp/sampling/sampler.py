@@ -1,0 +1,285 @@
+"""The sampler: an input and a sampling grid -> the output, the same for every channel.
+
+Convention: a grid holds normalised input coordinates (x, y), x to the right, y down; `align_corners` says whether -1
+and 1 are the outer edges of the corner pixels (False) or their centres (True). Coordinates that are NaN or infinite
+count as outside the image.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from stnwarp import conventions
+from stnwarp.array_like import as_array, native_dtype
+from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, Interpolation
+from stnwarp.kernels import layout
+from stnwarp.kernels.compiler.compiled_kernel import CompiledKernel, PointerArgs, thread_workspace
+from stnwarp.parallel import run_parallel
+from stnwarp.sampling.arrays import (
+    FEW_PIXELS,
+    Batch,
+    Sides,
+    batch_of_image,
+    batch_of_maps,
+    check_threads,
+    compute_type,
+    fill_values,
+    grid_kind,
+    grid_of,
+    maps_of,
+    plain_batch,
+    round_to,
+    weight_type,
+)
+from stnwarp.sampling.mapping import Mapping, grid_mapping, resolve_source, whole_pixels
+from stnwarp.sampling.volumes import sample_volumes
+
+_KERNELS = {
+    Interpolation.NEAREST: CompiledKernel("forward.nearest", "nearest_rows", 1),
+    Interpolation.BILINEAR: CompiledKernel("forward.bilinear", "bilinear_rows"),
+    Interpolation.BICUBIC: CompiledKernel("forward.convolution", "convolution_rows", layout.CUBIC_TAPS),
+    Interpolation.LANCZOS: CompiledKernel("forward.convolution", "convolution_rows", layout.LANCZOS_TAPS),
+}
+_UINT8_BILINEAR = {
+    channels: CompiledKernel("forward.bilinear_uint8", "bilinear_uint8_rows", channels) for channels in (1, 2, 3, 4)
+}
+_STRIDED_UINT8_BILINEAR = {
+    channels: CompiledKernel("forward.bilinear_uint8_strided", "bilinear_uint8_strided_rows", channels)
+    for channels in (1, 2, 3, 4)
+}
+_RGB_NEAREST = CompiledKernel("forward.nearest", "nearest_rows", 3)
+_PLANAR_BILINEAR = CompiledKernel("forward.bilinear_planar", "bilinear_planar_rows")
+_FLOAT_BILINEAR = {
+    channels: CompiledKernel("forward.bilinear_float", "bilinear_float_rows", channels) for channels in (3, 4)
+}
+
+# Unsigned integers by their size in bytes, for pixels that are copied and not looked at.
+_UNSIGNED = {np.dtype(kind).itemsize: np.dtype(kind) for kind in (np.uint8, np.uint16, np.uint32, np.uint64)}
+
+# Under affine maps a row's edges are worth solving for, unless rows are shorter than this.
+_NARROW = 128
+
+_WORD = 8  # bytes
+
+
+def grid_sample(
+    input: ArrayLike,
+    grid: ArrayLike,
+    mode: str = "bilinear",
+    padding_mode: str = "zeros",
+    align_corners: bool = DEFAULT_ALIGN_CORNERS,
+) -> NDArray[Any]:
+    """Read *input* at every point of *grid*; a drop-in for torch.nn.functional.grid_sample and ONNX GridSample.
+
+    Integer inputs are computed in floating point and rounded once, half to even; float16 in float32. A float32 or
+    float16 input read at a float32 or float16 grid uses torch's float32 arithmetic for the coordinates, all other
+    combinations float64. Under border and reflection padding a NaN coordinate reads pixel 0 of its axis, and in volumes
+    the last voxel, both as in torch; under wrap it reads pixel 0, and under zeros 0. That holds for every mode, where
+    torch's bicubic returns NaN. Bicubic and lanczos overshoot; integers are clamped to their range. Views of any
+    strides are read where they lie, or only the part that can be read is copied; a batch that is broadcast from one
+    image, or a grid from one, is not multiplied.
+
+    Args:
+        input: (N, C, H, W), uint8, uint16, float16, float32 or float64, and for nearest every integer type and bool; or
+            volumes (N, C, D, H, W). N and C may be 0.
+        grid: (N, H', W', 2), float16, float32 or float64, last axis (x, y), normalised; for volumes
+            (N, D', H', W', 3) with (x, y, z), see `stnwarp.sampling.volumes.sample_volumes`.
+        mode: nearest (halves to even), bilinear, bicubic (a = -0.75) or lanczos (a = 3), the last two not for volumes;
+            ONNX's names linear and cubic are taken too.
+        padding_mode: zeros, border, reflection or wrap.
+        align_corners: see the convention above.
+
+    Returns:
+        (N, C, H', W') of the input's dtype; for volumes (N, C, D', H', W').
+
+    Raises:
+        ShapeError: input or grid has the wrong shape.  DtypeError: one has a dtype that it cannot have.
+        ParameterError: an unknown mode, a masked array, or a tensor that needs a gradient.
+
+    Source: Jaderberg et al. 2015, equations (3) to (5); ONNX GridSample-22.
+    """
+    input = as_array(input, "input")
+    if input.ndim == 5:
+        return sample_volumes(input, grid, mode, padding_mode, align_corners)
+    interpolation = conventions.interpolation(mode)
+    maps = maps_of(input, interpolation)
+    points = grid_of(grid, maps)
+    mapping = grid_mapping(points, padding_mode, align_corners, grid_kind(maps, points))
+    return sample_maps(maps, points.shape[1:3], mapping, interpolation)
+
+
+def sample_maps(
+    maps: NDArray[np.generic], size: Sequence[int], mapping: Mapping, interpolation: Interpolation
+) -> NDArray[Any]:
+    """An output (N, C, *size) of the dtype of *maps*, (N, C, H, W); 0 is read outside."""
+    dtype = native_dtype(maps.dtype)
+    output = np.empty((*maps.shape[:2], *size), _memory_type(maps.dtype, interpolation))
+    if output.size:
+        sample(batch_of_maps(maps), batch_of_maps(output), mapping, interpolation, 0)
+    return round_to(output, dtype)
+
+
+def _memory_type(dtype: np.dtype[np.generic], interpolation: Interpolation) -> np.dtype[np.generic]:
+    """The dtype of the output of kernels for images of *dtype*: nearest copies float16 as it is."""
+    return native_dtype(dtype) if interpolation is Interpolation.NEAREST else compute_type(dtype)
+
+
+def sample_image(
+    picture: NDArray[np.generic],
+    size: tuple[int, int],
+    mapping: Mapping,
+    interpolation: Interpolation,
+    fill: ArrayLike,
+    threads: int,
+) -> NDArray[Any]:
+    """An output (*size[, C]) of the dtype of *picture*, (H, W[, C])."""
+    dtype = native_dtype(picture.dtype)
+    output = np.empty((*size, *picture.shape[2:]), _memory_type(dtype, interpolation))
+    if output.size:
+        sample(batch_of_image(picture), plain_batch(output), mapping, interpolation, fill, threads)
+    return round_to(output, dtype)
+
+
+def sample(
+    source: Batch, output: Batch, mapping: Mapping, interpolation: str, fill: ArrayLike, threads: int = 1
+) -> None:
+    """Fill *output* (writeable, not overlapping *source*) by bands of rows, one band for each of *threads*."""
+    kind = interpolation if type(interpolation) is Interpolation else conventions.interpolation(interpolation)
+    threads = threads if threads == 1 else check_threads(threads)
+    dtype = source.flat.dtype
+    fills = _fills(fill, source.shape[3], dtype, kind)
+    if source.pixels is not None:
+        source = resolve_source(source, source.pixels, output, mapping, kind)
+    if kind == Interpolation.NEAREST:
+        source, output, fills = _whole_pixels(source, output, fills)
+    modes = (kind, mapping.kind, mapping.padding, bool(mapping.align_corners), mapping.grid_stride)
+    places_in = (source.flat.nbytes, *source[1:4], *output[1:3])
+    rows, call, places = _plan(modes, source.flat.dtype, *places_in)
+    total = output.shape[0] * call.output_height
+
+    def sample_rows(band: tuple[int, int]) -> None:
+        space = thread_workspace(layout.make_workspace, places, weight_type(dtype))
+        rows(source.flat, output.flat, call, mapping.matrices, mapping.grid, fills, space, *band)
+
+    if threads == 1:
+        sample_rows((0, total))
+        return
+    threads = min(threads, total)
+    edges = [total * number // threads for number in range(threads + 1)]
+    run_parallel(sample_rows, pairwise(edges), threads)
+
+
+@lru_cache(maxsize=512)
+def _plan(
+    modes: tuple[Interpolation, int, int, bool, int],
+    dtype: np.dtype[np.generic],
+    nbytes: int,
+    shape: Sides,
+    strides: Sides,
+    origin: int,
+    output_shape: Sides,
+    output_strides: Sides,
+) -> tuple[CompiledKernel, layout.SampleCall, type[np.floating]]:
+    """The kernel for such arrays, the numbers it is called with, and the type it keeps places in.
+
+    *modes* are interpolation, mapping, padding, align_corners, and the points of a grid that each image has.
+    """
+    interpolation, kind, padding, align_corners, grid_stride = modes
+    rows = _kernel(interpolation, padding, dtype, nbytes, (shape, strides), output_strides)
+    width = output_shape[2]
+    if kind in (layout.GRID, layout.GRID_FLOAT32):
+        output_shape, output_strides = _join_rows(output_shape, output_strides)
+    elif kind == layout.AFFINE and width < _NARROW and interpolation in (Interpolation.NEAREST, Interpolation.BILINEAR):
+        output_shape, output_strides = _join_rows(output_shape, output_strides)
+        kind = layout.AFFINE_JOINED if output_shape[2] > width else kind
+    codes = (kind, padding, int(align_corners))
+    sizes = (*shape[1:], *strides, origin, *output_shape[1:3], *output_strides)
+    exact = kind == layout.GRID_FLOAT32 and rows is _PLANAR_BILINEAR
+    call = layout.SampleCall(*codes, *sizes, max(nbytes - _WORD, 0), width, grid_stride)
+    return rows, call, np.float32 if exact else np.float64
+
+
+def _fills(fill: ArrayLike, channels: int, dtype: np.dtype[np.generic], interpolation: Interpolation) -> PointerArgs:
+    if isinstance(fill, int | float):
+        return _uniform_fills(fill, channels, dtype, interpolation)
+    return PointerArgs(fill_values(fill, channels, dtype, interpolation))
+
+
+@lru_cache(maxsize=64)
+def _uniform_fills(
+    fill: float, channels: int, dtype: np.dtype[np.generic], interpolation: Interpolation
+) -> PointerArgs:
+    return PointerArgs(fill_values(fill, channels, dtype, interpolation))
+
+
+def _whole_pixels(source: Batch, output: Batch, fills: PointerArgs) -> tuple[Batch, Batch, PointerArgs]:
+    """For copying: each pixel as one unsigned integer where its bytes lie side by side, else each of its channels."""
+    size, channels = source.flat.itemsize, source.shape[3]
+    if whole_pixels(channels, source.strides, output.strides) and size * channels in _UNSIGNED:
+        whole = _UNSIGNED[size * channels]
+        steps = (*source.strides[:3], source.origin, source.flat.size)
+        aligned = not any(batch.flat.ctypes.data % whole.itemsize for batch in (source, output))
+        if aligned and not any(step % channels for step in steps):
+            return (
+                _view(source, whole, channels),
+                _view(output, whole, channels),
+                PointerArgs(fills.arrays[0].view(whole)),
+            )
+    whole = _UNSIGNED[size]
+    return _view(source, whole, 1), _view(output, whole, 1), PointerArgs(fills.arrays[0].view(whole))
+
+
+def _view(batch: Batch, whole: np.dtype[np.generic], together: int) -> Batch:
+    by_image, by_row, by_column, by_channel = batch.strides
+    if together > 1:
+        by_image, by_row, by_column, by_channel = (by_image // together, by_row // together, by_column // together, 1)
+    shape = (*batch.shape[:3], batch.shape[3] // together)
+    origin = batch.origin // together
+    return Batch(batch.flat.view(whole), shape, (by_image, by_row, by_column, by_channel), origin)
+
+
+def _join_rows(shape: Sides, strides: Sides) -> tuple[Sides, Sides]:
+    """An output with all rows of an image as one where they lie end to end: blocks are then full whatever its width."""
+    images, height, width, channels = shape
+    by_image, by_row, by_column, by_channel = strides
+    if by_row != width * by_column or height * width > FEW_PIXELS:
+        return shape, strides
+    return (images, 1, height * width, channels), (by_image, by_row * height, by_column, by_channel)
+
+
+def _kernel(
+    interpolation: Interpolation,
+    padding: int,
+    dtype: np.dtype[np.generic],
+    nbytes: int,
+    source: tuple[Sides, Sides],
+    output_strides: Sides,
+) -> CompiledKernel:
+    """The kernel: one that reads neighbours by pairs where they lie side by side, else the one for everything."""
+    shape, strides = source
+    channels = shape[3]
+    pairs = min(shape[1:3]) > 1 and padding != layout.WRAP
+    whole = _lie_side_by_side(channels, strides, output_strides)
+    bytes_together = dtype == np.uint8 and whole_pixels(channels, strides, output_strides) and pairs
+    if interpolation == Interpolation.NEAREST and bytes_together and channels == 3:
+        return _RGB_NEAREST
+    if interpolation != Interpolation.BILINEAR or not pairs:
+        return _KERNELS[interpolation]
+    if bytes_together and channels in _UINT8_BILINEAR:
+        if nbytes < _WORD:  # what is read at once
+            return _KERNELS[interpolation]
+        return (_UINT8_BILINEAR if whole else _STRIDED_UINT8_BILINEAR)[channels]
+    if dtype == np.float32 and strides[2] == output_strides[2] == 1:
+        return _PLANAR_BILINEAR
+    if dtype == np.float32 and whole and channels in _FLOAT_BILINEAR:
+        return _FLOAT_BILINEAR[channels]
+    return _KERNELS[interpolation]
+
+
+def _lie_side_by_side(channels: int, *strides: Sides) -> bool:
+    """Whether the channels of a pixel, and the pixels of a row, do so."""
+    return all(steps[2] == channels and (channels == 1 or steps[3] == 1) for steps in strides)
