@@ -41,6 +41,10 @@ AFFINE, PROJECTIVE, GRID, GRID_FLOAT32, AFFINE_JOINED = 0, 1, 2, 3, 4  # mapping
 INSIDE, OUTSIDE, PARTIAL, UNKNOWN = 0, 1, 2, 3  # where the positions of a block lie, see `regions`
 
 
+# What a kernel reads or writes: an address in compiled code, a flat array where kernels run in Python.
+Memory = NDArray[Any]
+
+
 class SampleCall(NamedTuple):
     """What a call asks for: the mapping and padding by their codes; sizes and strides in elements, not bytes."""
 
@@ -66,8 +70,29 @@ class SampleCall(NamedTuple):
     grid_stride: int  # points from the grid of one image to that of the next: 0 if all share one
 
 
-# What a kernel reads or writes: an address in compiled code, a flat array where kernels run in Python.
-Memory = NDArray[Any]
+class SampleTask(NamedTuple):
+    """What a kernel of sampling works with: flat memory, the numbers of a call, and a thread's own workspace."""
+
+    source: Memory
+    output: Memory
+    call: SampleCall
+    matrices: Memory  # (9 * images,), row by row, output pixel (x, y, 1) to input pixel
+    grid: Memory  # (2 * points,), x before y, normalised
+    fill: Memory  # (channels,), in the type of the weights; of the pixels where they are copied
+    positions: Memory
+    offsets: Memory
+    weights: Memory
+    pixels: Memory
+
+
+class Block(NamedTuple):
+    """Output pixels that are worked on at once: `length` of them, from (row, column) of an image on."""
+
+    image: int
+    row: int
+    column: int
+    length: int
+
 
 # The columns that part a row into regions, see `regions.row_edges`.
 Edges = tuple[int, int, int, int]

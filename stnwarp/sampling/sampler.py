@@ -38,24 +38,24 @@ from stnwarp.sampling.arrays import (
 from stnwarp.sampling.mapping import Mapping, grid_mapping, resolve_source, whole_pixels
 from stnwarp.sampling.volumes import sample_volumes
 
+
+def _compiled(module: str, name: str, literal: int | None = None) -> CompiledKernel:
+    return CompiledKernel(f"forward.{module}", name, literal, layout.SampleTask)
+
+
 _KERNELS = {
-    Interpolation.NEAREST: CompiledKernel("forward.nearest", "nearest_rows", 1),
-    Interpolation.BILINEAR: CompiledKernel("forward.bilinear", "bilinear_rows"),
-    Interpolation.BICUBIC: CompiledKernel("forward.convolution", "convolution_rows", layout.CUBIC_TAPS),
-    Interpolation.LANCZOS: CompiledKernel("forward.convolution", "convolution_rows", layout.LANCZOS_TAPS),
+    Interpolation.NEAREST: _compiled("nearest", "nearest_rows", 1),
+    Interpolation.BILINEAR: _compiled("bilinear", "bilinear_rows"),
+    Interpolation.BICUBIC: _compiled("convolution", "convolution_rows", layout.CUBIC_TAPS),
+    Interpolation.LANCZOS: _compiled("convolution", "convolution_rows", layout.LANCZOS_TAPS),
 }
-_UINT8_BILINEAR = {
-    channels: CompiledKernel("forward.bilinear_uint8", "bilinear_uint8_rows", channels) for channels in (1, 2, 3, 4)
-}
+_UINT8_BILINEAR = {count: _compiled("bilinear_uint8", "bilinear_uint8_rows", count) for count in (1, 2, 3, 4)}
 _STRIDED_UINT8_BILINEAR = {
-    channels: CompiledKernel("forward.bilinear_uint8_strided", "bilinear_uint8_strided_rows", channels)
-    for channels in (1, 2, 3, 4)
+    count: _compiled("bilinear_uint8_strided", "bilinear_uint8_strided_rows", count) for count in (1, 2, 3, 4)
 }
-_RGB_NEAREST = CompiledKernel("forward.nearest", "nearest_rows", 3)
-_PLANAR_BILINEAR = CompiledKernel("forward.bilinear_planar", "bilinear_planar_rows")
-_FLOAT_BILINEAR = {
-    channels: CompiledKernel("forward.bilinear_float", "bilinear_float_rows", channels) for channels in (3, 4)
-}
+_RGB_NEAREST = _compiled("nearest", "nearest_rows", 3)
+_PLANAR_BILINEAR = _compiled("bilinear_planar", "bilinear_planar_rows")
+_FLOAT_BILINEAR = {count: _compiled("bilinear_float", "bilinear_float_rows", count) for count in (3, 4)}
 
 # Unsigned integers by their size in bytes, for pixels that are copied and not looked at.
 _UNSIGNED = {np.dtype(kind).itemsize: np.dtype(kind) for kind in (np.uint8, np.uint16, np.uint32, np.uint64)}

@@ -74,4 +74,6 @@ def _entry_point(name: str, entries: list[str], literals: tuple[int, ...]) -> st
 def _native_type(argument: Any) -> Any:
     if isinstance(argument, np.ndarray):
         return types.CPointer(numba.from_dtype(argument.dtype))
+    if isinstance(argument, tuple):
+        return types.NamedTuple(tuple(map(_native_type, argument)), type(argument))
     return types.int64 if isinstance(argument, int) else numba.typeof(argument)

@@ -93,15 +93,24 @@ def _flatten(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 class CompiledKernel:
-    """The kernel *name* of `stnwarp.kernels.`*module*; called with its arguments, arrays as arrays.
+    """A kernel of `stnwarp.kernels`, compiled or loaded when it is first called for arrays of such types.
 
-    A *literal* is its last argument in every call, and known to the compiler. Arrays are handed over as addresses: they
-    must be contiguous, and stay what the kernel believes them to be.
+    It is called with arrays as arrays. They are passed on as addresses: they must be contiguous, and stay what the kernel
+    believes them to be.
+
+    Args:
+        module: where the kernel is, below `stnwarp.kernels`.
+        name: what it is called there.
+        literal: its last argument in every call, known to the compiler.
+        task: the named tuple that is the kernel's first argument; calls give its fields one by one.
     """
 
-    def __init__(self, module: str, name: str, literal: int | None = None) -> None:
+    def __init__(
+        self, module: str, name: str, literal: int | None = None, task: Callable[..., Any] | None = None
+    ) -> None:
         self._module, self.name = f"stnwarp.kernels.{module}", name
         self._literals = () if literal is None else (literal,)
+        self._task = task
         self._loaded: dict[str, _Function] = {}
 
     def __call__(self, *arguments: Any) -> None:
@@ -135,12 +144,19 @@ class CompiledKernel:
         """The types of arrays this kernel has been loaded for in this process."""
         return list(self._loaded)
 
+    def _group(self, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The arguments as the kernel takes them, those that make up its task as one."""
+        if self._task is None:
+            return arguments
+        count = len(self._task._fields)  # type: ignore[attr-defined]
+        return (self._task(*arguments[:count]), *arguments[count:])
+
     def _run_on_arrays(self, arguments: tuple[Any, ...]) -> None:
         from stnwarp.kernels.compiler import decorators
         from stnwarp.kernels.compiler.fallback import warn_once
 
         kernel = getattr(importlib.import_module(self._module), self.name)
-        given = (*_flatten(arguments), *self._literals)
+        given = (*self._group(_flatten(arguments)), *self._literals)
         if decorators.FALLBACK:
             warn_once(decorators.OBSTACLE)
             if kernel.compiles(given):
@@ -170,7 +186,9 @@ class CompiledKernel:
         """The name of the compiled function, and its object code."""
         from stnwarp.kernels.compiler.codegen import compile_kernel
 
-        return compile_kernel(getattr(importlib.import_module(self._module), self.name), arguments, self._literals)
+        return compile_kernel(
+            getattr(importlib.import_module(self._module), self.name), self._group(arguments), self._literals
+        )
 
 
 def load_compiler() -> None:

@@ -5,18 +5,16 @@ from typing import Any
 import numpy as np
 
 from stnwarp.kernels.compiler.decorators import force_inline, inline, kernel
-from stnwarp.kernels.geometry.neighbours import fill_pixels, locate_block, locate_pairs, tabulate_steps
+from stnwarp.kernels.forward.rows import sample_rows
+from stnwarp.kernels.geometry.neighbours import fill_pixels, locate_block, locate_pairs
 from stnwarp.kernels.geometry.prefetch import CACHED_BYTES, prefetch_neighbours
 from stnwarp.kernels.geometry.regions import (
     SLACK,
     all_neighbours_bounds,
     any_neighbour_bounds,
-    block_at,
     output_offset,
-    row_edges,
 )
 from stnwarp.kernels.layout import (
-    AFFINE,
     BLOCK,
     CHUNK,
     INSIDE,
@@ -29,8 +27,9 @@ from stnwarp.kernels.layout import (
     RIGHT_WEIGHT,
     UPPER_NEIGHBOURS,
     UPPER_WEIGHT,
+    Block,
     Memory,
-    SampleCall,
+    SampleTask,
 )
 from stnwarp.kernels.simd.gather import complete_chunks, gather_float_pairs
 from stnwarp.kernels.simd.memory import (
@@ -49,66 +48,36 @@ _ONE, _TWO = np.uintp(1), np.uintp(2)
 
 
 @kernel
-def bilinear_planar_rows(
-    source: Memory,
-    output: Memory,
-    call: SampleCall,
-    matrices: Memory,
-    grid: Memory,
-    fill: Memory,
-    positions: Memory,
-    offsets: Memory,
-    weights: Memory,
-    pixels: Memory,
-    start: int,
-    stop: int,
-) -> None:
-    """Sample rows [start, stop) of the batch's outputs; arguments as in `bilinear_rows`, images of at least 2x2."""
-    known = -1
-    for index in range(start, stop):
-        image, row = index // call.output_height, index % call.output_height
-        if image != known and call.mapping == AFFINE:
-            tabulate_steps(call, matrices, image, offsets, weights)
-            known = image
-        edges = row_edges(call, matrices, image, row, all_neighbours_bounds(call, 0, SLACK), any_neighbour_bounds(call))
-        column = int(np.int64(0))  # a literal would have everything compiled once more
-        while column < call.output_width:
-            count, region = block_at(column, edges, call.output_width, BLOCK)
-            region = locate_block(
-                call, matrices, grid, image, row, column, count, region, 0, positions, offsets, weights
-            )
-            # INSIDE and PARTIAL are literals for what is compiled into each branch.
-            if region == OUTSIDE:
-                fill_pixels(call, output, fill, image, row, column, count)
-            else:
-                first = output_offset(call, image, row, column)
-                if region == INSIDE:
-                    _sample(source, output, call, fill, offsets, weights, pixels, first, count, INSIDE)
-                else:
-                    locate_pairs(call, image, count, positions, offsets, weights)
-                    _sample(source, output, call, fill, offsets, weights, pixels, first, count, PARTIAL)
-            column += count
+def bilinear_planar_rows(task: SampleTask, start: int, stop: int) -> None:
+    """Sample rows [start, stop) of the batch's outputs, see `rows.sample_rows`; images of at least 2x2."""
+    inside, touching = all_neighbours_bounds(task.call, 0, SLACK), any_neighbour_bounds(task.call)
+    sample_rows(task, start, stop, inside, touching, BLOCK, 1, _sample_block, 0)
 
 
 @inline
-def _sample(
-    source: Memory,
-    output: Memory,
-    call: SampleCall,
-    fill: Memory,
-    offsets: Memory,
-    weights: Memory,
-    pixels: Memory,
-    first: int,
-    count: int,
-    region: int,
-) -> None:
+def _sample_block(task: SampleTask, block: Block, region: int, variant: int) -> None:
+    region = locate_block(task, block, region, 0)
+    # INSIDE and PARTIAL are literals for what is compiled into each branch.
+    if region == OUTSIDE:
+        fill_pixels(task, block)
+    elif region == INSIDE:
+        _sample(task, block, INSIDE)
+    else:
+        locate_pairs(task, block)
+        _sample(task, block, PARTIAL)
+
+
+@inline
+def _sample(task: SampleTask, block: Block, region: int) -> None:
+    call, count = task.call, block.length
+    source, offsets, weights, pixels = task.source, task.offsets, task.weights, task.pixels
+    first = output_offset(call, block)
     chunks, length, down = complete_chunks(offsets, count), np.uintp(CHUNK), unsigned_stride(call.row_stride)
     asks = call.last_word > CACHED_BYTES
     if asks:
         prefetch_neighbours(source, np.uintp(0), down, offsets, count)
     for channel in range(call.channels):
-        shift, outside = unsigned_stride(channel * call.channel_stride), load_source(fill, np.uintp(channel))
+        shift, outside = unsigned_stride(channel * call.channel_stride), load_source(task.fill, np.uintp(channel))
         if asks and channel + 1 < call.channels:  # while this one is worked on, the lines of the next are on their way
             prefetch_neighbours(source, shift + unsigned_stride(call.channel_stride), down, offsets, count)
         for chunk in range(chunks + _ONE):
@@ -118,7 +87,7 @@ def _sample(
                 _blend(outside, weights, pixels, (chunk - _ONE) * length, region)
         at = np.uintp(first + channel * call.output_channel_stride)
         for k in range(np.uintp(count)):
-            store_output(output, at + k, bits_to_float(load_pixels(pixels, k)))
+            store_output(task.output, at + k, bits_to_float(load_pixels(pixels, k)))
 
 
 @force_inline

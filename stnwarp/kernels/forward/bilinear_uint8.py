@@ -11,18 +11,16 @@ from typing import Any
 import numpy as np
 
 from stnwarp.kernels.compiler.decorators import force_inline, inline, kernel
-from stnwarp.kernels.geometry.neighbours import locate_block, locate_pairs, tabulate_steps
-from stnwarp.kernels.geometry.prefetch import prefetch_ahead, prefetch_step, prefetch_step_of_block
+from stnwarp.kernels.forward.rows import sample_rows
+from stnwarp.kernels.geometry.neighbours import locate_block, locate_pairs
+from stnwarp.kernels.geometry.prefetch import prefetch_block
 from stnwarp.kernels.geometry.regions import (
     SLACK,
     all_neighbours_bounds,
     any_neighbour_bounds,
-    block_at,
     output_offset,
-    row_edges,
 )
 from stnwarp.kernels.layout import (
-    AFFINE,
     BLOCK,
     CHUNK,
     INSIDE,
@@ -35,8 +33,9 @@ from stnwarp.kernels.layout import (
     RIGHT_WEIGHT,
     UPPER_NEIGHBOURS,
     UPPER_WEIGHT,
+    Block,
     Memory,
-    SampleCall,
+    SampleTask,
 )
 from stnwarp.kernels.simd.byte_floats import BYTE, blend_bytes, byte_as_float, to_byte
 from stnwarp.kernels.simd.gather import (
@@ -63,101 +62,62 @@ _FIRST, _SECOND, _THIRD, _FOURTH = np.int64(0), np.int64(8), np.int64(16), np.in
 
 
 @kernel
-def bilinear_uint8_rows(
-    source: Memory,
-    output: Memory,
-    call: SampleCall,
-    matrices: Memory,
-    grid: Memory,
-    fill: Memory,
-    positions: Memory,
-    offsets: Memory,
-    weights: Memory,
-    pixels: Memory,
-    start: int,
-    stop: int,
-    channels: int,
-) -> None:
-    """Sample rows [start, stop) of the batch's outputs; arguments as in `bilinear_rows`, images uint8 and at least 2x2.
+def bilinear_uint8_rows(task: SampleTask, start: int, stop: int, channels: int) -> None:
+    """Sample rows [start, stop) of the batch's outputs, see `rows.sample_rows`; images uint8 and at least 2x2.
 
     It is compiled for each number of channels: what belongs to others is left out.
     """
-    margin = 1 if channels == 3 else 0
-    known = -1
-    columns, ahead = np.int64(0), np.int64(0)
-    for index in range(start, stop):
-        image, row = index // call.output_height, index % call.output_height
-        if image != known and call.mapping == AFFINE:
-            tabulate_steps(call, matrices, image, offsets, weights)
-            columns, ahead = prefetch_step(call, matrices, image, _BYTE)
-            known = image
-        edges = row_edges(
-            call, matrices, image, row, all_neighbours_bounds(call, margin, SLACK), any_neighbour_bounds(call)
-        )
-        column = int(np.int64(0))  # a literal would have everything compiled once more
-        while column < call.output_width:
-            count, region = block_at(column, edges, call.output_width, BLOCK)
-            region = locate_block(
-                call, matrices, grid, image, row, column, count, region, margin, positions, offsets, weights
-            )
-            where, done = np.uintp(output_offset(call, image, row, column)), np.uintp(0)
-            # INSIDE and PARTIAL are literals for what is compiled into each branch.
-            if region == OUTSIDE:
-                fill_packed(fill, pixels, count, channels)
-            elif region == INSIDE:
-                if call.mapping != AFFINE and call.output_width == call.joined_width:
-                    columns, ahead = prefetch_step_of_block(call, matrices, image, row, column, count, positions, _BYTE)
-                prefetch_ahead(source, offsets, count, columns, ahead)
-                if channels < 3:
-                    _sample(source, call, fill, offsets, weights, pixels, count, INSIDE, channels)
-                else:
-                    done = _sample_chunks(source, call, offsets, weights, pixels, output, where, count, channels)
-            else:
-                locate_pairs(call, image, count, positions, offsets, weights)
-                _sample(source, call, fill, offsets, weights, pixels, count, PARTIAL, channels)
-            unpack(output, where, pixels, done, count, channels)
-            column += count
+    inside, touching = all_neighbours_bounds(task.call, margin(channels), SLACK), any_neighbour_bounds(task.call)
+    sample_rows(task, start, stop, inside, touching, BLOCK, 1, _sample_block, channels)
 
 
 @inline
-def _sample(
-    source: Memory,
-    call: SampleCall,
-    fill: Memory,
-    offsets: Memory,
-    weights: Memory,
-    pixels: Memory,
-    count: int,
-    region: int,
-    channels: int,
-) -> None:
-    chunks, length = complete_chunks(offsets, count), np.uintp(CHUNK)
+def margin(channels: int) -> int:
+    """Return how many columns on the right are left to the general path: eight bytes are read at once."""
+    return 1 if channels == 3 else 0
+
+
+@inline
+def _sample_block(task: SampleTask, block: Block, region: int, channels: int) -> None:
+    region = locate_block(task, block, region, margin(channels))
+    done = np.uintp(0)
+    # INSIDE and PARTIAL are literals for what is compiled into each branch.
+    if region == OUTSIDE:
+        fill_packed(task, block, channels)
+    elif region == INSIDE:
+        prefetch_block(task, block, _BYTE)
+        if channels < 3:
+            _sample(task, block, INSIDE, channels)
+        else:
+            done = _sample_chunks(task, block, channels)
+    else:
+        locate_pairs(task, block)
+        _sample(task, block, PARTIAL, channels)
+    unpack(task, block, done, channels)
+
+
+@inline
+def _sample(task: SampleTask, block: Block, region: int, channels: int) -> None:
+    chunks, length = complete_chunks(task.offsets, block.length), np.uintp(CHUNK)
     # Without a condition inside the loop its constants stay in registers.
-    _gather(source, call, offsets, pixels, np.uintp(0), channels)
+    _gather(task, np.uintp(0), channels)
     for chunk in range(np.uintp(1), chunks):
-        _gather(source, call, offsets, pixels, chunk * length, channels)
-        blend_chunk(fill, weights, pixels, (chunk - np.uintp(1)) * length, region, channels)
-    blend_chunk(fill, weights, pixels, (chunks - np.uintp(1)) * length, region, channels)
+        _gather(task, chunk * length, channels)
+        blend_chunk(task, (chunk - np.uintp(1)) * length, region, channels)
+    blend_chunk(task, (chunks - np.uintp(1)) * length, region, channels)
 
 
 @inline
-def _sample_chunks(
-    source: Memory,
-    call: SampleCall,
-    offsets: Memory,
-    weights: Memory,
-    pixels: Memory,
-    output: Memory,
-    where: Any,
-    count: int,
-    channels: int,
-) -> Any:
+def _sample_chunks(task: SampleTask, block: Block, channels: int) -> Any:
     """Sample a block inside the image, three or four channels; what did not go to the output is left in *pixels*.
 
-    Returns how many pixels are in the output, from *where* on.
+    Returns how many pixels are in the output.
     """
-    down = unsigned_stride(call.row_stride)
-    last = (complete_chunks(offsets, count) - np.uintp(1)) * np.uintp(CHUNK)  # that chunk may reach past the block
+    source, output, offsets, weights, pixels = task.source, task.output, task.offsets, task.weights, task.pixels
+    where = np.uintp(output_offset(task.call, block))
+    down = unsigned_stride(task.call.row_stride)
+    # The last chunk may reach past the block.
+    last = (complete_chunks(offsets, block.length) - np.uintp(1)) * np.uintp(CHUNK)
     if channels == 3:
         sample_rgb(source, down, offsets, weights, pixels, output, where, last)
     else:
@@ -166,7 +126,8 @@ def _sample_chunks(
 
 
 @force_inline
-def _gather(source: Memory, call: SampleCall, offsets: Memory, pixels: Memory, begin: Any, channels: int) -> None:
+def _gather(task: SampleTask, begin: Any, channels: int) -> None:
+    source, call, offsets, pixels = task.source, task.call, task.offsets, task.pixels
     none, down = np.uintp(0), unsigned_stride(call.row_stride)
     if channels == 1:
         gather_1_channel(source, none, down, offsets, pixels, begin)
@@ -179,18 +140,19 @@ def _gather(source: Memory, call: SampleCall, offsets: Memory, pixels: Memory, b
 
 
 @inline
-def fill_packed(fill: Memory, pixels: Memory, count: int, channels: int) -> None:
+def fill_packed(task: SampleTask, block: Block, channels: int) -> None:
     """Set the packed pixels of a block to the fill."""
     word = np.uint32(0)
     for channel in range(channels):
-        word |= np.uint32(np.int32(np.rint(fill[channel]))) << np.uint32(8 * channel)
-    for k in range(np.uintp(count)):
-        store_pixels(pixels, k, word)
+        word |= np.uint32(np.int32(np.rint(task.fill[channel]))) << np.uint32(8 * channel)
+    for k in range(np.uintp(block.length)):
+        store_pixels(task.pixels, k, word)
 
 
 @force_inline
-def blend_chunk(fill: Memory, weights: Memory, pixels: Memory, begin: Any, region: int, channels: int) -> None:
+def blend_chunk(task: SampleTask, begin: Any, region: int, channels: int) -> None:
     """Blend the words of the chunk that begins there to packed pixels."""
+    weights, pixels = task.weights, task.pixels
     for position in range(np.uintp(CHUNK)):
         k, word = begin + position, np.uint32(0)
         for channel in range(channels):
@@ -199,7 +161,7 @@ def blend_chunk(fill: Memory, weights: Memory, pixels: Memory, begin: Any, regio
                 across, along = load_points(weights, RIGHT_WEIGHT + k), load_points(weights, LOWER_WEIGHT + k)
                 value = blend_bytes(a, b, c, d, across, along)
             else:
-                value = _blend_partial(a, b, c, d, weights, k, load_source(fill, np.uintp(channel)))
+                value = _blend_partial(a, b, c, d, weights, k, load_source(task.fill, np.uintp(channel)))
             word |= value << np.uint32(8 * channel)
         store_pixels(pixels, k, word)
 
@@ -266,8 +228,10 @@ def _blend_partial(a: Any, b: Any, c: Any, d: Any, weights: Memory, k: Any, fill
 
 
 @inline
-def unpack(output: Memory, where: Any, pixels: Memory, begin: Any, count: int, channels: int) -> None:
+def unpack(task: SampleTask, block: Block, begin: Any, channels: int) -> None:
     """Narrow packed pixels from *begin* on; spelt out, a loop over channels compiles to something ten times longer."""
+    output, pixels, count = task.output, task.pixels, block.length
+    where = np.uintp(output_offset(task.call, block))
     if channels == 4:
         for k in range(begin, np.uintp(count)):
             store_uint32(output, where + k * np.uintp(4), load_pixels(pixels, k))

@@ -9,18 +9,15 @@ from typing import Any
 import numpy as np
 
 from stnwarp.kernels.compiler.decorators import inline, kernel
-from stnwarp.kernels.forward.bilinear_uint8 import blend_chunk, fill_packed, unpack
-from stnwarp.kernels.geometry.neighbours import locate_block, locate_pairs, tabulate_steps
+from stnwarp.kernels.forward.bilinear_uint8 import blend_chunk, fill_packed, margin, unpack
+from stnwarp.kernels.forward.rows import sample_rows
+from stnwarp.kernels.geometry.neighbours import locate_block, locate_pairs
 from stnwarp.kernels.geometry.regions import (
     SLACK,
     all_neighbours_bounds,
     any_neighbour_bounds,
-    block_at,
-    output_offset,
-    row_edges,
 )
 from stnwarp.kernels.layout import (
-    AFFINE,
     BLOCK,
     CHUNK,
     FIRST,
@@ -29,8 +26,9 @@ from stnwarp.kernels.layout import (
     OUTSIDE,
     PARTIAL,
     UPPER_NEIGHBOURS,
+    Block,
     Memory,
-    SampleCall,
+    SampleTask,
 )
 from stnwarp.kernels.simd.gather import complete_chunks, load_within
 from stnwarp.kernels.simd.memory import load_points, store_points, unsigned_stride
@@ -39,73 +37,37 @@ _ONE, _TWO = np.uintp(1), np.uintp(2)
 
 
 @kernel
-def bilinear_uint8_strided_rows(
-    source: Memory,
-    output: Memory,
-    call: SampleCall,
-    matrices: Memory,
-    grid: Memory,
-    fill: Memory,
-    positions: Memory,
-    offsets: Memory,
-    weights: Memory,
-    pixels: Memory,
-    start: int,
-    stop: int,
-    channels: int,
-) -> None:
-    """Sample rows [start, stop) of the batch's outputs; arguments as in `bilinear_uint8_rows`.
-
-    The input has at least eight bytes.
-    """
-    margin = 1 if channels == 3 else 0  # as there, so that the same positions are inside
-    known = -1
-    for index in range(start, stop):
-        image, row = index // call.output_height, index % call.output_height
-        if image != known and call.mapping == AFFINE:
-            tabulate_steps(call, matrices, image, offsets, weights)
-            known = image
-        edges = row_edges(
-            call, matrices, image, row, all_neighbours_bounds(call, margin, SLACK), any_neighbour_bounds(call)
-        )
-        column = int(np.int64(0))  # a literal would have everything compiled once more
-        while column < call.output_width:
-            count, region = block_at(column, edges, call.output_width, BLOCK)
-            region = locate_block(
-                call, matrices, grid, image, row, column, count, region, margin, positions, offsets, weights
-            )
-            if region == OUTSIDE:
-                fill_packed(fill, pixels, count, channels)
-            elif region == INSIDE:
-                _sample(source, call, fill, offsets, weights, pixels, count, INSIDE, channels)
-            else:
-                locate_pairs(call, image, count, positions, offsets, weights)
-                _sample(source, call, fill, offsets, weights, pixels, count, PARTIAL, channels)
-            unpack(output, np.uintp(output_offset(call, image, row, column)), pixels, np.uintp(0), count, channels)
-            column += count
+def bilinear_uint8_strided_rows(task: SampleTask, start: int, stop: int, channels: int) -> None:
+    """Sample rows [start, stop) of the batch's outputs, as `bilinear_uint8_rows`; of at least eight bytes."""
+    inside, touching = all_neighbours_bounds(task.call, margin(channels), SLACK), any_neighbour_bounds(task.call)
+    sample_rows(task, start, stop, inside, touching, BLOCK, 1, _sample_block, channels)
 
 
 @inline
-def _sample(
-    source: Memory,
-    call: SampleCall,
-    fill: Memory,
-    offsets: Memory,
-    weights: Memory,
-    pixels: Memory,
-    count: int,
-    region: int,
-    channels: int,
-) -> None:
+def _sample_block(task: SampleTask, block: Block, region: int, channels: int) -> None:
+    region = locate_block(task, block, region, margin(channels))
+    if region == OUTSIDE:
+        fill_packed(task, block, channels)
+    elif region == INSIDE:
+        _sample(task, block, INSIDE, channels)
+    else:
+        locate_pairs(task, block)
+        _sample(task, block, PARTIAL, channels)
+    unpack(task, block, np.uintp(0), channels)
+
+
+@inline
+def _sample(task: SampleTask, block: Block, region: int, channels: int) -> None:
+    source, call, offsets, pixels = task.source, task.call, task.offsets, task.pixels
     right, down, last = unsigned_stride(call.column_stride), unsigned_stride(call.row_stride), np.uintp(call.last_word)
-    for chunk in range(complete_chunks(offsets, count)):
+    for chunk in range(complete_chunks(offsets, block.length)):
         begin = chunk * np.uintp(CHUNK)
         for position in range(np.uintp(CHUNK)):
             k = begin + position
             at = np.uintp(load_points(offsets, FIRST + k))
             upper = _pair(source, at, right, last, channels)
             _store_pairs(pixels, k, upper, _pair(source, at + down, right, last, channels), channels)
-        blend_chunk(fill, weights, pixels, begin, region, channels)
+        blend_chunk(task, begin, region, channels)
 
 
 @inline

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from stnwarp.kernels.compiler.decorators import inline, kernel
+from stnwarp.kernels.forward.rows import sample_rows
 from stnwarp.kernels.forward.window_blend import blend_block, prefetch_taps
 from stnwarp.kernels.geometry.coordinates import generate_positions
 from stnwarp.kernels.geometry.neighbours import fill_pixels
@@ -17,11 +18,9 @@ from stnwarp.kernels.geometry.padding import pad_positions
 from stnwarp.kernels.geometry.regions import (
     all_taps_bounds,
     any_tap_bounds,
-    block_at,
     output_offset,
     region_of,
     repeat_last_position,
-    row_edges,
 )
 from stnwarp.kernels.geometry.tap_weights import weights_stride
 from stnwarp.kernels.geometry.taps import (
@@ -40,7 +39,7 @@ from stnwarp.kernels.geometry.taps import (
     locate_inside_taps,
     locate_taps,
 )
-from stnwarp.kernels.layout import INSIDE, OUTSIDE, TAP_BLOCK, UNKNOWN, WRAP, Memory, SampleCall
+from stnwarp.kernels.layout import INSIDE, OUTSIDE, TAP_BLOCK, UNKNOWN, WRAP, Block, Memory, SampleCall, SampleTask
 from stnwarp.kernels.simd.memory import (
     load_pixels,
     load_points,
@@ -54,61 +53,47 @@ from stnwarp.kernels.simd.tap_window import clamp_to_range
 
 
 @kernel
-def convolution_rows(
-    source: Memory,
-    output: Memory,
-    call: SampleCall,
-    matrices: Memory,
-    grid: Memory,
-    fill: Memory,
-    positions: Memory,
-    offsets: Memory,
-    weights: Memory,
-    pixels: Memory,
-    start: int,
-    stop: int,
-    taps: int,
-) -> None:
-    """Sample rows [start, stop) of the batch's outputs; arguments as in `bilinear_rows`.
+def convolution_rows(task: SampleTask, start: int, stop: int, taps: int) -> None:
+    """Sample rows [start, stop) of the batch's outputs, see `rows.sample_rows`.
 
     It is compiled for each number of taps: what belongs to the other is left out.
     """
-    together = _together(call)
+    inside, touching = all_taps_bounds(task.call, taps), any_tap_bounds(task.call, taps)
+    sample_rows(task, start, stop, inside, touching, TAP_BLOCK, 0, _sample_block, taps)
+
+
+@inline
+def _sample_block(task: SampleTask, block: Block, region: int, taps: int) -> None:
+    call, whole = task.call, block
+    if region != OUTSIDE:
+        generate_positions(task, block)
+        if call.padding == WRAP:  # the other modes fold each tap by itself
+            pad_positions(call, block.length, task.positions, 0)
+        whole = Block(block.image, block.row, block.column, repeat_last_position(block.length, task.positions))
+    if region == UNKNOWN:
+        region = region_of(call, whole.length, task.positions, all_taps_bounds(call, taps), any_tap_bounds(call, taps))
+    if region == OUTSIDE:
+        fill_pixels(task, block)
+    else:
+        _sample_taps(task, block, whole, region == INSIDE, taps)
+
+
+@inline
+def _sample_taps(task: SampleTask, block: Block, whole: Block, inside: bool, taps: int) -> None:
+    """Sample a block by its taps; `whole` is the block with as many positions as whole vectors take."""
+    call, together, irregular = task.call, _together(task.call), int(np.int64(0))
     roomy = together > 0 and call.width >= taps and call.height >= taps and call.row_stride >= taps * together
-    for index in range(start, stop):
-        image, row = index // call.output_height, index % call.output_height
-        edges = row_edges(call, matrices, image, row, all_taps_bounds(call, taps), any_tap_bounds(call, taps))
-        column = int(np.int64(0))  # a literal would have everything compiled once more
-        while column < call.output_width:
-            count, region = block_at(column, edges, call.output_width, TAP_BLOCK)
-            whole = count
-            if region != OUTSIDE:
-                generate_positions(call, matrices, grid, image, row, column, count, positions)
-                if call.padding == WRAP:  # the other modes fold each tap by itself
-                    pad_positions(call, count, positions, 0)
-                whole = repeat_last_position(count, positions)
-            if region == UNKNOWN:
-                region = region_of(call, whole, positions, all_taps_bounds(call, taps), any_tap_bounds(call, taps))
-            if region == OUTSIDE:
-                fill_pixels(call, output, fill, image, row, column, count)
-            else:
-                inside, irregular = region == INSIDE, int(np.int64(0))
-                if inside:
-                    locate_inside_taps(call, image, whole, positions, offsets, weights, taps)
-                else:
-                    locate_taps(call, whole, positions, offsets, weights, taps)
-                    if roomy:
-                        irregular = fit_windows(call, image, whole, offsets, weights, taps)
-                done = roomy and _blend_windows(
-                    source, output, call, fill, offsets, weights, image, row, column, count, inside, together, taps
-                )
-                if inside and not done:
-                    _blend_inside(source, output, call, offsets, weights, image, row, column, count, taps)
-                elif irregular > 0 or not done:
-                    _blend_irregular(
-                        source, output, call, fill, offsets, weights, image, row, column, count, done, taps
-                    )
-            column += count
+    if inside:
+        locate_inside_taps(task, whole, taps)
+    else:
+        locate_taps(task, whole, taps)
+        if roomy:
+            irregular = fit_windows(task, whole, taps)
+    done = roomy and _blend_windows(task, block, inside, together, taps)
+    if inside and not done:
+        _blend_inside(task, block, taps)
+    elif irregular > 0 or not done:
+        _blend_irregular(task, block, done, taps)
 
 
 @inline
@@ -120,35 +105,23 @@ def _together(call: SampleCall) -> int:
 
 
 @inline
-def _blend_windows(
-    source: Memory,
-    output: Memory,
-    call: SampleCall,
-    fill: Memory,
-    offsets: Memory,
-    weights: Memory,
-    image: int,
-    row: int,
-    column: int,
-    count: int,
-    inside: bool,
-    together: int,
-    taps: int,
-) -> bool:
+def _blend_windows(task: SampleTask, block: Block, inside: bool, together: int, taps: int) -> bool:
     """Blend a block whose taps lie side by side; False if it has to be done again, tap by tap.
 
     What has weight 0 must not be read, but here it is: if it is NaN or infinite, the sum is NaN.
     """
+    source, output, call = task.source, task.output, task.call
+    offsets, weights, count = task.offsets, task.weights, block.length
     down, step = unsigned_stride(call.row_stride), np.uintp(call.output_column_stride)
     for channel in range(0, call.channels, together):
         shift = unsigned_stride(channel * call.channel_stride)
         prefetch_taps(source, down, shift, offsets, count, taps)
         blend_block(source, down, shift, offsets, weights, count, together, taps)
         for k in range(0 if inside else together):
-            _add_fill(load_source(fill, np.uintp(channel + k)), weights, np.uintp(k), np.uintp(together), count)
+            _add_fill(load_source(task.fill, np.uintp(channel + k)), weights, np.uintp(k), np.uintp(together), count)
         if _holds_nan(weights, count * together):
             return False
-        first = output_offset(call, image, row, column) + channel * call.output_channel_stride
+        first = output_offset(call, block) + channel * call.output_channel_stride
         if call.output_channel_stride == 1 and call.output_column_stride == together:
             _store(output, np.uintp(first), np.uintp(1), weights, np.uintp(0), np.uintp(1), count * together)
         else:
@@ -185,19 +158,10 @@ def _store(output: Memory, first: Any, step: Any, weights: Memory, skip: Any, ev
 
 
 @inline
-def _blend_inside(
-    source: Memory,
-    output: Memory,
-    call: SampleCall,
-    offsets: Memory,
-    weights: Memory,
-    image: int,
-    row: int,
-    column: int,
-    count: int,
-    taps: int,
-) -> None:
+def _blend_inside(task: SampleTask, block: Block, taps: int) -> None:
     """Blend a block all of whose taps exist, tap by tap, reading what has a weight."""
+    source, output, call = task.source, task.output, task.call
+    offsets, weights, count = task.offsets, task.weights, block.length
     right, down, step = (
         unsigned_stride(call.column_stride),
         unsigned_stride(call.row_stride),
@@ -205,7 +169,7 @@ def _blend_inside(
     )
     for channel in range(call.channels):
         shift = unsigned_stride(channel * call.channel_stride)
-        first = np.uintp(output_offset(call, image, row, column) + channel * call.output_channel_stride)
+        first = np.uintp(output_offset(call, block) + channel * call.output_channel_stride)
         prefetch_taps(source, down, shift, offsets, count, taps)
         for k in range(np.uintp(count)):
             at, total = np.uintp(load_points(offsets, FIRST_TAP + k)) + shift, cast_to_weight(weights, 0)
@@ -222,28 +186,17 @@ def _blend_inside(
 
 
 @inline
-def _blend_irregular(
-    source: Memory,
-    output: Memory,
-    call: SampleCall,
-    fill: Memory,
-    offsets: Memory,
-    weights: Memory,
-    image: int,
-    row: int,
-    column: int,
-    count: int,
-    only_odd: bool,
-    taps: int,
-) -> None:
+def _blend_irregular(task: SampleTask, block: Block, only_irregular: bool, taps: int) -> None:
     """Blend the positions tap by tap, all of them or those that are IRREGULAR."""
+    source, output, call = task.source, task.output, task.call
+    offsets, weights, count = task.offsets, task.weights, block.length
     step = np.uintp(call.output_column_stride)
     for channel in range(call.channels):
-        shift = call.origin + image * call.image_stride + channel * call.channel_stride
-        outside = load_source(fill, np.uintp(channel))
-        first = np.uintp(output_offset(call, image, row, column) + channel * call.output_channel_stride)
+        shift = call.origin + block.image * call.image_stride + channel * call.channel_stride
+        outside = load_source(task.fill, np.uintp(channel))
+        first = np.uintp(output_offset(call, block) + channel * call.output_channel_stride)
         for k in range(np.uintp(count)):
-            if not only_odd or load_points(offsets, IRREGULAR + k) != 0:
+            if not only_irregular or load_points(offsets, IRREGULAR + k) != 0:
                 value = _square(source, call, shift, outside, offsets, weights, k, taps)
                 round_and_store(output, first + k * step, clamp_to_range(output, value))
 

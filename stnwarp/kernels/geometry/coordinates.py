@@ -13,7 +13,18 @@ from typing import Any
 import numpy as np
 
 from stnwarp.kernels.compiler.decorators import inline
-from stnwarp.kernels.layout import AFFINE, AFFINE_JOINED, GRID_FLOAT32, PROJECTIVE, Memory, SampleCall, X, Y
+from stnwarp.kernels.layout import (
+    AFFINE,
+    AFFINE_JOINED,
+    GRID_FLOAT32,
+    PROJECTIVE,
+    Block,
+    Memory,
+    SampleCall,
+    SampleTask,
+    X,
+    Y,
+)
 from stnwarp.kernels.simd.division import divide
 from stnwarp.kernels.simd.memory import load_points, load_source, store_points
 from stnwarp.kernels.simd.mixed_precision import cast_like, cast_to_weight
@@ -22,14 +33,13 @@ _HUGE = 2.0**300
 
 
 @inline
-def generate_positions(
-    call: SampleCall, matrices: Memory, grid: Memory, image: int, row: int, column: int, count: int, positions: Memory
-) -> None:
-    """Set X and Y of *positions* for *count* output pixels from (row, column) on."""
+def generate_positions(task: SampleTask, block: Block) -> None:
+    """Set X and Y of the positions of a block."""
+    call, (image, row, column, count) = task.call, block
     if call.mapping == AFFINE_JOINED:
-        _joined_positions(call, matrices, image, column, count, positions)
+        _joined_positions(call, task.matrices, image, column, count, task.positions)
     else:
-        generate_row(call, matrices, grid, image, row, column, count, np.uintp(0), positions)
+        generate_row(call, task.matrices, task.grid, image, row, column, count, np.uintp(0), task.positions)
 
 
 @inline

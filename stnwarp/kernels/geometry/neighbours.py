@@ -24,8 +24,9 @@ from stnwarp.kernels.layout import (
     STEP_Y,
     UPPER_WEIGHT,
     WRAP,
-    Memory,
+    Block,
     SampleCall,
+    SampleTask,
     X,
     Y,
 )
@@ -37,12 +38,13 @@ _FAR = 2.0**31
 
 
 @inline
-def tabulate_steps(call: SampleCall, matrices: Memory, image: int, offsets: Memory, weights: Memory) -> None:
+def tabulate_steps(task: SampleTask, image: int) -> None:
     """How far the positions of an affine map move over 0, 1, 2, ... columns, as whole pixels and the rest.
 
     STEP is the offset of the whole pixels; the rests, in [0, 1], go to STEP_X and STEP_Y. It is the same for every
     block of an image.
     """
+    call, matrices, offsets, weights = task.call, task.matrices, task.offsets, task.weights
     m = image * 9
     across, along = matrices[m], matrices[m + 3]
     for k in range(np.uintp(min(BLOCK, call.output_width))):
@@ -55,13 +57,13 @@ def tabulate_steps(call: SampleCall, matrices: Memory, image: int, offsets: Memo
 
 
 @inline
-def locate_steps(
-    call: SampleCall, matrices: Memory, image: int, row: int, column: int, count: int, offsets: Memory, weights: Memory
-) -> None:
-    """`locate_inside` for the positions of an affine map from (row, column) on, from the tabulated steps.
+def locate_steps(task: SampleTask, block: Block) -> None:
+    """`locate_inside` for the positions of an affine map, from the tabulated steps.
 
     Fractions are added to fractions, so that they are as exact in the last column of a long row as in the first.
     """
+    image, row, column, count = block
+    call, matrices, offsets, weights = task.call, task.matrices, task.offsets, task.weights
     m = image * 9
     x = affine_position(matrices[m], row_start(matrices, m, row), column)
     y = affine_position(matrices[m + 3], row_start(matrices, m + 3, row), column)
@@ -92,10 +94,10 @@ def _offset(call: SampleCall, column: Any, line: Any) -> Any:
 
 
 @inline
-def locate_inside(
-    call: SampleCall, image: int, count: int, positions: Memory, offsets: Memory, weights: Memory
-) -> None:
+def locate_inside(task: SampleTask, block: Block) -> None:
     """Offsets and weights of positions all four of whose neighbours exist: FIRST, RIGHT_WEIGHT and LOWER_WEIGHT."""
+    image, count = block.image, block.length
+    call, positions, offsets, weights = task.call, task.positions, task.offsets, task.weights
     base = call.origin + image * call.image_stride
     for k in range(np.uintp(count)):
         x, y = load_points(positions, X + k), load_points(positions, Y + k)
@@ -107,10 +109,10 @@ def locate_inside(
 
 
 @inline
-def locate_anywhere(
-    call: SampleCall, image: int, count: int, positions: Memory, offsets: Memory, weights: Memory
-) -> None:
+def locate_anywhere(task: SampleTask, block: Block) -> None:
     """Offsets and weights of any positions, NaN and infinity included: a neighbour outside has weight 0."""
+    image, count = block.image, block.length
+    call, positions, offsets, weights = task.call, task.positions, task.offsets, task.weights
     right, bottom = np.float64(call.width - 1), np.float64(call.height - 1)
     wraps = call.padding == WRAP
     behind_right, behind_bottom = (0.0, 0.0) if wraps else (right, bottom)
@@ -139,11 +141,13 @@ def locate_anywhere(
 
 
 @inline
-def locate_pairs(call: SampleCall, image: int, count: int, positions: Memory, offsets: Memory, weights: Memory) -> None:
+def locate_pairs(task: SampleTask, block: Block) -> None:
     """`locate_anywhere` for images of at least 2x2 that are not wrapped: the four pixels from FIRST on always exist.
 
     Beyond the edge they are the nearest four, and the weights those of the hats that stand on them.
     """
+    image, count = block.image, block.length
+    call, positions, offsets, weights = task.call, task.positions, task.offsets, task.weights
     right, bottom = cast_to_weight(positions, call.width - 1), cast_to_weight(positions, call.height - 1)
     base, one, zero = call.origin + image * call.image_stride, cast_to_weight(weights, 1), cast_to_weight(weights, 0)
     for k in range(np.uintp(count)):
@@ -179,13 +183,13 @@ def _hat(rising: Any, falling: Any, zero: Any) -> Any:
 
 
 @inline
-def locate_nearest(
-    call: SampleCall, image: int, count: int, positions: Memory, offsets: Memory, weights: Memory
-) -> Any:
+def locate_nearest(task: SampleTask, block: Block) -> Any:
     """Offset of the nearest pixel, halves to even; LEFT_WEIGHT is 0 where it lies outside, else 1.
 
     Returns how many lie inside.
     """
+    image, count = block.image, block.length
+    call, positions, offsets, weights = task.call, task.positions, task.offsets, task.weights
     right, bottom = np.float64(call.width - 1), np.float64(call.height - 1)
     base, wraps = call.origin + image * call.image_stride, call.padding == WRAP
     within: Any = 0
@@ -203,10 +207,10 @@ def locate_nearest(
 
 
 @inline
-def locate_nearest_inside(
-    call: SampleCall, matrices: Memory, image: int, row: int, column: int, count: int, offsets: Memory
-) -> None:
-    """Offset of the nearest pixel for the positions of an affine map from (row, column) on, all of which lie inside."""
+def locate_nearest_inside(task: SampleTask, block: Block) -> None:
+    """Set the offset of the nearest pixel for the positions of an affine map, all of which lie inside."""
+    image, row, column, count = block
+    call, matrices, offsets = task.call, task.matrices, task.offsets
     m = image * 9
     across_x, start_x = matrices[m], row_start(matrices, m, row)
     across_y, start_y = matrices[m + 3], row_start(matrices, m + 3, row)
@@ -218,54 +222,43 @@ def locate_nearest_inside(
 
 
 @inline
-def fill_pixels(call: SampleCall, output: Memory, fill: Memory, image: int, row: int, column: int, count: int) -> None:
-    """Write the fill into *count* output pixels from (row, column) on."""
+def fill_pixels(task: SampleTask, block: Block) -> None:
+    """Write the fill into the output pixels of a block."""
+    call, output, fill = task.call, task.output, task.fill
     step = np.uintp(call.output_column_stride)
     for channel in range(call.channels):
         value = load_source(fill, np.uintp(channel))
-        first = np.uintp(output_offset(call, image, row, column) + channel * call.output_channel_stride)
-        for k in range(np.uintp(count)):
+        first = np.uintp(output_offset(call, block) + channel * call.output_channel_stride)
+        for k in range(np.uintp(block.length)):
             round_and_store(output, first + k * step, value)
 
 
 @inline
-def locate_block(
-    call: SampleCall,
-    matrices: Memory,
-    grid: Memory,
-    image: int,
-    row: int,
-    column: int,
-    count: int,
-    region: int,
-    margin: int,
-    positions: Memory,
-    offsets: Memory,
-    weights: Memory,
-) -> int:
-    """Where *count* output pixels from (row, column) on are read; returns the region that they turn out to lie in.
+def locate_block(task: SampleTask, block: Block, region: int, margin: int) -> int:
+    """Find where the pixels of a block are read; returns the region that they turn out to lie in.
 
     INSIDE, their offsets and weights are there; on the PARTIAL their positions are, folded as the padding mode says.
     *region* is what `regions.block_at` knows, *margin* as in `regions.pair_bounds`.
     """
+    call, count, positions = task.call, block.length, task.positions
     if region == OUTSIDE:
         return OUTSIDE
-    if region == INSIDE and _steps_stay_inside(call, matrices, image, row, column, count, margin):
-        locate_steps(call, matrices, image, row, column, count, offsets, weights)
+    if region == INSIDE and _steps_stay_inside(task, block, margin):
+        locate_steps(task, block)
         return INSIDE
-    generate_positions(call, matrices, grid, image, row, column, count, positions)
+    generate_positions(task, block)
     pad_positions(call, count, positions, 0)
     region = region_of(call, count, positions, all_neighbours_bounds(call, margin, 0.0), any_neighbour_bounds(call))
     if region == INSIDE:
-        locate_inside(call, image, count, positions, offsets, weights)
+        locate_inside(task, block)
     return region
 
 
 @inline
-def _steps_stay_inside(
-    call: SampleCall, matrices: Memory, image: int, row: int, column: int, count: int, margin: int
-) -> Any:
+def _steps_stay_inside(task: SampleTask, block: Block, margin: int) -> Any:
     """Whether the first position and the steps from it stay inside: rounding may lead far coordinates elsewhere."""
+    image, row, column, count = block
+    call, matrices = task.call, task.matrices
     m = image * 9
     x = _ends_within(matrices[m], row_start(matrices, m, row), column, count, call.width - 1 - margin)
     return x and _ends_within(matrices[m + 3], row_start(matrices, m + 3, row), column, count, call.height - 1)

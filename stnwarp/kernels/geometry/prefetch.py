@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from stnwarp.kernels.compiler.decorators import inline
-from stnwarp.kernels.layout import FIRST, PROJECTIVE, Memory, SampleCall, X, Y
+from stnwarp.kernels.layout import AFFINE, FIRST, PROJECTIVE, Block, Memory, SampleCall, SampleTask, X, Y
 from stnwarp.kernels.simd.memory import load_points, prefetch_source
 
 _LINE = 64.0  # bytes that memory hands over at once
@@ -33,13 +33,13 @@ def prefetch_step(call: SampleCall, matrices: Memory, image: int, itemsize: int)
 
 
 @inline
-def prefetch_step_of_block(
-    call: SampleCall, matrices: Memory, image: int, row: int, column: int, count: int, positions: Memory, itemsize: int
-) -> tuple[Any, Any]:
+def prefetch_step_of_block(task: SampleTask, block: Block, itemsize: int) -> tuple[Any, Any]:
     """`prefetch_step` for one block under another map, whose positions are known.
 
     Where a grid leads to in the next rows is not looked at: it is taken to turn and scale as it does along this one.
     """
+    image, row, column, count = block
+    call, matrices, positions = task.call, task.matrices, task.positions
     left, top = load_points(positions, X), load_points(positions, Y)
     last, per_step = np.uintp(count - 1), 1.0 / np.float64(max(count - 1, 1))
     advance = (load_points(positions, X + last) - left) * per_step
@@ -68,11 +68,16 @@ def _step(call: SampleCall, advance: Any, climb: Any, right: Any, down: Any, ite
 
 
 @inline
-def prefetch_ahead(source: Memory, offsets: Memory, count: int, columns: Any, ahead: Any) -> None:
-    """Ask for the lines *ahead* of a block whose offsets are known."""
+def prefetch_block(task: SampleTask, block: Block, itemsize: int) -> None:
+    """Prefetch what a block some rows ahead will read, by the offsets of this one; elements of `itemsize` bytes."""
+    columns, ahead = np.int64(0), np.int64(0)
+    if task.call.mapping == AFFINE:
+        columns, ahead = prefetch_step(task.call, task.matrices, block.image, itemsize)
+    elif task.call.output_width == task.call.joined_width:
+        columns, ahead = prefetch_step_of_block(task, block, itemsize)
     if columns > 0:
-        for k in range(np.uintp(0), np.uintp(count), np.uintp(columns)):
-            prefetch_source(source, np.uintp(load_points(offsets, FIRST + k) + ahead))
+        for k in range(np.uintp(0), np.uintp(block.length), np.uintp(columns)):
+            prefetch_source(task.source, np.uintp(load_points(task.offsets, FIRST + k) + ahead))
 
 
 # Bytes of a batch that stay in the cache without being asked for.

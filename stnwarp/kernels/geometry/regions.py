@@ -23,6 +23,7 @@ from stnwarp.kernels.layout import (
     PARTIAL,
     UNKNOWN,
     ZEROS,
+    Block,
     Bounds,
     Edges,
     Memory,
@@ -34,9 +35,10 @@ from stnwarp.kernels.simd.memory import load_points, store_points
 
 
 @inline
-def output_offset(call: SampleCall, image: int, row: int, column: int) -> int:
-    """Element offset of an output pixel's first channel."""
-    return image * call.output_image_stride + row * call.output_row_stride + column * call.output_column_stride
+def output_offset(call: SampleCall, block: Block) -> int:
+    """Return the element offset of the first output pixel's first channel."""
+    offset = block.image * call.output_image_stride + block.row * call.output_row_stride
+    return offset + block.column * call.output_column_stride
 
 
 # A position found by adding fractions of pixels may come to lie this far from where it was solved for.

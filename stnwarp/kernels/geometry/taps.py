@@ -23,7 +23,7 @@ from stnwarp.kernels.compiler.decorators import inline
 from stnwarp.kernels.geometry.padding import pad_tap
 from stnwarp.kernels.geometry.regions import any_tap_bounds
 from stnwarp.kernels.geometry.tap_weights import compute_weights, weights_stride
-from stnwarp.kernels.layout import TAP_BLOCK, ZEROS, Memory, SampleCall, X, Y
+from stnwarp.kernels.layout import TAP_BLOCK, ZEROS, Block, Memory, SampleCall, SampleTask, X, Y
 from stnwarp.kernels.simd.memory import load_points, store_pixels, store_points
 from stnwarp.kernels.simd.mixed_precision import cast_to_weight
 
@@ -37,10 +37,10 @@ _FAR_OUTSIDE = -16.0
 
 
 @inline
-def locate_inside_taps(
-    call: SampleCall, image: int, count: int, positions: Memory, offsets: Memory, weights: Memory, taps: int
-) -> None:
+def locate_inside_taps(task: SampleTask, block: Block, taps: int) -> None:
     """FIRST_TAP, WINDOW_ACROSS and WINDOW_ALONG of positions all of whose taps exist."""
+    image, count = block.image, block.length
+    call, positions, offsets, weights = task.call, task.positions, task.offsets, task.weights
     base = call.origin + image * call.image_stride - (taps // 2 - 1) * (call.row_stride + call.column_stride)
     for k in range(np.uintp(count)):
         column, line = np.floor(load_points(positions, X + k)), np.floor(load_points(positions, Y + k))
@@ -51,11 +51,13 @@ def locate_inside_taps(
 
 
 @inline
-def locate_taps(call: SampleCall, count: int, positions: Memory, offsets: Memory, weights: Memory, taps: int) -> None:
+def locate_taps(task: SampleTask, block: Block, taps: int) -> None:
     """COLUMNS, LINES, ACROSS and ALONG of any positions, NaN and infinity included.
 
     Under zeros the index of a tap outside is outside.
     """
+    call, count = task.call, block.length
+    positions, offsets, weights = task.positions, task.offsets, task.weights
     if call.padding == ZEROS:
         _settle_outside(call, count, positions, taps)
     compute_weights(positions, X, count, weights, ACROSS, 1, taps)
@@ -100,7 +102,7 @@ def _next_outside(pixel: float, size: int) -> Any:
 
 
 @inline
-def fit_windows(call: SampleCall, image: int, count: int, offsets: Memory, weights: Memory, taps: int) -> int:
+def fit_windows(task: SampleTask, block: Block, taps: int) -> int:
     """FIRST_TAP, WINDOW_ACROSS, WINDOW_ALONG, MISSING_X and MISSING_Y of positions whose taps lie side by side.
 
     The others are IRREGULAR; returns how many.
@@ -108,6 +110,8 @@ def fit_windows(call: SampleCall, image: int, count: int, offsets: Memory, weigh
     Folding leaves most taps side by side: clamped ones are fewer, mirrored ones the other way round. Each weight goes
     to where its pixel lies, those of the same pixel are summed. There must be taps columns and taps rows.
     """
+    call, image, count = task.call, block.image, block.length
+    offsets, weights = task.offsets, task.weights
     for k in range(np.uintp(count)):
         store_points(offsets, IRREGULAR + k, np.int64(0))
     _find_windows(call, 0, count, offsets, taps)

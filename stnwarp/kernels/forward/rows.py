@@ -1,0 +1,49 @@
+"""The loop over rows and blocks that every kernel of sampling runs."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from stnwarp.kernels.compiler.decorators import inline
+from stnwarp.kernels.geometry.neighbours import tabulate_steps
+from stnwarp.kernels.geometry.regions import block_at, row_edges
+from stnwarp.kernels.layout import AFFINE, Block, Bounds, SampleTask
+
+
+@inline
+def sample_rows(
+    task: SampleTask,
+    start: int,
+    stop: int,
+    inside: Bounds,
+    touching: Bounds,
+    longest: int,
+    uses_steps: int,
+    sample_block: Callable[[SampleTask, Block, int, int], None],
+    variant: int,
+) -> None:
+    """Sample rows [start, stop) of the batch's outputs, counted through all images, block by block.
+
+    Args:
+        task: memory and numbers of the call.
+        start: the first row.
+        stop: the row after the last one.
+        inside: where a position's region is INSIDE, see `regions`.
+        touching: where it is not OUTSIDE.
+        longest: how many pixels a block has at most.
+        uses_steps: a literal, 1 where `sample_block` reads the table of `tabulate_steps`.
+        sample_block: called with the task, the block, what is known of its region, and `variant`.
+        variant: a literal, what the kernel is compiled for: channels, or taps.
+    """
+    call, known = task.call, -1
+    for index in range(start, stop):
+        image, row = index // call.output_height, index % call.output_height
+        if uses_steps == 1 and image != known and call.mapping == AFFINE:
+            tabulate_steps(task, image)
+            known = image
+        edges = row_edges(call, task.matrices, image, row, inside, touching)
+        column = int(np.int64(0))  # a literal would have everything compiled once more
+        while column < call.output_width:
+            count, region = block_at(column, edges, call.output_width, longest)
+            sample_block(task, Block(image, row, column, count), region, variant)
+            column += count
