@@ -14,7 +14,14 @@ from stnwarp import conventions
 from stnwarp.conventions import Interpolation
 from stnwarp.errors import ParameterError
 from stnwarp.kernels import layout
-from stnwarp.kernels.backward.tiles import TILE_WIDTH, GradientCall, WorkSlice, make_gradient_workspace, tiling
+from stnwarp.kernels.backward.tiles import (
+    TILE_WIDTH,
+    GradientCall,
+    GradientTask,
+    WorkSlice,
+    make_gradient_workspace,
+    tiling,
+)
 from stnwarp.kernels.compiler.compiled_kernel import CompiledKernel, thread_workspace
 from stnwarp.parallel import run_parallel
 from stnwarp.sampling.arrays import FEW_PIXELS, check_threads
@@ -22,9 +29,9 @@ from stnwarp.sampling.mapping import Mapping, resolve_maps
 from stnwarp.sampling.views import View, view_or_copy, without_gaps
 
 _KERNELS = {
-    Interpolation.NEAREST: CompiledKernel("backward.nearest", "nearest_gradients"),
-    Interpolation.BILINEAR: CompiledKernel("backward.bilinear", "bilinear_gradients"),
-    Interpolation.BICUBIC: CompiledKernel("backward.bicubic", "bicubic_gradients"),
+    Interpolation.NEAREST: CompiledKernel("backward.nearest", "nearest_gradients", task=GradientTask),
+    Interpolation.BILINEAR: CompiledKernel("backward.bilinear", "bilinear_gradients", task=GradientTask),
+    Interpolation.BICUBIC: CompiledKernel("backward.bicubic", "bicubic_gradients", task=GradientTask),
 }
 
 
@@ -110,12 +117,12 @@ def _run(work: _Work, source: View, to_source: NDArray[np.generic] | None, threa
     to_grid = nothing if to_places is None else to_places.reshape(-1)
     written = nothing if to_source is None else to_source
 
-    def work_on(share: WorkSlice) -> None:
+    def work_on(part: WorkSlice) -> None:
         space = thread_workspace(make_gradient_workspace, places, incoming.dtype.type)
-        kernel(source.flat, gradient.flat, written, to_grid, call, share, mapping.matrices, mapping.grid, space)
+        kernel(source.flat, gradient.flat, written, to_grid, call, part, mapping.matrices, mapping.grid, space)
 
-    shares = _slices(call, len(work.maps), (to_source is not None, to_places is not None), threads)
-    run_parallel(work_on, shares, max(1, min(threads, len(shares))))
+    slices = _slices(call, len(work.maps), (to_source is not None, to_places is not None), threads)
+    run_parallel(work_on, slices, max(1, min(threads, len(slices))))
 
 
 def _call(
@@ -144,13 +151,13 @@ def _slices(call: GradientCall, images: int, wanted: tuple[bool, bool], threads:
     if images >= threads:
         parts = _parts(images, 1 if threads == 1 else 4 * threads)
         return [WorkSlice(first, last, 0, call.bands, 0, channels, grid) for first, last in parts]
-    shares = []
+    slices = []
     for image in range(images):
         by_channel = _parts(channels, threads)
-        shares += [WorkSlice(image, image + 1, 0, call.bands, *part, 0) for part in by_channel]
+        slices += [WorkSlice(image, image + 1, 0, call.bands, *part, 0) for part in by_channel]
         by_band = _parts(call.bands * grid, threads)
-        shares += [WorkSlice(image, image + 1, *part, 0, 0, 1) for part in by_band]
-    return shares
+        slices += [WorkSlice(image, image + 1, *part, 0, 0, 1) for part in by_band]
+    return slices
 
 
 def _parts(count: int, parts: int) -> list[tuple[int, int]]:

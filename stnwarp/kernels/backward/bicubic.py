@@ -39,15 +39,13 @@ from stnwarp.kernels.backward.tiles import (
     ROWS,
     VALUES,
     GradientCall,
+    GradientTask,
     Tile,
-    WorkSlice,
     clear_non_finite,
-    generate_tile,
+    differentiate_tiles,
     is_finite,
     load_values,
     point_count,
-    tile_at,
-    tiles_across,
 )
 from stnwarp.kernels.compiler.decorators import inline, kernel
 from stnwarp.kernels.geometry.padding import pad_positions
@@ -59,38 +57,25 @@ _A = -0.75
 
 
 @kernel
-def bicubic_gradients(
-    source: Memory,
-    gradient: Memory,
-    to_source: Memory,
-    to_grid: Memory,
-    call: GradientCall,
-    share: WorkSlice,
-    matrices: Memory,
-    grid: Memory,
-    positions: Memory,
-    offsets: Memory,
-    weights: Memory,
-    values: Memory,
-) -> None:
-    """Do a share of the work; arguments as in `bilinear_gradients`."""
-    for image in range(share.first_image, share.last_image):
-        for band in range(share.first_band, share.last_band):
-            for part in range(tiles_across(call)):
-                tile = tile_at(call, image, band, part)
-                count = point_count(tile)
-                generate_tile(call, tile, matrices, grid, positions)
-                if call.padding == WRAP:  # the other modes fold each tap by itself
-                    pad_positions(call, count, positions, 1)
-                _compute_weights(call, count, X, positions, weights, COLUMN_WEIGHTS)
-                _compute_weights(call, count, Y, positions, weights, LINE_WEIGHTS)
-                _locate(call, image, count, positions, offsets)
-                irregular = list_irregular(count, offsets)
-                pad_irregular(call, image, irregular, 4, positions, offsets)
-                clear_sums(count, values)
-                _work(source, gradient, to_source, call, share, tile, irregular, offsets, weights, values)
-                if share.wants_grid != 0:
-                    propagate(call, tile, image * call.bands + band, matrices, positions, values, to_grid)
+def bicubic_gradients(task: GradientTask) -> None:
+    """Do a slice of the work, see `tiles`."""
+    differentiate_tiles(task, _differentiate)
+
+
+@inline
+def _differentiate(task: GradientTask, tile: Tile) -> None:
+    call, count = task.call, point_count(tile)
+    if call.padding == WRAP:  # the other modes fold each tap by itself
+        pad_positions(call, count, task.positions, 1)
+    _compute_weights(call, count, X, task.positions, task.weights, COLUMN_WEIGHTS)
+    _compute_weights(call, count, Y, task.positions, task.weights, LINE_WEIGHTS)
+    _locate(task, tile.image, count)
+    irregular = list_irregular(count, task.offsets)
+    pad_irregular(task, tile.image, irregular, 4)
+    clear_sums(count, task.values)
+    _add_channels(task, tile, irregular)
+    if task.slice.wants_grid != 0:
+        propagate(task, tile)
 
 
 @inline
@@ -131,7 +116,8 @@ def _cubic(past: Any, tap: int) -> tuple[Any, Any]:
 
 
 @inline
-def _locate(call: GradientCall, image: int, count: Any, positions: Memory, offsets: Memory) -> None:
+def _locate(task: GradientTask, image: int, count: Any) -> None:
+    call, positions, offsets = task.call, task.positions, task.offsets
     base = call.origin + image * call.image_stride
     for k in range(count):
         x, y = np.floor(load_points(positions, X + k)), np.floor(load_points(positions, Y + k))
@@ -150,38 +136,29 @@ def _locate(call: GradientCall, image: int, count: Any, positions: Memory, offse
 
 
 @inline
-def _work(
-    source: Memory,
-    gradient: Memory,
-    to_source: Memory,
-    call: GradientCall,
-    share: WorkSlice,
-    tile: Tile,
-    irregular: Any,
-    offsets: Memory,
-    weights: Memory,
-    values: Memory,
-) -> None:
+def _add_channels(task: GradientTask, tile: Tile, irregular: Any) -> None:
     """Both gradients of a tile, one channel after the other."""
-    count, sums = point_count(tile), share.wants_grid != 0
-    first, last = (0, call.channels) if sums else (share.first_channel, share.last_channel)
+    source, to_source, call, part = task.source, task.to_source, task.call, task.slice
+    offsets, weights, values = task.offsets, task.weights, task.values
+    count, sums = point_count(tile), part.wants_grid != 0
+    first, last = (0, call.channels) if sums else (part.first_channel, part.last_channel)
     for channel in range(first, last):
-        non_finite = load_values(gradient, call, tile, channel, values)
+        non_finite = load_values(task, tile, channel)
         shift = unsigned_stride(channel * call.channel_stride)
-        spreads = share.first_channel <= channel < share.last_channel
-        if spreads and non_finite > 0:
+        scatters = part.first_channel <= channel < part.last_channel
+        if scatters and non_finite > 0:
             clear_non_finite(count, values)
             _scatter(to_source, call, shift, count, offsets, weights, values)
-            load_values(gradient, call, tile, channel, values)
+            load_values(task, tile, channel)
             _scatter_non_finite(to_source, call, shift, count, offsets, weights, values)
-        elif spreads:
+        elif scatters:
             _scatter(to_source, call, shift, count, offsets, weights, values)
         left = np.uintp(0)
         if sums:
             left = _sum(source, call, shift, count, offsets, weights, values)
         for number in range(irregular):
             k = np.uintp(load_points(offsets, IRREGULAR_POINTS + number))
-            if spreads:
+            if scatters:
                 scatter_irregular(to_source, shift, k, offsets, weights, values)
             if sums and sum_irregular(source, shift, k, offsets, weights, values):
                 store_points(offsets, NON_FINITE_POINTS + left, np.int64(k))

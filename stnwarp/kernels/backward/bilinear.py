@@ -24,17 +24,15 @@ from stnwarp.kernels.backward.tiles import (
     SUM_Y,
     VALUES,
     GradientCall,
+    GradientTask,
     Tile,
-    WorkSlice,
     clear_non_finite,
-    generate_tile,
+    differentiate_tiles,
     half_count,
     is_finite,
     load_values,
     point_count,
     prefetch_channel,
-    tile_at,
-    tiles_across,
 )
 from stnwarp.kernels.compiler.decorators import force_inline, inline, kernel
 from stnwarp.kernels.geometry.padding import pad_positions
@@ -52,67 +50,42 @@ from stnwarp.kernels.simd.mixed_precision import cast_like, multiply_unless_zero
 
 
 @kernel
-def bilinear_gradients(
-    source: Memory,
-    gradient: Memory,
-    to_source: Memory,
-    to_grid: Memory,
-    call: GradientCall,
-    share: WorkSlice,
-    matrices: Memory,
-    grid: Memory,
-    positions: Memory,
-    offsets: Memory,
-    weights: Memory,
-    values: Memory,
-) -> None:
-    """Do a share of the work, see `tiles`; to_grid is described in `sums`.
-
-    source and gradient (to the output) are read. to_source is added to, and so must start at zero.
-    """
-    for image in range(share.first_image, share.last_image):
-        for band in range(share.first_band, share.last_band):
-            for part in range(tiles_across(call)):
-                tile = tile_at(call, image, band, part)
-                count = point_count(tile)
-                generate_tile(call, tile, matrices, grid, positions)
-                pad_positions(call, count, positions, 1)
-                if not locate(call, image, count, positions, offsets, weights):
-                    clear_sums(count, values)
-                else:
-                    _work(source, gradient, to_source, call, share, tile, positions, offsets, weights, values)
-                if share.wants_grid != 0:
-                    propagate(call, tile, image * call.bands + band, matrices, positions, values, to_grid)
+def bilinear_gradients(task: GradientTask) -> None:
+    """Do a slice of the work, see `tiles`."""
+    differentiate_tiles(task, _differentiate)
 
 
 @inline
-def _work(
-    source: Memory,
-    gradient: Memory,
-    to_source: Memory,
-    call: GradientCall,
-    share: WorkSlice,
-    tile: Tile,
-    positions: Memory,
-    offsets: Memory,
-    weights: Memory,
-    values: Memory,
-) -> None:
+def _differentiate(task: GradientTask, tile: Tile) -> None:
+    count = point_count(tile)
+    pad_positions(task.call, count, task.positions, 1)
+    if not locate(task, tile):
+        clear_sums(count, task.values)
+    else:
+        _add_channels(task, tile)
+    if task.slice.wants_grid != 0:
+        propagate(task, tile)
+
+
+@inline
+def _add_channels(task: GradientTask, tile: Tile) -> None:
     """Both gradients of a tile, one channel after the other."""
-    count, sums = point_count(tile), share.wants_grid != 0
-    first, last = (0, call.channels) if sums else (share.first_channel, share.last_channel)
-    prefetch_channel(source, to_source, call, share, first, count, offsets)
+    source, to_source, call, part = task.source, task.to_source, task.call, task.slice
+    offsets, weights, values = task.offsets, task.weights, task.values
+    count, sums = point_count(tile), part.wants_grid != 0
+    first, last = (0, call.channels) if sums else (part.first_channel, part.last_channel)
+    prefetch_channel(task, first, count)
     for channel in range(first, last):
-        prefetch_channel(source, to_source, call, share, channel + 1, count, offsets)
-        non_finite = load_values(gradient, call, tile, channel, values)
+        prefetch_channel(task, channel + 1, count)
+        non_finite = load_values(task, tile, channel)
         shift = unsigned_stride(channel * call.channel_stride)
-        spreads = share.first_channel <= channel < share.last_channel
+        scatters = part.first_channel <= channel < part.last_channel
         if non_finite > 0:
             clear_non_finite(count, values)
         # Literals: the loop is compiled for each, without what it does not do.
-        if spreads and sums:
+        if scatters and sums:
             irregular = _gather_and_scatter(source, to_source, call, shift, True, True, count, offsets, weights, values)
-        elif spreads:
+        elif scatters:
             irregular = _gather_and_scatter(
                 source, to_source, call, shift, True, False, count, offsets, weights, values
             )
@@ -121,14 +94,14 @@ def _work(
                 source, to_source, call, shift, False, True, count, offsets, weights, values
             )
         if channel == first:
-            pad_irregular(call, tile.image, irregular, 2, positions, offsets)
+            pad_irregular(task, tile.image, irregular, 2)
         if non_finite > 0:
-            load_values(gradient, call, tile, channel, values)
-            if spreads:
+            load_values(task, tile, channel)
+            if scatters:
                 _scatter_non_finite(to_source, call, shift, count, offsets, weights, values)
         for number in range(irregular):
             k = np.uintp(load_points(offsets, IRREGULAR_POINTS + number))
-            _visit_irregular(source, to_source, shift, spreads, sums, k, offsets, weights, values)
+            _visit_irregular(source, to_source, shift, scatters, sums, k, offsets, weights, values)
         if sums and non_finite > 0:
             _add_slopes(count, channel == first, True, weights, values)
         elif sums:
@@ -141,7 +114,7 @@ def _gather_and_scatter(
     to_source: Memory,
     call: GradientCall,
     shift: Any,
-    spreads: bool,
+    scatters: bool,
     sums: bool,
     count: Any,
     offsets: Memory,
@@ -162,7 +135,7 @@ def _gather_and_scatter(
             if first >= 0:
                 if sums:
                     _fetch(source, call, np.uintp(first) + shift, k, weights)
-                if spreads:
+                if scatters:
                     _scatter(to_source, call, np.uintp(first) + shift, k, weights, values)
             else:
                 if sums:
@@ -230,7 +203,7 @@ def _visit_irregular(
     source: Memory,
     to_source: Memory,
     shift: Any,
-    spreads: bool,
+    scatters: bool,
     sums: bool,
     k: Any,
     offsets: Memory,
@@ -249,7 +222,7 @@ def _visit_irregular(
                 at = np.uintp(row + start) + shift
                 if sums:
                     store_points(weights, pair + k + k + np.uintp(column), load_source(source, at))
-                if spreads:
+                if scatters:
                     to_source[at] += multiply_unless_zero(value, weight_y * (across if column == 1 else one - across))
 
 

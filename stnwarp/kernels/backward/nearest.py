@@ -8,15 +8,13 @@ from stnwarp.kernels.backward.neighbours import NOWHERE, complete_pair
 from stnwarp.kernels.backward.tiles import (
     FIRST,
     VALUES,
-    GradientCall,
-    WorkSlice,
-    generate_tile,
+    GradientTask,
+    Tile,
+    differentiate_tiles,
     half_count,
     load_values,
     point_count,
     prefetch_channel,
-    tile_at,
-    tiles_across,
 )
 from stnwarp.kernels.compiler.decorators import inline, kernel
 from stnwarp.kernels.geometry.padding import pad_positions
@@ -26,39 +24,26 @@ from stnwarp.kernels.simd.mixed_precision import cast_like
 
 
 @kernel
-def nearest_gradients(
-    source: Memory,
-    gradient: Memory,
-    to_source: Memory,
-    to_grid: Memory,
-    call: GradientCall,
-    share: WorkSlice,
-    matrices: Memory,
-    grid: Memory,
-    positions: Memory,
-    offsets: Memory,
-    weights: Memory,
-    values: Memory,
-) -> None:
-    """Do a share of the work; arguments as in `bilinear_gradients`, of which source and to_grid are left alone."""
-    for image in range(share.first_image, share.last_image):
-        for band in range(share.first_band, share.last_band):
-            for part in range(tiles_across(call)):
-                tile = tile_at(call, image, band, part)
-                count = point_count(tile)
-                generate_tile(call, tile, matrices, grid, positions)
-                pad_positions(call, count, positions, 1)
-                _locate(call, image, count, positions, offsets)
-                prefetch_channel(source, to_source, call, share, share.first_channel, count, offsets)
-                for channel in range(share.first_channel, share.last_channel):
-                    prefetch_channel(source, to_source, call, share, channel + 1, count, offsets)
-                    load_values(gradient, call, tile, channel, values)
-                    shift = unsigned_stride(channel * call.channel_stride)
-                    _scatter(to_source, shift, count, offsets, values)
+def nearest_gradients(task: GradientTask) -> None:
+    """Do a slice of the work, see `tiles`; source and to_grid are left alone."""
+    differentiate_tiles(task, _differentiate)
 
 
 @inline
-def _locate(call: GradientCall, image: int, count: Any, positions: Memory, offsets: Memory) -> None:
+def _differentiate(task: GradientTask, tile: Tile) -> None:
+    call, part, count = task.call, task.slice, point_count(tile)
+    pad_positions(call, count, task.positions, 1)
+    _locate(task, tile.image, count)
+    prefetch_channel(task, part.first_channel, count)
+    for channel in range(part.first_channel, part.last_channel):
+        prefetch_channel(task, channel + 1, count)
+        load_values(task, tile, channel)
+        _scatter(task.to_source, unsigned_stride(channel * call.channel_stride), count, task.offsets, task.values)
+
+
+@inline
+def _locate(task: GradientTask, image: int, count: Any) -> None:
+    call, positions, offsets = task.call, task.positions, task.offsets
     base = call.origin + image * call.image_stride
     for k in range(count):
         column, line = np.rint(load_points(positions, X + k)), np.rint(load_points(positions, Y + k))

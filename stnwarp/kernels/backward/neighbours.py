@@ -11,7 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from stnwarp.kernels.backward.tiles import COLUMNS, FIRST, IRREGULAR_POINTS, ROWS, GradientCall
+from stnwarp.kernels.backward.tiles import (
+    COLUMNS,
+    FIRST,
+    IRREGULAR_POINTS,
+    ROWS,
+    GradientTask,
+    Tile,
+    point_count,
+)
 from stnwarp.kernels.compiler.decorators import inline
 from stnwarp.kernels.geometry.padding import pad_tap
 from stnwarp.kernels.layout import BLOCK, BORDER, REFLECTION, ZEROS, Memory, X, Y
@@ -24,8 +32,10 @@ MISSING = -(1 << 62)  # the offset of a column or a row that does not exist; ste
 
 
 @inline
-def locate(call: GradientCall, image: int, count: Any, positions: Memory, offsets: Memory, weights: Memory) -> bool:
+def locate(task: GradientTask, tile: Tile) -> bool:
     """Set FIRST, ACROSS and ALONG of folded positions; whether any of them touches the image."""
+    call, image, count = task.call, tile.image, point_count(tile)
+    positions, offsets, weights = task.positions, task.offsets, task.weights
     base, touched = call.origin + image * call.image_stride, 0
     everywhere = call.padding != ZEROS
     # Under these a position on the last pixel is as well one past the pixel before it, which has a neighbour.
@@ -75,10 +85,9 @@ def list_irregular(count: Any, offsets: Memory) -> Any:
 
 
 @inline
-def pad_irregular(
-    call: GradientCall, image: int, irregular: Any, taps: int, positions: Memory, offsets: Memory
-) -> None:
+def pad_irregular(task: GradientTask, image: int, irregular: Any, taps: int) -> None:
     """Set COLUMNS and ROWS of the points in IRREGULAR_POINTS: the offsets of *taps* columns and rows around each."""
+    call, positions, offsets = task.call, task.positions, task.offsets
     base = call.origin + image * call.image_stride
     for number in range(irregular):
         k = np.uintp(load_points(offsets, IRREGULAR_POINTS + number))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from stnwarp.kernels.backward.tiles import SUM_X, SUM_Y, GradientCall, Tile, point_count
+from stnwarp.kernels.backward.tiles import SUM_X, SUM_Y, GradientCall, GradientTask, Tile, point_count
 from stnwarp.kernels.compiler.decorators import inline
 from stnwarp.kernels.geometry.coordinates import pixels_per_unit, row_start
 from stnwarp.kernels.layout import AFFINE, PROJECTIVE, SLOPES, ZEROS, Memory, X, Y
@@ -25,20 +25,16 @@ def clear_sums(count: Any, values: Memory) -> None:
 
 
 @inline
-def propagate(
-    call: GradientCall, tile: Tile, band: Any, matrices: Memory, positions: Memory, values: Memory, to_grid: Memory
-) -> None:
-    """Turn SUM_X and SUM_Y, gradients to folded positions, into that to the grid, or add them to that of the matrix.
-
-    band counts through all images.
-    """
+def propagate(task: GradientTask, tile: Tile) -> None:
+    """Turn SUM_X and SUM_Y, gradients to folded positions, into that to the grid, or add them to that of the matrix."""
+    call, positions, values, to_grid = task.call, task.positions, task.values, task.to_grid
     if call.padding != ZEROS:
         _slope(point_count(tile), positions, values)
     for line in range(tile.lines):
         if call.mapping == AFFINE:
-            _add_affine(tile, line, np.uintp(9 * band), values, to_grid)
+            _add_affine(tile, line, np.uintp(9 * tile.band), values, to_grid)
         elif call.mapping == PROJECTIVE:
-            _add_projective(tile, line, np.uintp(9 * band), matrices, values, to_grid)
+            _add_projective(tile, line, np.uintp(9 * tile.band), task.matrices, values, to_grid)
         else:
             _store_grid(call, tile, line, values, to_grid)
 

@@ -19,6 +19,7 @@ The work space of a thread is four arrays. Their parts are BLOCK long and start 
   gradients to the positions (SUM_X, SUM_Y). They are accessed as `pixels`, in the words of `memory`.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,7 +27,7 @@ from numpy.typing import NDArray
 
 from stnwarp.kernels.compiler.decorators import inline
 from stnwarp.kernels.geometry.coordinates import generate_row
-from stnwarp.kernels.layout import BLOCK, Memory
+from stnwarp.kernels.layout import BLOCK, Memory, aligned_zeros
 from stnwarp.kernels.simd.memory import (
     load_pixels,
     load_points,
@@ -41,7 +42,6 @@ from stnwarp.kernels.simd.mixed_precision import cast_like
 FIRST, COLUMNS, ROWS, IRREGULAR_POINTS, NON_FINITE_POINTS = (np.uintp(part * BLOCK) for part in (0, 1, 5, 9, 10))
 VALUES, SUM_X, SUM_Y = (np.uintp(part * BLOCK) for part in range(3))
 TILE_WIDTH = 64
-_LINE = 64  # bytes of a cache line
 
 
 class GradientCall(NamedTuple):
@@ -90,13 +90,35 @@ class WorkSlice(NamedTuple):
 
 
 class Tile(NamedTuple):
-    """Output pixels: *lines* rows of *columns* pixels from (row, column) of an image on."""
+    """Output pixels: `lines` rows of `columns` pixels from (row, column) of an image on, in a band of tiles."""
 
     image: int
+    band: int  # counted through all images
     row: int
     column: int
     lines: int
     columns: int
+
+
+class GradientTask(NamedTuple):
+    """What a kernel of the gradients works with: flat memory, numbers of the call, and a thread's own workspace.
+
+    source and gradient (to the output) are read. to_source is added to, and so must start at zero; to_grid is described
+    in `sums`. Of the gradients that are not wanted there is no memory.
+    """
+
+    source: Memory
+    gradient: Memory
+    to_source: Memory
+    to_grid: Memory
+    call: GradientCall
+    slice: WorkSlice
+    matrices: Memory
+    grid: Memory
+    positions: Memory
+    offsets: Memory
+    weights: Memory
+    values: Memory
 
 
 GradientWorkspace = tuple[NDArray[np.floating], NDArray[np.int64], NDArray[np.floating], NDArray[np.floating]]
@@ -105,16 +127,8 @@ GradientWorkspace = tuple[NDArray[np.floating], NDArray[np.int64], NDArray[np.fl
 def make_gradient_workspace(positions: type[np.floating], weights: type[np.floating]) -> GradientWorkspace:
     """Fresh positions, offsets, weights and values for one thread."""
     parts = ((4, positions), (11, np.int64), (16, weights), (3, weights))
-    first, second, third, fourth = (_aligned(count * BLOCK, dtype) for count, dtype in parts)
+    first, second, third, fourth = (aligned_zeros(count * BLOCK, dtype) for count, dtype in parts)
     return first, second, third, fourth
-
-
-def _aligned(count: int, dtype: type[np.generic]) -> NDArray[Any]:
-    """Room for *count* elements at the start of a cache line: vectors are as long as lines, and would straddle two."""
-    size = count * np.dtype(dtype).itemsize
-    room = np.empty(size + _LINE, np.uint8)
-    skipped = -room.ctypes.data % _LINE
-    return room[skipped : skipped + size].view(dtype)
 
 
 def tiling(output_height: int, output_width: int) -> tuple[int, int, int]:
@@ -135,7 +149,7 @@ def tile_at(call: GradientCall, image: int, band: int, part: int) -> Tile:
     """Tile *part* of a band of an image."""
     row, column = band * call.tile_lines, part * call.tile_columns
     lines, columns = min(call.tile_lines, call.output_height - row), min(call.tile_columns, call.output_width - column)
-    return Tile(image, row, column, lines, columns)
+    return Tile(image, image * call.bands + band, row, column, lines, columns)
 
 
 @inline
@@ -145,27 +159,31 @@ def point_count(tile: Tile) -> Any:
 
 
 @inline
-def generate_tile(call: GradientCall, tile: Tile, matrices: Memory, grid: Memory, positions: Memory) -> None:
+def generate_tile(task: GradientTask, tile: Tile) -> None:
     """Set X and Y of *positions*, not folded yet."""
+    call, positions = task.call, task.positions
     for line in range(tile.lines):
         begin = np.uintp(line * tile.columns)
-        generate_row(call, matrices, grid, tile.image, tile.row + line, tile.column, tile.columns, begin, positions)
+        generate_row(
+            call, task.matrices, task.grid, tile.image, tile.row + line, tile.column, tile.columns, begin, positions
+        )
 
 
 @inline
-def load_values(gradient: Memory, call: GradientCall, tile: Tile, channel: int, values: Memory) -> Any:
+def load_values(task: GradientTask, tile: Tile, channel: int) -> Any:
     """Set VALUES to a channel of the gradient to the output.
 
     Returns:
         How many of them are NaN or infinite: multiplied by a weight of 0 they would not vanish.
     """
+    call, values = task.call, task.values
     base = tile.image * call.output_image_stride + channel * call.output_channel_stride
     step, non_finite = np.uintp(call.output_column_stride), np.int32(0)
     for line in range(tile.lines):
         first = base + (tile.row + line) * call.output_row_stride + tile.column * call.output_column_stride
         at, to = np.uintp(first), VALUES + np.uintp(line * tile.columns)
         for k in range(np.uintp(tile.columns)):
-            value = load_source(gradient, at + k * step)
+            value = load_source(task.gradient, at + k * step)
             # As wide as float32, so that it vectorises with it.
             non_finite = np.int32(non_finite + np.int32(not is_finite(value)))
             store_pixels(values, to + k, value)
@@ -200,22 +218,33 @@ _CACHED = 2**16  # elements of an image that stay in the cache without being ask
 
 
 @inline
-def prefetch_channel(
-    source: Memory, to_source: Memory, call: GradientCall, share: WorkSlice, channel: int, count: Any, offsets: Memory
-) -> None:
+def prefetch_channel(task: GradientTask, channel: int, count: Any) -> None:
     """Ask for the lines around a tile's points that a share needs of a channel; nothing if the image is small.
 
     One point in two is enough, and where FIRST is a code, a line of no use does no harm.
     """
+    call, part, offsets = task.call, task.slice, task.offsets
     if call.channels * call.height * call.width <= _CACHED or channel >= call.channels:
         return
     shift, down = unsigned_stride(channel * call.channel_stride), unsigned_stride(call.row_stride)
-    spreads = share.first_channel <= channel < share.last_channel
+    scatters = part.first_channel <= channel < part.last_channel
     for k in range(np.uintp(0), count, np.uintp(2)):
         at = np.uintp(load_points(offsets, FIRST + np.uintp(k))) + shift
-        if share.wants_grid != 0:
-            prefetch_source(source, at)
-            prefetch_source(source, at + down)
-        if spreads:
-            prefetch_output(to_source, at)
-            prefetch_output(to_source, at + down)
+        if part.wants_grid != 0:
+            prefetch_source(task.source, at)
+            prefetch_source(task.source, at + down)
+        if scatters:
+            prefetch_output(task.to_source, at)
+            prefetch_output(task.to_source, at + down)
+
+
+@inline
+def differentiate_tiles(task: GradientTask, differentiate: Callable[[GradientTask, Tile], None]) -> None:
+    """Do a slice of the work, tile by tile: set the positions of each and call `differentiate`."""
+    part = task.slice
+    for image in range(part.first_image, part.last_image):
+        for band in range(part.first_band, part.last_band):
+            for number in range(tiles_across(task.call)):
+                tile = tile_at(task.call, image, band, number)
+                generate_tile(task, tile)
+                differentiate(task, tile)

@@ -95,8 +95,7 @@ def _flatten(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
 class CompiledKernel:
     """A kernel of `stnwarp.kernels`, compiled or loaded when it is first called for arrays of such types.
 
-    It is called with arrays as arrays. They are passed on as addresses: they must be contiguous, and stay what the kernel
-    believes them to be.
+    Arrays are passed on as addresses: they must be contiguous, and stay what the kernel believes them to be.
 
     Args:
         module: where the kernel is, below `stnwarp.kernels`.
