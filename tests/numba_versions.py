@@ -53,7 +53,7 @@ def smoke(python: Path, options: tuple[str, ...], cache: Path) -> subprocess.Com
     """Run the tests, with a cache that starts empty; PYTHONPATH would have what is tested taken from elsewhere."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("NUMBA_", "PYTHONPATH"))}
     environment["STNWARP_CACHE_DIR"] = str(cache)
-    command = [python, *PYTEST, *options, "tests/test_smoke.py"]
+    command = [python, *PYTEST, *options, "tests/kernels/test_smoke.py"]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
 
 

@@ -16,8 +16,6 @@ from stnwarp.transforms import control_points
 from tests.cli_tools import Ran, contents, environment, noise, pixels, run, save
 from tests.onnx_files import affine, network, saved
 
-pytestmark = pytest.mark.kernels
-
 COUNTED = "with nothing of the picture in the output"
 SINGULAR, OUTSIDE, BETWEEN = "singular", "read wholly outside it", "falls between the pixels"
 

@@ -29,8 +29,6 @@ from tests.cli_tools import (
 )
 from tests.images_samples import chunk, png, png16
 
-pytestmark = pytest.mark.kernels
-
 FORMATS = {"png": "PNG", "jpg": "JPEG", "webp": "WEBP", "tif": "TIFF", "gif": "GIF"}
 
 

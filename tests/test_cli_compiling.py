@@ -38,7 +38,6 @@ def stderr_of(*args: object) -> str:
     return result.stderr
 
 
-@pytest.mark.kernels
 @pytest.mark.usefixtures("cold")
 def test_compiling_is_told_once_in_a_run_and_not_at_all_when_quiet(tmp_path: Path) -> None:
     for number in range(4):

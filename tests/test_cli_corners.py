@@ -41,7 +41,6 @@ def test_counter_clockwise_corners_are_refused_before_anything_is_read(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.kernels
 @pytest.mark.parametrize("start", range(4))
 @pytest.mark.parametrize("more", [[], ["--inverse"]], ids=" ".join)
 def test_clockwise_corners_may_begin_anywhere(tmp_path: Path, start: int, more: list[str]) -> None:
@@ -54,7 +53,6 @@ def test_clockwise_corners_may_begin_anywhere(tmp_path: Path, start: int, more: 
     assert (tmp_path / "b.png").read_bytes() == (tmp_path / "c.png").read_bytes()
 
 
-@pytest.mark.kernels
 def test_mirrored_corners_that_are_allowed_mirror_the_picture(tmp_path: Path) -> None:
     image = noise(3, 24, 32)
     source = save(tmp_path / "a.png", image)

@@ -78,7 +78,6 @@ def test_a_dumped_grid_can_be_dumped_again(tmp_path: Path) -> None:
     np.testing.assert_allclose(np.load(tmp_path / "b.npz")["grid"], shifted_points(), atol=1e-12)
 
 
-@pytest.mark.kernels
 def test_pictures_show_the_image_or_do_without(tmp_path: Path) -> None:
     image = save(tmp_path / "image.png", noise(1, 40, 60))
     gray = save(tmp_path / "gray.png", noise(1, 40, 60, 1))

@@ -65,7 +65,6 @@ def test_a_size_of_the_input_that_nobody_knows_is_not_recorded(tmp_path: Path) -
     assert "the size is not known" in ran.error
 
 
-@pytest.mark.kernels
 @pytest.mark.parametrize("channels", [2, 4])
 def test_colours_that_are_not_seen_do_not_darken_the_drawn_image(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, channels: int

@@ -10,8 +10,6 @@ from PIL import Image, PngImagePlugin
 from tests.cli_tools import assert_good_ones_done, good_files, noise, pixels, run, save
 from tests.images_samples import XMP, chunk, encoded, exif, icc
 
-pytestmark = pytest.mark.kernels
-
 IDENTITY = ("--theta", "1 0 0 0 1 0")
 
 # What a viewer does with a picture of each orientation (EXIF 2.3, tag 0x0112).

@@ -10,8 +10,6 @@ from stnwarp import Interpolation, PaddingMode, warp
 from stnwarp.images.alpha import premultiply, unpremultiply
 from tests.cli_tools import noise, pixels, run, save
 
-pytestmark = pytest.mark.kernels
-
 THETA = np.array([[1.3, -0.4, 0.1], [0.35, 1.2, -0.2]])  # partly outside on every side
 NUMBERS = " ".join(map(str, THETA.ravel()))
 PICTURES = {

@@ -8,8 +8,6 @@ import pytest
 
 from tests.cli_tools import noise, pixels, run, save
 
-pytestmark = pytest.mark.kernels
-
 TRANSFORMATIONS = {
     "--theta": "1 0 0 0 1 0",
     "--rotate": "3",

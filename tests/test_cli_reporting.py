@@ -142,7 +142,6 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
-@pytest.mark.kernels
 def test_json_is_one_record_per_image_and_nothing_else(folder: Path, tmp_path: Path) -> None:
     save(tmp_path / "out" / "good-a.png", noise(5))
     ran = run("apply", folder, "-o", tmp_path / "out", *MOVE, "--json", "--skip-existing")
@@ -168,7 +167,6 @@ def test_json_is_one_record_per_image_and_nothing_else(folder: Path, tmp_path: P
     }
 
 
-@pytest.mark.kernels
 def test_a_real_run_and_a_dry_one_tell_the_same_of_an_image(tmp_path: Path) -> None:
     source = save(tmp_path / "a.png", noise(1))
     command = ("apply", source, "-o", tmp_path / "b.png", "--rotate", "20", "--size", "fit", "--json")
@@ -177,7 +175,6 @@ def test_a_real_run_and_a_dry_one_tell_the_same_of_an_image(tmp_path: Path) -> N
     assert {**real, "seconds": None} == dry
 
 
-@pytest.mark.kernels
 def test_failures_are_summed_up_in_the_order_of_their_names(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     names = ("d.png", "b.png", "c.png", "a.png")
@@ -189,14 +186,12 @@ def test_failures_are_summed_up_in_the_order_of_their_names(tmp_path: Path) -> N
     ]
 
 
-@pytest.mark.kernels
 def test_json_of_standard_streams_says_dash(tmp_path: Path) -> None:
     source = save(tmp_path / "a.png", noise(1))
     ran = run("apply", "-", "-o", tmp_path / "b.png", *MOVE, "--json", stdin=source.read_bytes())
     assert ran.records[0]["input"] == "-"
 
 
-@pytest.mark.kernels
 def test_quiet_leaves_the_failures_and_verbose_adds_every_image(folder: Path, tmp_path: Path) -> None:
     quiet = run("apply", folder, "-o", tmp_path / "quiet", *MOVE, "-q")
     assert quiet.stderr == f"stnwarp: failed: {folder / 'bad.png'}: empty file\n"
@@ -210,7 +205,6 @@ def test_quiet_leaves_the_failures_and_verbose_adds_every_image(folder: Path, tm
     assert contents(tmp_path / "quiet") == contents(tmp_path / "tracebacks")
 
 
-@pytest.mark.kernels
 def test_images_in_sub_folders_are_not_passed_by_in_silence(tmp_path: Path) -> None:
     for name in ("a.png", "deep/b.png"):
         save(tmp_path / "in" / name, noise(1))
@@ -220,7 +214,6 @@ def test_images_in_sub_folders_are_not_passed_by_in_silence(tmp_path: Path) -> N
     assert "left out" not in run("apply", tmp_path / "in", "-o", tmp_path / "all", *MOVE, "-r").stderr
 
 
-@pytest.mark.kernels
 def test_one_image_that_comes_out_well_is_not_talked_about(tmp_path: Path) -> None:
     source = save(tmp_path / "a.png", noise(1))
     ran = run("apply", source, "-o", tmp_path / "b.png", *MOVE)

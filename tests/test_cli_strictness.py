@@ -141,7 +141,6 @@ def test_a_name_that_leads_nowhere_is_told_as_such(tmp_path: Path) -> None:
     assert "no such file" not in run("apply", tmp_path, "-o", tmp_path / "out", "--rotate", "3").error
 
 
-@pytest.mark.kernels
 @pytest.mark.parametrize(
     ("target", "is_warned"), [("b.png", True), ("b.bmp", True), ("b.jpg", False), ("b.webp", False)]
 )
@@ -159,7 +158,6 @@ def test_help_lists_the_exit_codes_of_every_command() -> None:
         assert "Exit codes: 0 " in run(name, "--help").stdout
 
 
-@pytest.mark.kernels
 def test_shear_goes_the_way_the_help_says(tmp_path: Path) -> None:
     array = np.zeros((33, 33), np.uint8)
     array[:, 16] = 255
@@ -186,7 +184,6 @@ def test_info_writes_sizes_digits_and_booleans_for_people_and_everything_for_jso
     assert theta_of(tmp_path, "--theta", text["theta"])[0] == [1, 0, 0.333333]
 
 
-@pytest.mark.kernels
 def test_info_tells_the_points_of_a_grid_as_a_size(tmp_path: Path) -> None:
     for suffix in ("npz", "csv"):
         grid = tmp_path / f"grid.{suffix}"

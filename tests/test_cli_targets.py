@@ -28,8 +28,6 @@ from tests.cli_tools import (
     warm,
 )
 
-pytestmark = pytest.mark.kernels
-
 UNPRIVILEGED = DROP_PRIVILEGES if os.geteuid() == 0 else ""
 
 

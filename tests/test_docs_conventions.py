@@ -25,8 +25,6 @@ from stnwarp.transforms import (
     to_skimage,
 )
 
-pytestmark = pytest.mark.kernels
-
 NUMBERED = np.array([0.8, 0.3, -0.2, 0.9, 0.15, -0.05])  # theta 1 to 6: the linear part, then the shift
 THETA = NUMBERED[[0, 1, 4, 2, 3, 5]].reshape(2, 3)
 INPUT, OUTPUT = (48, 64), (24, 32)  # height, width

@@ -24,8 +24,6 @@ from stnwarp.files.atomic import write_atomically
 from stnwarp.folder import Job, Outcome, Settings, Source, Status, crew, find_sources, plan, run
 from tests.folder_images import TILTED, files_below, save_image, source
 
-pytestmark = pytest.mark.kernels
-
 WORKERS = pytest.mark.parametrize("workers", [1, 2])
 Process = Callable[..., Outcome]
 

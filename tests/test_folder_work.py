@@ -20,8 +20,6 @@ from stnwarp.resources import share_cores, usable_cores
 from stnwarp.transforms import GridSpec, MatrixTransform, SamplingGrid, SizeMode, SizeRequest, ThetaSpec
 from tests.folder_images import TURNED, save_image
 
-pytestmark = pytest.mark.kernels
-
 WARP = import_module("stnwarp.sampling.fused")
 IDENTITY = Settings(OneForAll(ThetaSpec(MatrixTransform(np.eye(3)))))
 HALF_RIGHT = Settings(OneForAll(ThetaSpec(MatrixTransform(np.array([[1, 0, -1], [0, 1, 0]])))))  # by half the width

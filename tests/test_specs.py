@@ -73,7 +73,6 @@ def test_a_quarter_turn_that_fits_is_rot90_to_the_last_bit(
     assert np.array_equal(result, np.rot90(image, quarters))
 
 
-@pytest.mark.kernels
 @both
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 @pytest.mark.parametrize("quarters", [1, 2, 3])

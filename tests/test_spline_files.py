@@ -148,7 +148,6 @@ def test_a_description_tells_how_a_spline_bends(tmp_path: Path) -> None:
     assert facts["bend"] == pytest.approx(60 * np.sqrt(1 / 9 * (1 - 1 / 9)))
 
 
-@pytest.mark.kernels
 def test_commands_take_splines(tmp_path: Path) -> None:
     path, image = json_file(tmp_path, {"points": POINTS.tolist()}), tmp_path / "image.png"
     save(image, noise(1, 30, 40))

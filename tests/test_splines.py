@@ -247,7 +247,6 @@ def test_a_grid_cannot_be_composed_and_nothing_is_no_composition() -> None:
         Composition(())
 
 
-@pytest.mark.kernels
 @pytest.mark.parametrize("align_corners", [False, True])
 def test_a_warp_by_a_spline_is_the_warp_by_its_grid(align_corners: bool) -> None:
     spline, image = bent((4, 4), 10), np.random.default_rng(11).integers(0, 256, (23, 31, 3), np.uint8)
@@ -256,7 +255,6 @@ def test_a_warp_by_a_spline_is_the_warp_by_its_grid(align_corners: bool) -> None
     assert np.array_equal(warp(image, spline, (17, 40), align_corners=align_corners), expected)
 
 
-@pytest.mark.kernels
 def test_a_spline_that_does_nothing_leaves_the_image_as_it_is() -> None:
     image = np.random.default_rng(12).integers(0, 256, (40, 30), np.uint8)
     assert np.array_equal(warp(image, ThinPlateSpline(control_points(4, 4))), image)

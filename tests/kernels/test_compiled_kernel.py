@@ -12,7 +12,7 @@ import pytest
 from stnwarp.kernels import layout
 from stnwarp.sampling.arrays import PADDING_CODES
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 compiled_only = pytest.mark.skipif(
     os.environ.get("NUMBA_DISABLE_JIT") == "1" or os.environ.get("NUMBA_BOUNDSCHECK") == "1",
     reason="kernels run in Python or check their indices: there is no machine code of ours to look at",

@@ -22,8 +22,7 @@ from stnwarp.sampling.mapping import grid_mapping, matrix_mapping
 from stnwarp.sampling.sampler import sample
 from stnwarp.transforms import pixel_matrix, theta_from_pixel_matrix
 from tests import oracle
-
-pytestmark = pytest.mark.kernels
+from tests.combinations import combinations
 
 DTYPES = [np.uint8, np.uint16, np.float32, np.float64]
 PADDING = ["zeros", "border", "reflection", "wrap"]
@@ -58,11 +57,14 @@ def _assert_equal(ours: NDArray, expected: NDArray[np.float64]) -> None:
         np.testing.assert_allclose(ours, expected, rtol=0, atol=2e-6 if ours.dtype == np.float32 else 1e-12)
 
 
-@pytest.mark.parametrize("align_corners", [False, True])
-@pytest.mark.parametrize("padding", PADDING)
-@pytest.mark.parametrize("mode", ["nearest", "bilinear"])
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("channels", [None, 1, 2, 3, 4, 5])
+@combinations(
+    strength=3,
+    channels=[None, 1, 2, 3, 4, 5],
+    dtype=DTYPES,
+    mode=["nearest", "bilinear"],
+    padding=PADDING,
+    align_corners=[False, True],
+)
 def test_equals_the_oracle(channels: int | None, dtype: type, mode: str, padding: str, align_corners: bool) -> None:
     rng = np.random.default_rng(1)
     image = _image(rng, (11, 14) if channels is None else (11, 14, channels), dtype)
@@ -74,9 +76,7 @@ def test_equals_the_oracle(channels: int | None, dtype: type, mode: str, padding
         _assert_equal(ours, expected)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("size", [(1, 1), (1, 7), (7, 1), (2, 2)])
-@pytest.mark.parametrize("align_corners", [False, True])
+@combinations(align_corners=[False, True], size=[(1, 1), (1, 7), (7, 1), (2, 2)], dtype=DTYPES)
 def test_tiny_images_equal_the_oracle(size: tuple[int, int], dtype: type, align_corners: bool) -> None:
     image = _image(np.random.default_rng(2), (*size, 3), dtype)
     for padding in PADDING:
@@ -174,15 +174,18 @@ def test_enormous_and_degenerate_thetas_never_fail(entries: list[float], padding
     assert out.shape == (7, 300, 3)
 
 
+@pytest.mark.kernels
 def test_enormous_shift_reads_the_fill() -> None:
     image = np.full((5, 6, 3), 200, np.uint8)
     for far in (1e7, 1e30, -1e300):
         assert (warp(image, [[1, 0, far], [0, 1, 0]], fill=7) == 7).all()
 
 
-@pytest.mark.parametrize("channels", [1, 3, 4, 5])
-@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-@pytest.mark.parametrize("theta", [TILTED[:2], TILTED, TILTED[:2] * 0.3, TILTED[:2] * 4], ids=str)
+@combinations(
+    theta=[TILTED[:2], TILTED, TILTED[:2] * 0.3, TILTED[:2] * 4],
+    dtype=[np.uint8, np.float32],
+    channels=[1, 3, 4, 5],
+)
 def test_fused_equals_the_grid_path(theta: NDArray, dtype: type, channels: int) -> None:
     image = _image(np.random.default_rng(8), (40, 60, channels), dtype)
     grid = sampling_grid(MatrixTransform(theta), (12, 310))
@@ -194,6 +197,7 @@ def test_fused_equals_the_grid_path(theta: NDArray, dtype: type, channels: int) 
         np.testing.assert_allclose(fused, stored, rtol=0, atol=1e-6)
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @pytest.mark.parametrize("mode", ["nearest", "bilinear"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
@@ -205,6 +209,7 @@ def test_nothing_is_read_behind_the_last_pixel(dtype: type, mode: str, channels:
         _assert_equal(ours, _expected(image, np.vstack([theta, [0, 0, 1]]), (4, 40), mode, "zeros", False))
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_far_from_the_origin_coordinates_are_rounded_and_never_index(dtype: type) -> None:
     """A row that starts 1e18 pixels away and comes back: its places are only as exact as float64, and in the image."""
@@ -215,6 +220,7 @@ def test_far_from_the_origin_coordinates_are_rounded_and_never_index(dtype: type
         assert np.isin(out.round(), [0, 1]).all()
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize(
     ("across", "start"),
     [(-0.000542290608113851, -0.9951193845269753), (5.481288443963968e-06, 6.998743831272016)],
@@ -239,6 +245,7 @@ def test_nearest_takes_the_same_pixels_whatever_is_known_of_the_row(dtype: type,
         assert (fused == stored).mean() > 0.999
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize("climb", [0.0, 0.11, -0.2, 0.6])
 @pytest.mark.parametrize("kind", ["gray", "RGB", "planes", "homography", "grid"])
 def test_images_that_the_cache_does_not_hold_are_asked_for_and_read_alike(kind: str, climb: float) -> None:
@@ -269,6 +276,7 @@ def test_theta_of_any_floats_is_that_of_float64(dtype: type) -> None:
     np.testing.assert_array_equal(warp(image, MatrixTransform(theta.astype(dtype))), warp(image, theta))
 
 
+@pytest.mark.kernels
 def test_lines_are_asked_for_along_a_grid_too() -> None:
     """Only where rows are not joined: those of this output have gaps between them."""
     image = _image(np.random.default_rng(16), (800, 900, 3), np.uint8)
@@ -281,6 +289,7 @@ def test_lines_are_asked_for_along_a_grid_too() -> None:
     assert not output[:, 150:].any()
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize("threads", [2, 3, 7])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_bands_equal_the_whole(dtype: type, threads: int) -> None:

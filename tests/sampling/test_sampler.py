@@ -7,9 +7,8 @@ from numpy.typing import NDArray
 
 from stnwarp import affine_grid, grid_sample
 from stnwarp.errors import ParameterError, ShapeError
+from tests.combinations import combinations
 from tests.implementations import with_onnxruntime, with_oracle, with_torch
-
-pytestmark = pytest.mark.kernels
 
 MODES = ["nearest", "bilinear"]
 PADDING = ["zeros", "border", "reflection"]  # what torch and ONNX have as well
@@ -31,11 +30,7 @@ def _grid(rng: np.random.Generator, shape: tuple[int, ...], dtype: type) -> NDAr
     return grid
 
 
-@pytest.mark.parametrize("align_corners", [False, True])
-@pytest.mark.parametrize("padding_mode", ALL_PADDING)
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("size", SIZES)
+@combinations(strength=3, size=SIZES, dtype=DTYPES, mode=MODES, padding_mode=ALL_PADDING, align_corners=[False, True])
 def test_equals_the_oracle(
     size: tuple[int, int], dtype: type, mode: str, padding_mode: str, align_corners: bool
 ) -> None:
@@ -51,11 +46,14 @@ def test_equals_the_oracle(
         np.testing.assert_allclose(ours, expected, rtol=0, atol=4 * np.finfo(dtype).eps)
 
 
-@pytest.mark.parametrize("align_corners", [False, True])
-@pytest.mark.parametrize("padding_mode", PADDING)
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("size", [*SIZES, (64, 96)])
+@combinations(
+    strength=3,
+    size=[*SIZES, (64, 96)],
+    dtype=[np.float32, np.float64],
+    mode=MODES,
+    padding_mode=PADDING,
+    align_corners=[False, True],
+)
 def test_equals_torch_and_onnxruntime(
     size: tuple[int, int], dtype: type, mode: str, padding_mode: str, align_corners: bool
 ) -> None:
@@ -108,9 +106,7 @@ def _without(theirs: NDArray[np.float32], grid: NDArray[np.float32]) -> tuple[ND
     return theirs[:, :, keep][:, :, None], grid[:, keep][:, None]
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("padding_mode", PADDING)
-@pytest.mark.parametrize("dtype", DTYPES)
+@combinations(dtype=DTYPES, padding_mode=PADDING, mode=MODES)
 def test_coordinates_that_are_not_finite_never_index(dtype: type, padding_mode: str, mode: str) -> None:
     images = _images(np.random.default_rng(6), (1, 2, 3, 4), dtype)
     bad = [np.nan, np.inf, -np.inf, 1e30, -1e30, 1e308, 0.0]
@@ -133,10 +129,7 @@ def test_border_reads_the_rim_and_nan_reads_pixel_zero_as_in_torch() -> None:
     )
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("align_corners", [False, True])
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("size", [*SIZES, (17, 300)])
+@combinations(size=[*SIZES, (17, 300)], dtype=DTYPES, align_corners=[False, True], mode=MODES)
 def test_identity_returns_the_input(size: tuple[int, int], dtype: type, align_corners: bool, mode: str) -> None:
     images = _images(np.random.default_rng(7), (2, 2, *size), dtype)
     theta = np.tile(np.eye(2, 3), (2, 1, 1))

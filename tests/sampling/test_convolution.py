@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from stnwarp import affine_grid, grid_sample, spatial_transform, warp
 from stnwarp.kernels import layout
 from tests import oracle
+from tests.combinations import combinations
 from tests.implementations import with_onnxruntime, with_oracle, with_torch
 
-pytestmark = pytest.mark.kernels
-
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 MODES = ["bicubic", "lanczos"]
 PADDING = ["zeros", "border", "reflection", "wrap"]
 DTYPES = [np.uint8, np.uint16, np.float32, np.float64]
@@ -55,11 +54,7 @@ def _check(ours: NDArray[np.generic], expected: NDArray[np.float64]) -> None:
         np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-6 if dtype == np.float32 else 5e-14)
 
 
-@pytest.mark.parametrize("align_corners", [False, True])
-@pytest.mark.parametrize("padding_mode", PADDING)
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("size", SIZES)
+@combinations(strength=3, size=SIZES, dtype=DTYPES, mode=MODES, padding_mode=PADDING, align_corners=[False, True])
 def test_equals_the_oracle(
     size: tuple[int, int], dtype: type, mode: str, padding_mode: str, align_corners: bool
 ) -> None:
@@ -71,10 +66,7 @@ def test_equals_the_oracle(
     _check(ours, expected)
 
 
-@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5])
-@pytest.mark.parametrize("padding_mode", ["zeros", "wrap"])
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("dtype", DTYPES)
+@combinations(strength=3, dtype=DTYPES, mode=MODES, padding_mode=["zeros", "wrap"], channels=[1, 2, 3, 4, 5])
 def test_pictures_of_any_number_of_channels_equal_the_oracle(
     dtype: type, mode: str, padding_mode: str, channels: int
 ) -> None:
@@ -88,10 +80,12 @@ def test_pictures_of_any_number_of_channels_equal_the_oracle(
     _check(out, oracle.grid_sample(picture, grid, mode, padding_mode, False, fill))
 
 
-@pytest.mark.parametrize("align_corners", [False, True])
-@pytest.mark.parametrize("padding_mode", ["zeros", "border", "reflection"])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("size", SIZES)
+@combinations(
+    size=SIZES,
+    dtype=[np.float32, np.float64],
+    padding_mode=["zeros", "border", "reflection"],
+    align_corners=[False, True],
+)
 def test_bicubic_equals_torch_and_onnxruntime(
     size: tuple[int, int], dtype: type, padding_mode: str, align_corners: bool
 ) -> None:
@@ -115,10 +109,7 @@ def test_far_places_read_what_torch_reads() -> None:
         )
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("padding_mode", PADDING)
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("size", [(3, 4), (7, 9)])
+@combinations(size=[(3, 4), (7, 9)], dtype=DTYPES, padding_mode=PADDING, mode=MODES)
 def test_coordinates_that_are_not_finite_never_index(
     size: tuple[int, int], dtype: type, padding_mode: str, mode: str
 ) -> None:

@@ -14,16 +14,25 @@ import pytest
 
 from tests import smoke
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 # Overflow to infinity warns in plain Python, where numbers are NumPy scalars; compiled code is silent, and both go on.
-PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore::RuntimeWarning", "-m", "kernels and not slow"]
+PYTEST = [
+    "-m",
+    "pytest",
+    "-q",
+    "-p",
+    "no:cacheprovider",
+    "-W",
+    "ignore::RuntimeWarning",
+    "-m",
+    "kernels",
+]
 COMPILER_ONLY = ["compiler/*", "trial_kernel"]
 COMPILER_ONLY += [
     f"simd/{name}" for name in ("float_pixel", "gather", "memory", "mixed_precision", "rgb_bytes", "tap_window")
 ]
-TESTS = ["sampler", "convolution", "gradients", "volumes", "onnx_nodes", "warp", "recipes", "folder_work"]
-TESTS += ["adjoint", "weight_zero", "views"]
+TESTS = ["adjoint", "convolution", "fused", "gradients", "onnx_nodes", "sampler", "views", "volumes", "weight_zero"]
 
 inner_run = pytest.mark.skipif(
     os.environ.get("NUMBA_DISABLE_JIT") == "1" or os.environ.get("NUMBA_BOUNDSCHECK") == "1",
@@ -32,7 +41,7 @@ inner_run = pytest.mark.skipif(
 
 
 def _run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, *PYTEST, *arguments, *(f"tests/test_{name}.py" for name in TESTS)]
+    command = [sys.executable, *PYTEST, *arguments, *(f"tests/sampling/test_{name}.py" for name in TESTS)]
     return subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True)
 
 
@@ -80,7 +89,7 @@ def test_without_the_inner_classes_of_numba_results_are_the_same_and_kernels_are
     assert gap.max() <= 1
     assert (gap > 0).mean() <= 1e-4
     again = ["pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore:the kernels cannot:RuntimeWarning"]
-    tests = _without_inner_classes(*again, "tests/test_smoke.py", cache=tmp_path / "cache")
+    tests = _without_inner_classes(*again, "tests/kernels/test_smoke.py", cache=tmp_path / "cache")
     assert tests.returncode == 0, tests.stdout[-4000:]
     second = _without_inner_classes("tests.smoke", str(tmp_path / "again.npz"), cache=tmp_path / "cache")
     assert second.stdout.split() == [], second.stderr

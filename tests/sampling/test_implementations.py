@@ -11,8 +11,6 @@ from tests.implementations.scenes import Scene, Tensors, smooth_image, tensors, 
 from tests.implementations.table import IMAGE_WORKS, KINDS, TENSOR_WORKS
 from tests.implementations.work import Peer, Work
 
-pytestmark = pytest.mark.kernels
-
 SIZE = (61, 83)
 
 

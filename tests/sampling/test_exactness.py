@@ -20,8 +20,6 @@ from stnwarp.sampling.sampler import sample
 from stnwarp.transforms import theta_from_pixel_matrix
 from tests.implementations.scenes import Scene, smooth_image, tilted, turned
 
-pytestmark = pytest.mark.kernels
-
 Array = NDArray[Any]
 SMOOTH = [mode for mode in Interpolation if mode is not Interpolation.NEAREST]
 INPUT, OUTPUT = (48, 64), (60, 70)  # height, width

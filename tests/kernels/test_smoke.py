@@ -15,8 +15,6 @@ import stnwarp
 from tests import oracle, smoke
 from tests.cli_tools import run
 
-pytestmark = pytest.mark.kernels
-
 
 def assert_close(ours: NDArray[Any], exact: NDArray[Any], roundings: float) -> None:
     """Integers next to *exact* in one of 1000 values at most, floats within *roundings* units of full scale."""

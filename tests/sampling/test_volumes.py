@@ -19,13 +19,13 @@ from stnwarp.sampling import volumes as room
 from stnwarp.sampling.views import view_or_copy
 from stnwarp.sampling.volumes import sample_volumes, sample_volumes_backward
 from tests import oracle
+from tests.combinations import combinations
 from tests.implementations import with_torch
 
 pytestmark = [
-    pytest.mark.kernels,
     pytest.mark.filterwarnings("ignore:Since version 1.3.0, affine_grid:UserWarning"),  # torch's, of one-voxel axes
 ]
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 compiled_only = pytest.mark.skipif(
     os.environ.get("NUMBA_DISABLE_JIT") == "1" or os.environ.get("NUMBA_BOUNDSCHECK") == "1",
     reason="kernels run in Python or check their indices: there is no machine code of ours to look at",
@@ -60,11 +60,7 @@ def _gradients_by_torch(
     return [part.numpy() for part in torch.autograd.grad(output, leaves, torch.from_numpy(gradient))]
 
 
-@pytest.mark.parametrize("align_corners", [False, True])
-@pytest.mark.parametrize("padding_mode", PADDING)
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("size", SIZES)
+@combinations(strength=3, size=SIZES, dtype=DTYPES, mode=MODES, padding_mode=PADDING, align_corners=[False, True])
 def test_equals_the_oracle(
     size: tuple[int, ...], dtype: type, mode: str, padding_mode: str, align_corners: bool
 ) -> None:
@@ -80,11 +76,14 @@ def test_equals_the_oracle(
         np.testing.assert_allclose(ours, expected, rtol=0, atol=6 * np.finfo(dtype).eps)
 
 
-@pytest.mark.parametrize("align_corners", [False, True])
-@pytest.mark.parametrize("padding_mode", TORCH_PADDING)
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("size", [*SIZES, (20, 30, 40)])
+@combinations(
+    strength=3,
+    size=[*SIZES, (20, 30, 40)],
+    dtype=FLOATS,
+    mode=MODES,
+    padding_mode=TORCH_PADDING,
+    align_corners=[False, True],
+)
 def test_equals_torch(size: tuple[int, ...], dtype: type, mode: str, padding_mode: str, align_corners: bool) -> None:
     rng = np.random.default_rng(21)
     volumes, grid = _volumes(rng, (2, 3, *size), dtype), _grid(rng, (2, 3, 4, 5), dtype)
@@ -94,10 +93,7 @@ def test_equals_torch(size: tuple[int, ...], dtype: type, mode: str, padding_mod
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=6 * np.finfo(dtype).eps)
 
 
-@pytest.mark.parametrize("align_corners", [False, True])
-@pytest.mark.parametrize("padding_mode", TORCH_PADDING)
-@pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("factor", [0.5, 1.0, 2.0])
+@combinations(factor=[0.5, 1.0, 2.0], dtype=FLOATS, padding_mode=TORCH_PADDING, align_corners=[False, True])
 def test_ties_of_nearest_fall_as_in_torch(factor: float, dtype: type, padding_mode: str, align_corners: bool) -> None:
     """Where every point lies between two voxels, or would but for rounding, no voxel is another than torch's."""
     for size in ((2, 3, 4), (7, 5, 6)):
@@ -120,9 +116,7 @@ def test_more_points_than_a_block_holds_are_read_alike() -> None:
         np.testing.assert_allclose(whole, np.concatenate(parts, axis=3), rtol=0, atol=tolerance)
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("padding_mode", PADDING)
-@pytest.mark.parametrize("dtype", DTYPES)
+@combinations(dtype=DTYPES, padding_mode=PADDING, mode=MODES)
 def test_coordinates_that_are_not_finite_never_index(dtype: type, padding_mode: str, mode: str) -> None:
     volumes = _volumes(np.random.default_rng(23), (1, 2, 2, 3, 4), dtype)
     bad = [np.nan, np.inf, -np.inf, 1e30, -1e30, 1e308, 0.0]
@@ -157,10 +151,7 @@ def test_a_voxel_with_weight_zero_is_not_read(value: float) -> None:
         np.testing.assert_array_equal(grid_sample(volume, grid, "bilinear", padding_mode, True), volume)
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("align_corners", [False, True])
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("size", [*SIZES, (3, 17, 9)])
+@combinations(size=[*SIZES, (3, 17, 9)], dtype=DTYPES, align_corners=[False, True], mode=MODES)
 def test_identity_returns_the_input(size: tuple[int, ...], dtype: type, align_corners: bool, mode: str) -> None:
     volumes = _volumes(np.random.default_rng(24), (2, 2, *size), dtype)
     grid = affine_grid(np.tile(np.eye(3, 4), (2, 1, 1)), volumes.shape, align_corners)
@@ -312,11 +303,7 @@ def test_modes_that_volumes_do_not_have_are_refused() -> None:
     np.testing.assert_array_equal(grid_sample(volume, grid, "linear"), grid_sample(volume, grid))
 
 
-@pytest.mark.parametrize("align_corners", [False, True])
-@pytest.mark.parametrize("padding_mode", TORCH_PADDING)
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("size", SIZES)
+@combinations(strength=3, size=SIZES, dtype=FLOATS, mode=MODES, padding_mode=TORCH_PADDING, align_corners=[False, True])
 def test_gradients_equal_torch(
     size: tuple[int, ...], dtype: type, mode: str, padding_mode: str, align_corners: bool
 ) -> None:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from stnwarp import affine_grid, affine_grid_backward, grid_sample, grid_sample_backward, spatial_transform_backward
 from stnwarp.errors import DtypeError, ParameterError, ShapeError, ThetaError
+from tests.combinations import combinations
 
 pytestmark = [
-    pytest.mark.kernels,
     pytest.mark.filterwarnings("ignore:Since version 1.3.0, affine_grid:UserWarning"),  # torch's, of one-pixel axes
 ]
 
@@ -50,11 +50,14 @@ def _unit(gradient: NDArray) -> float:
     return float(np.abs(gradient).max(initial=1.0))
 
 
-@pytest.mark.parametrize("align_corners", [False, True])
-@pytest.mark.parametrize("padding_mode", PADDING)
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("size", SIZES)
+@combinations(
+    strength=3,
+    size=SIZES,
+    dtype=[np.float32, np.float64],
+    mode=MODES,
+    padding_mode=PADDING,
+    align_corners=[False, True],
+)
 def test_equals_torch(size: tuple[int, int], dtype: type, mode: str, padding_mode: str, align_corners: bool) -> None:
     rng = np.random.default_rng(1)
     images, gradient = (array.astype(dtype) for array in _case(rng, size, (4, 9)))
@@ -79,6 +82,7 @@ def test_equals_torch_over_several_tiles_and_channels(mode: str, channels: int) 
     _assert_close(ours, _torch_gradients(gradient, images, grid, mode, "zeros", False), (9, 14), 64)
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize("mode", MODES)
 def test_equals_torch_on_images_that_no_cache_holds(mode: str) -> None:
     rng = np.random.default_rng(19)
@@ -90,10 +94,7 @@ def test_equals_torch_on_images_that_no_cache_holds(mode: str) -> None:
     np.testing.assert_array_equal(alone, ours[1])
 
 
-@pytest.mark.parametrize("align_corners", [False, True])
-@pytest.mark.parametrize("padding_mode", PADDING)
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@combinations(dtype=[np.float32, np.float64], mode=MODES, padding_mode=PADDING, align_corners=[False, True])
 def test_points_on_pixel_centres_and_rims_take_the_side_that_torch_takes(
     dtype: type, mode: str, padding_mode: str, align_corners: bool
 ) -> None:
@@ -183,10 +184,7 @@ def _not_finite() -> NDArray[np.float64]:
     return np.array([[x, y] for x in values for y in values]).reshape(1, 6, 6, 2)
 
 
-@pytest.mark.parametrize("align_corners", [False, True])
-@pytest.mark.parametrize("padding_mode", [*PADDING, "wrap"])
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@combinations(dtype=[np.float32, np.float64], mode=MODES, padding_mode=[*PADDING, "wrap"], align_corners=[False, True])
 def test_coordinates_that_are_not_finite_have_no_gradient_and_never_index(
     dtype: type, mode: str, padding_mode: str, align_corners: bool
 ) -> None:
@@ -201,6 +199,7 @@ def test_coordinates_that_are_not_finite_have_no_gradient_and_never_index(
     np.testing.assert_allclose(to_input.sum((2, 3)), points, rtol=0, atol=64 * np.finfo(dtype).eps)
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize("mode", ["nearest", "bilinear"])
 def test_infinity_beyond_the_border_is_the_border_as_in_torch(mode: str) -> None:
     rng = np.random.default_rng(8)
@@ -210,6 +209,7 @@ def test_infinity_beyond_the_border_is_the_border_as_in_torch(mode: str) -> None
     _assert_close(ours, _torch_gradients(gradient, images, grid, mode, "border", False), (3, 5), 64)
 
 
+@pytest.mark.kernels
 def test_pixels_of_weight_zero_are_not_read() -> None:
     rng = np.random.default_rng(18)
     images = rng.standard_normal((1, 1, 5, 6))
@@ -221,6 +221,7 @@ def test_pixels_of_weight_zero_are_not_read() -> None:
     np.testing.assert_array_equal(spoilt[0, 0, :2], clean[0, 0, :2])
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize("mode", MODES)
 def test_a_gradient_that_is_not_finite_stays_with_the_pixels_around_its_point(mode: str) -> None:
     gradient = np.ones((1, 1, 3, 3))
@@ -240,6 +241,7 @@ def test_nearest_has_no_gradient_to_the_grid() -> None:
     assert not to_grid.any()
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(("images", "channels"), [(1, 1), (1, 4), (2, 2), (4, 1)])
 def test_threads_do_not_change_a_bit(images: int, channels: int, mode: str) -> None:
@@ -256,6 +258,7 @@ def test_threads_do_not_change_a_bit(images: int, channels: int, mode: str) -> N
             np.testing.assert_array_equal(run[1], runs[0][1])
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("mode", MODES)
 def test_either_gradient_can_be_had_alone(mode: str, threads: int) -> None:
@@ -272,6 +275,7 @@ def test_either_gradient_can_be_had_alone(mode: str, threads: int) -> None:
                 np.testing.assert_array_equal(whole if one is None else one, whole)
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize("mode", MODES)
 def test_layouts_of_memory_do_not_matter(mode: str) -> None:
     rng = np.random.default_rng(12)
@@ -360,10 +364,9 @@ def _projective(theta: torch.Tensor, size: tuple[int, int], align_corners: bool)
     return mapped[..., :2] / mapped[..., 2:]
 
 
-@pytest.mark.parametrize("align_corners", [False, True])
-@pytest.mark.parametrize("padding_mode", PADDING)
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("kind", ["affine", "scaled", "projective"])
+@combinations(
+    strength=3, kind=["affine", "scaled", "projective"], mode=MODES, padding_mode=PADDING, align_corners=[False, True]
+)
 def test_the_gradient_to_theta_equals_torch(kind: str, mode: str, padding_mode: str, align_corners: bool) -> None:
     rng = np.random.default_rng(15)
     images, gradient = _case(rng, (6, 5), (7, 8))
@@ -385,6 +388,7 @@ def test_the_gradient_to_theta_equals_torch(kind: str, mode: str, padding_mode: 
     np.testing.assert_allclose(found[1], expected[1].numpy(), rtol=1e-11, atol=1e-10)
 
 
+@pytest.mark.kernels
 def test_the_horizon_of_a_homography_has_no_gradient() -> None:
     theta = np.array([[[1, 0, 0], [0, 1, 0], [2, 0, 0]]], np.float64)
     # Column 1 of 3 lies on the horizon, where x is 0 / 0 and y infinite.

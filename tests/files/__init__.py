@@ -1,0 +1,1 @@
+"""Opening, writing and cleaning up files."""

@@ -1,0 +1,1 @@
+"""Grid generator, sampler, volumes and gradients: against other algorithms, torch and onnxruntime; properties."""
