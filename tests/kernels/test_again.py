@@ -32,8 +32,6 @@ COMPILER_ONLY = ["compiler/*", "trial_kernel"]
 COMPILER_ONLY += [
     f"simd/{name}" for name in ("float_pixel", "gather", "memory", "mixed_precision", "rgb_bytes", "tap_window")
 ]
-TESTS = ["adjoint", "convolution", "fused", "gradients", "onnx_nodes", "sampler", "views", "volumes", "weight_zero"]
-
 inner_run = pytest.mark.skipif(
     os.environ.get("NUMBA_DISABLE_JIT") == "1" or os.environ.get("NUMBA_BOUNDSCHECK") == "1",
     reason="this is one of the two runs",
@@ -41,7 +39,7 @@ inner_run = pytest.mark.skipif(
 
 
 def _run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, *PYTEST, *arguments, *(f"tests/sampling/test_{name}.py" for name in TESTS)]
+    command = [sys.executable, *PYTEST, *arguments, "tests/sampling"]
     return subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True)
 
 
