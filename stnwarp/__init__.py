@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from stnwarp.conventions import Interpolation, PaddingMode, Units
+    from stnwarp.conventions import Family, Interpolation, PaddingMode, Units
     from stnwarp.errors import StnwarpError
     from stnwarp.sampling.fused import spatial_transform, warp
     from stnwarp.sampling.gradients import affine_grid_backward, grid_sample_backward, spatial_transform_backward
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from stnwarp.spatial_transformer import SpatialTransformer
     from stnwarp.transforms import (
         Composition,
-        Family,
         Limits,
         MatrixTransform,
         SamplingGrid,
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "Composition": "transforms",
-    "Family": "transforms",
+    "Family": "conventions",
     "Interpolation": "conventions",
     "Limits": "transforms",
     "MatrixTransform": "transforms",

@@ -45,15 +45,15 @@ class Units(StrEnum):
     PIXEL = "pixel"
 
 
-class ParameterFamily(StrEnum):
-    """What the parameters of a transform can be: those of a matrix's families, or a thin plate spline's points."""
+class Family(StrEnum):
+    """The families of transforms, narrow ones first; their parameters are rows of `transforms.families`."""
 
     TRANSLATION = "translation"
-    ATTENTION = "attention"
+    ATTENTION = "attention"  # isotropic scale and translation
     SIMILARITY = "similarity"
     AFFINE = "affine"
     PROJECTIVE = "projective"
-    THIN_PLATE_SPLINE = "tps"  # x0 y0 x1 y1 ...: where each control point is read, row by row
+    THIN_PLATE_SPLINE = "tps"  # no matrix: where each control point is read, x0 y0 x1 y1 ... row by row
 
 
 class BeyondLimit(StrEnum):

@@ -9,7 +9,7 @@ import onnx
 from numpy.typing import ArrayLike
 from onnx import TensorProto, helper, numpy_helper
 
-from stnwarp.conventions import ParameterFamily
+from stnwarp.conventions import Family
 from stnwarp.localisation import METADATA_KEY, Metadata
 
 IDENTITY = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
@@ -78,7 +78,7 @@ def with_metadata(model: onnx.ModelProto, metadata: Metadata | str | None) -> on
 
 def affine(**fields: Any) -> Metadata:
     """The metadata of `network()` as it is by default, but for *fields*."""
-    return Metadata(**{"family": ParameterFamily.AFFINE, "input_size": (28, 28), **fields})
+    return Metadata(**{"family": Family.AFFINE, "input_size": (28, 28), **fields})
 
 
 def saved(model: onnx.ModelProto | bytes, folder: Path, name: str = "network.onnx") -> Path:

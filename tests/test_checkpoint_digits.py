@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from stnwarp import SpatialTransformer, warp
-from stnwarp.conventions import ParameterFamily
+from stnwarp.conventions import Family
 from stnwarp.localisation import Checkpoint, Fit
-from stnwarp.transforms import Family, MatrixTransform
+from stnwarp.transforms import MatrixTransform
 
 SAMPLES = Path(__file__).parent.parent / "sample_images" / "digits"
 # Degrees counter-clockwise and pixels to the right and down, of pictures 64 pixels wide; see docs/sample_images.md. It
@@ -27,7 +27,7 @@ def digits() -> Checkpoint:
 
 def test_it_is_small_and_says_what_it_does(digits: Checkpoint) -> None:
     assert (files("stnwarp") / "checkpoints" / "digits.onnx").stat().st_size < 1_000_000  # type: ignore[attr-defined]
-    assert (digits.metadata.family, digits.metadata.fit) == (ParameterFamily.SIMILARITY, Fit.PAD)
+    assert (digits.metadata.family, digits.metadata.fit) == (Family.SIMILARITY, Fit.PAD)
     assert digits.metadata.trained["recipe"] == "restore"
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from stnwarp import SpatialTransformer
-from stnwarp.conventions import ParameterFamily
+from stnwarp.conventions import Family
 from stnwarp.localisation import Checkpoint, Fit
 from stnwarp.transforms import MatrixTransform
 
@@ -57,7 +57,7 @@ def tilt(checkpoint: Checkpoint, image: NDArray[np.uint8]) -> float:
 
 def test_it_is_small_and_says_what_it_does(page: Checkpoint) -> None:
     assert (files("stnwarp") / "checkpoints" / "page.onnx").stat().st_size < 1_000_000  # type: ignore[attr-defined]
-    assert page.metadata.family is ParameterFamily.SIMILARITY
+    assert page.metadata.family is Family.SIMILARITY
     assert page.metadata.fit is Fit.PAD
     assert page.metadata.constraints
     assert "text" in page.metadata.description

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from stnwarp import PaddingMode
-from stnwarp.conventions import Interpolation, ParameterFamily
+from stnwarp.conventions import Family, Interpolation
 from stnwarp.transforms import control_points
 from tests.cli_tools import Ran, contents, environment, noise, pixels, run, save
 from tests.onnx_files import affine, network, saved
@@ -111,7 +111,7 @@ def test_a_good_image_beside_is_not_talked_about(tmp_path: Path) -> None:
 
 def test_a_network_that_answers_zeros_is_told_and_a_limit_holds_it_back(tmp_path: Path) -> None:
     source = folder_of(tmp_path / "in")
-    spline = affine(family=ParameterFamily.THIN_PLATE_SPLINE, control_points=(3, 3))
+    spline = affine(family=Family.THIN_PLATE_SPLINE, control_points=(3, 3))
     makes = {
         "zeros": network(np.zeros((2, 3)), metadata=affine()),
         "far": network([[1, 0, 7], [0, 1, 0]], metadata=affine()),

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from stnwarp import warp
-from stnwarp.conventions import ParameterFamily
+from stnwarp.conventions import Family
 from stnwarp.localisation import Checkpoint
 from stnwarp.transforms import compose
 from tests.cli_tools import Ran, assert_good_ones_done, contents, good_files, noise, pixels, run, save
@@ -124,7 +124,7 @@ def test_canonical_is_the_size_the_checkpoint_was_made_for(tmp_path: Path) -> No
 
 def test_a_spline_is_told_by_its_points(tmp_path: Path) -> None:
     source = save(tmp_path / "a.png", noise(3, 60, 60))
-    metadata = affine(family=ParameterFamily.THIN_PLATE_SPLINE, control_points=(3, 3))
+    metadata = affine(family=Family.THIN_PLATE_SPLINE, control_points=(3, 3))
     bending = saved(network(BEND.ravel(), metadata=metadata), tmp_path, "bending.onnx")
     record = apply(source, "-o", tmp_path / "b.png", "--checkpoint", bending, "--json").records[0]
     assert record["theta"] is None

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stnwarp.conventions import ParameterFamily
+from stnwarp.conventions import Family
 from tests.cli_tools import (
     Ran,
     assert_good_ones_done,
@@ -56,7 +56,7 @@ def tree(folder: Path) -> Path:
 
 def options_of(kind: str, folder: Path) -> list[Any]:
     """The options of one *kind* of run; its files are made in *folder*."""
-    spline = affine(family=ParameterFamily.THIN_PLATE_SPLINE, control_points=(3, 3))
+    spline = affine(family=Family.THIN_PLATE_SPLINE, control_points=(3, 3))
     turning = saved(network(TURN, gain=GAIN, metadata=affine()), folder, "turning.onnx")
     bending = saved(network(BEND.ravel(), gain=0.1, metadata=spline), folder, "bending.onnx")
     return {

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from stnwarp.conventions import ParameterFamily
+from stnwarp.conventions import Family
 from stnwarp.localisation import Metadata
 from stnwarp.localisation.parameters import family_of_shape
 from tests.docs_code import ROOT, blocks, commands, run_python
@@ -49,4 +49,4 @@ def test_the_shapes_of_outputs_are_those_that_are_read() -> None:
         for shape in re.findall(r"\(N, ([^)]+)\)", shapes):
             known = {"2K": 18, "K": 9, "rows": 3, "columns": 4}
             sides = [known.get(side) or int(side) for side in shape.split(", ")]
-            assert family_of_shape(sides) is ParameterFamily(family)
+            assert family_of_shape(sides) is Family(family)

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from stnwarp import warp
-from stnwarp.conventions import ParameterFamily
+from stnwarp.conventions import Family
 from stnwarp.errors import CheckpointError, DtypeError, ParameterError, ShapeError, ThetaError
 from stnwarp.localisation import Checkpoint, Localiser, Metadata, network_input
 from stnwarp.localisation.inputs import warped_input
@@ -328,7 +328,7 @@ def test_one_bad_image_spoils_no_other(tmp_path: Path) -> None:
 
 def test_a_warp_too_large_to_be_shown_to_the_next_network_spoils_no_other(tmp_path: Path) -> None:
     """The numbers are doubles that go up to 1.35e308 with the brightness; a white picture's cannot be composed."""
-    known = affine(family=ParameterFamily.PROJECTIVE, align_corners=True)
+    known = affine(family=Family.PROJECTIVE, align_corners=True)
     model = network(((1, 0, 0), (0, 1, 0), (0.9, 0.9, 1)), metadata=known)
     nodes, initializers = model.graph.node, model.graph.initializer
     nodes[-1].output[0] = "floats"

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from stnwarp.conventions import ParameterFamily
+from stnwarp.conventions import Family
 from stnwarp.errors import CheckpointError, ExitCode, ParameterError
 from stnwarp.localisation import ColourMode, Fit, Layout, Metadata, Normalisation, parse_normalisation
 
 PLAIN = {"family": "affine", "input_size": {"width": 30, "height": 28}}
 FULL = Metadata(
-    family=ParameterFamily.THIN_PLATE_SPLINE,
+    family=Family.THIN_PLATE_SPLINE,
     input_size=(28, 30),
     control_points=(4, 3),
     layout=Layout.NHWC,
@@ -33,13 +33,13 @@ def _read(fields: Any) -> Metadata:
     return Metadata.from_json(json.dumps(fields))
 
 
-@pytest.mark.parametrize("metadata", [FULL, Metadata(family=ParameterFamily.AFFINE, input_size=(28, 30))])
+@pytest.mark.parametrize("metadata", [FULL, Metadata(family=Family.AFFINE, input_size=(28, 30))])
 def test_what_is_written_is_read(metadata: Metadata) -> None:
     assert Metadata.from_json(metadata.to_json()) == metadata
 
 
 def test_the_text_says_what_its_numbers_mean() -> None:
-    text = json.loads(Metadata(family=ParameterFamily.AFFINE, input_size=(28, 30), output_size=(5, 6)).to_json())
+    text = json.loads(Metadata(family=Family.AFFINE, input_size=(28, 30), output_size=(5, 6)).to_json())
     assert text["parameters"] == ["a", "b", "tx", "c", "d", "ty"]
     assert text["units"] == "normalized"
     assert text["direction"] == "output to input"
@@ -52,7 +52,7 @@ def test_the_text_says_what_its_numbers_mean() -> None:
 
 def test_names_do_for_enums() -> None:
     metadata = Metadata(family="affine", input_size=[28, 30], layout="NHWC", mode="RGB", fit="pad")  # type: ignore[arg-type]
-    assert metadata.family is ParameterFamily.AFFINE
+    assert metadata.family is Family.AFFINE
     assert metadata.layout is Layout.NHWC
     assert metadata.mode.channels == 3
     assert metadata.fit is Fit.PAD
@@ -60,7 +60,7 @@ def test_names_do_for_enums() -> None:
 
 
 def test_most_keys_may_be_missing() -> None:
-    assert _read(PLAIN) == Metadata(family=ParameterFamily.AFFINE, input_size=(28, 30))
+    assert _read(PLAIN) == Metadata(family=Family.AFFINE, input_size=(28, 30))
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_a_version_is_looked_at_before_the_keys() -> None:
 @pytest.mark.parametrize("value", [float("nan"), {1, 2}])
 def test_what_json_cannot_hold_is_a_wrong_parameter(value: Any) -> None:
     with pytest.raises(ParameterError, match="trained must be what JSON can hold"):
-        Metadata(family=ParameterFamily.AFFINE, input_size=(28, 28), trained={"value": value})
+        Metadata(family=Family.AFFINE, input_size=(28, 28), trained={"value": value})
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from stnwarp.conventions import ParameterFamily
+from stnwarp.conventions import Family
 from stnwarp.errors import NothingMatchedError, ParameterError, ParameterFileError
 from stnwarp.localisation.frames import in_own_frames
 from stnwarp.training.choices import Colour, LocalisationKind, Settings, TrainingRecipe
@@ -380,7 +380,7 @@ def test_thetas_of_an_archive_are_matrices_or_rows(tmp_path: Path) -> None:
 def test_thetas_of_an_archive_are_splines_too(tmp_path: Path) -> None:
     spline = ThinPlateSpline.from_parameters(np.random.default_rng(0).uniform(-1, 1, 18))
     np.savez(tmp_path / "a.npz", images=letters("F", 4), theta=np.stack([spline.parameters()] * 4))
-    settings = quick(THETA, ranges=None, family=ParameterFamily.THIN_PLATE_SPLINE, control_points=(3, 3))
+    settings = quick(THETA, ranges=None, family=Family.THIN_PLATE_SPLINE, control_points=(3, 3))
     data, _ = _load(tmp_path / "a.npz", settings)
     assert data.training.transforms is not None
     assert np.allclose(data.training.transforms[0].map_points([0.2, 0.5]), spline.map_points([0.2, 0.5]))
@@ -475,7 +475,7 @@ def test_a_split_leaves_something_on_both_sides(count: int, share: float) -> Non
     ("changes", "message"),
     [
         ({"ranges": None}, "needs the range of warps"),
-        ({"family": ParameterFamily.THIN_PLATE_SPLINE}, "needs control points"),
+        ({"family": Family.THIN_PLATE_SPLINE}, "needs control points"),
         ({"control_points": (4, 4)}, "has no control points"),
         ({"recipe": CLASSIFY, "picture_weight": 1.0}, "recipe restore"),
         ({"network": LocalisationKind.DEEP, "batch_norm": False}, "deep always has batch normalisation"),
@@ -529,6 +529,6 @@ def test_one_row_that_can_be_used_is_too_few(tmp_path: Path) -> None:
 
 
 def test_settings_come_back_from_json() -> None:
-    settings = quick(family=ParameterFamily.THIN_PLATE_SPLINE, control_points=(3, 5), ranges=Ranges.parse("angle=7"))
+    settings = quick(family=Family.THIN_PLATE_SPLINE, control_points=(3, 5), ranges=Ranges.parse("angle=7"))
     assert Settings.from_json(settings.to_json()) == settings
     assert Settings.from_json(quick(CLASSIFY, ranges=None).to_json()) == quick(CLASSIFY, ranges=None)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from stnwarp.conventions import ParameterFamily
+from stnwarp.conventions import Family
 from stnwarp.errors import TrainingError
 from stnwarp.training.choices import Initialisation, LocalisationKind, Schedule, Settings, TrainingRecipe, state_path
 from stnwarp.training.data import load_data
@@ -20,7 +20,7 @@ from tests.training_data import letters, quick
 from tests.training_exports import QuickExporter
 
 CLASSIFY = TrainingRecipe.CLASSIFY
-AFFINE = {"family": ParameterFamily.AFFINE}
+AFFINE = {"family": Family.AFFINE}
 RANGE = Ranges.parse("angle=30,shift=0.1")
 WIDE = {**AFFINE, "scenes": 512, "epochs": 6, "rate": 0.01}
 
@@ -113,7 +113,7 @@ def test_a_loss_that_explodes_in_the_first_epoch_is_a_divergence(tmp_path: Path,
         {"batch": 2, "scenes": 64},  # few images tell little of the loss at first
         {"picture_weight": 1000.0},  # which the loss of the images kept back has not
         {"ranges": Ranges.parse("angle=180,shift=0.8,scale=0.4..2"), "init": Initialisation.PERTURBED},
-        {"family": ParameterFamily.TRANSLATION, "ranges": Ranges.parse("shift=2")},
+        {"family": Family.TRANSLATION, "ranges": Ranges.parse("shift=2")},
         {"network": LocalisationKind.FC, "filters": None, "schedule": Schedule.CONSTANT},
         {**WIDE, "ranges": Ranges.parse("angle=150..180")},  # beyond the bounds of some parameters
         {**WIDE, "ranges": Ranges.parse("scale=3..5")},
@@ -154,8 +154,8 @@ def test_one_quiet_epoch_does_not_make_what_stays_wrong_good(
     assert _stopped_after(monkeypatch, _run(tmp_path, quick(scenes=4, epochs=8, patience=0)), wrong) == epochs
 
 
-@pytest.mark.parametrize("family", [family for family in ParameterFamily if family != "tps"])
-def test_the_share_of_parameters_at_their_bounds(family: ParameterFamily) -> None:
+@pytest.mark.parametrize("family", [family for family in Family if family != "tps"])
+def test_the_share_of_parameters_at_their_bounds(family: Family) -> None:
     bounded = BoundedParameters(family)
     count = len(bounded.bounds)
     raw = torch.zeros(2, count)

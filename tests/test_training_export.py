@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from stnwarp.conventions import ParameterFamily
+from stnwarp.conventions import Family
 from stnwarp.errors import CheckpointError
 from stnwarp.localisation.checkpoint import Checkpoint
 from stnwarp.localisation.inputs import network_input
@@ -19,13 +19,13 @@ from stnwarp.training.export import Exporter, described_anew, export_checkpoint
 from stnwarp.training.networks.localisation import LocalisationNetwork
 from tests.training_data import SIDE, letters
 
-METADATA = Metadata(family=ParameterFamily.SIMILARITY, input_size=(SIDE, SIDE), mean=(0.1,), std=(0.3,))
+METADATA = Metadata(family=Family.SIMILARITY, input_size=(SIDE, SIDE), mean=(0.1,), std=(0.3,))
 
 
 def _network(seed: int = 0, kind: str = "conv", normalised: bool = True) -> LocalisationNetwork:
     torch.manual_seed(seed)
     network = LocalisationNetwork(
-        kind, 1, (SIDE, SIDE), ParameterFamily.SIMILARITY, init="perturbed", filters=4, normalised=normalised
+        kind, 1, (SIDE, SIDE), Family.SIMILARITY, init="perturbed", filters=4, normalised=normalised
     )
     network(torch.rand(8, 1, SIDE, SIDE))  # normalisation layers have seen something
     return network
@@ -55,7 +55,7 @@ def test_the_file_gives_the_networks_numbers(tmp_path: Path, kind: str, normalis
 
 
 def test_a_spline_comes_back_with_its_control_points(tmp_path: Path) -> None:
-    metadata = Metadata(family=ParameterFamily.THIN_PLATE_SPLINE, control_points=(3, 4), input_size=(SIDE, SIDE))
+    metadata = Metadata(family=Family.THIN_PLATE_SPLINE, control_points=(3, 4), input_size=(SIDE, SIDE))
     network = LocalisationNetwork("fc", 1, (SIDE, SIDE), metadata.family, metadata.control_points)
     export_checkpoint(network, metadata, tmp_path / "a.onnx")
     (transform,) = Checkpoint.load(tmp_path / "a.onnx").localise([letters("F", 1)[0]])
@@ -130,6 +130,6 @@ def test_what_onnx_has_no_words_for_is_refused(tmp_path: Path) -> None:
 
 
 def test_another_layout_is_refused(tmp_path: Path) -> None:
-    metadata = Metadata(family=ParameterFamily.SIMILARITY, input_size=(SIDE, SIDE), layout=Layout.NHWC)
+    metadata = Metadata(family=Family.SIMILARITY, input_size=(SIDE, SIDE), layout=Layout.NHWC)
     with pytest.raises(CheckpointError, match="NCHW"):
         export_checkpoint(_network(), metadata, tmp_path / "a.onnx")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from stnwarp.conventions import ParameterFamily
+from stnwarp.conventions import Family
 from stnwarp.errors import ParameterError, ShapeError
 from stnwarp.sampling.fused import warp
 from stnwarp.sampling.grid_generator import sampling_grid as generated
@@ -12,7 +12,7 @@ from stnwarp.training.geometry import identity_parameters, parameter_count, samp
 from stnwarp.transforms.serialisation import transform_from_parameters
 
 FAMILIES = [
-    *((str(family), None) for family in ParameterFamily if family is not ParameterFamily.THIN_PLATE_SPLINE),
+    *((str(family), None) for family in Family if family is not Family.THIN_PLATE_SPLINE),
     ("tps", (4, 4)),
     ("tps", (2, 3)),
     ("tps", (3, 5)),  # an odd count of points

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from stnwarp.conventions import ParameterFamily
+from stnwarp.conventions import Family
 from stnwarp.errors import ParameterError, ShapeError
 from stnwarp.training.choices import LocalisationKind
 from stnwarp.training.geometry import identity_parameters, parameter_count, sampling_grid
@@ -17,7 +17,7 @@ from stnwarp.training.networks import (
     SpatialTransformerClassifier,
 )
 
-FAMILIES = [(str(family), (4, 4) if family == "tps" else None) for family in ParameterFamily]
+FAMILIES = [(str(family), (4, 4) if family == "tps" else None) for family in Family]
 each_family = pytest.mark.parametrize(("family", "control_points"), FAMILIES, ids=str)
 each_kind = pytest.mark.parametrize("kind", list(LocalisationKind))
 

@@ -3,21 +3,21 @@
 import pytest
 import torch
 
-from stnwarp.conventions import ParameterFamily
+from stnwarp.conventions import Family
+from stnwarp.training import reach
 from stnwarp.training.choices import Settings, TrainingRecipe
 from stnwarp.training.geometry import sampling_grid
 from stnwarp.training.networks.bounds import BoundedParameters
 from stnwarp.training.ranges import Ranges
-from stnwarp.training.reach import out_of_reach, remedy
+from stnwarp.training.reach import out_of_reach, remedy, terms_without_parameters
 from stnwarp.training.samples import Samples
+from stnwarp.transforms import ParameterKind
 from tests.training_data import quick
 
 
 def _settings(family: str, text: str, **changes: object) -> Settings:
     points = (4, 4) if family == "tps" else None
-    return quick(
-        **{"family": ParameterFamily(family), "control_points": points, "ranges": Ranges.parse(text)} | changes
-    )
+    return quick(**{"family": Family(family), "control_points": points, "ranges": Ranges.parse(text)} | changes)
 
 
 def _samples(*sizes: tuple[int, int]) -> Samples:
@@ -49,8 +49,8 @@ def test_what_lies_beyond_the_bounds_is_named(family: str, within: str, beyond: 
     assert set(out_of_reach(_settings(family, beyond), SQUARE)) == terms
 
 
-@pytest.mark.parametrize("family", [family for family in ParameterFamily if family != "tps"])
-def test_a_shift_ends_where_the_farthest_network_throws_the_middle(family: ParameterFamily) -> None:
+@pytest.mark.parametrize("family", [family for family in Family if family != "tps"])
+def test_a_shift_ends_where_the_farthest_network_throws_the_middle(family: Family) -> None:
     bounded = BoundedParameters(family)
     raw = 1e3 * torch.randn(4096, len(bounded.bounds), generator=torch.Generator().manual_seed(0))
     grids = sampling_grid(bounded(raw), family, (3, 3), align_corners=True)
@@ -88,7 +88,7 @@ def test_what_helps_is_said_where_it_does(family: str, text: str, wanted: str) -
 def test_terms_that_a_family_has_no_numbers_for_are_not_told_twice() -> None:
     settings = _settings("attention", "angle=180,bend=0.5")
     assert out_of_reach(settings, SQUARE) == ()
-    assert settings.not_undone() == ("angle", "bend")
+    assert terms_without_parameters(settings) == ("angle", "bend")
 
 
 def test_a_classifier_undoes_what_helps_it() -> None:
@@ -96,3 +96,7 @@ def test_a_classifier_undoes_what_helps_it() -> None:
     assert out_of_reach(quick(TrainingRecipe.CLASSIFY, ranges=far), SQUARE) == ()
     assert out_of_reach(quick(TrainingRecipe.CLASSIFY, ranges=None), SQUARE) == ()
     assert out_of_reach(quick(TrainingRecipe.THETA, ranges=far), SQUARE) == ("scale",)
+
+
+def test_every_kind_of_parameter_has_terms_that_it_undoes() -> None:
+    assert set(reach._TERMS) == set(ParameterKind)

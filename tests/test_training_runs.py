@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from stnwarp.conventions import ParameterFamily
+from stnwarp.conventions import Family
 from stnwarp.errors import CheckpointError, OutputError, TrainingError
 from stnwarp.localisation.checkpoint import Checkpoint
 from stnwarp.training.choices import (
@@ -101,7 +101,7 @@ def test_restore_learns_to_turn_letters_upright(archive: Path) -> None:
 
 def test_classify_learns_classes_and_to_move_theta(archive: Path) -> None:
     settings = quick(
-        TrainingRecipe.CLASSIFY, family=ParameterFamily.AFFINE, scenes=256, epochs=6, rate=1e-3, localisation_rate=0.3
+        TrainingRecipe.CLASSIFY, family=Family.AFFINE, scenes=256, epochs=6, rate=1e-3, localisation_rate=0.3
     )
     epochs = list(_run(archive, settings).epochs())
     assert epochs[-1].unit == "%"
@@ -109,7 +109,7 @@ def test_classify_learns_classes_and_to_move_theta(archive: Path) -> None:
     assert epochs[-1].loss < 0.5 * epochs[0].loss
     assert epochs[-1].move > 1e-3
     assert epochs[-1].gradient > 0
-    assert Checkpoint.load(archive.with_suffix(".onnx")).metadata.family is ParameterFamily.AFFINE
+    assert Checkpoint.load(archive.with_suffix(".onnx")).metadata.family is Family.AFFINE
 
 
 def test_theta_learns_what_is_known(archive: Path) -> None:
@@ -133,11 +133,11 @@ def test_theta_learns_what_is_known(archive: Path) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"family": ParameterFamily.TRANSLATION, "ranges": Ranges.parse("shift=0.2")},
-        {"family": ParameterFamily.ATTENTION, "ranges": Ranges.parse("scale=0.6..1,shift=0.2")},
-        {"family": ParameterFamily.PROJECTIVE, "ranges": Ranges.parse("perspective=1.5,angle=20")},
+        {"family": Family.TRANSLATION, "ranges": Ranges.parse("shift=0.2")},
+        {"family": Family.ATTENTION, "ranges": Ranges.parse("scale=0.6..1,shift=0.2")},
+        {"family": Family.PROJECTIVE, "ranges": Ranges.parse("perspective=1.5,angle=20")},
         {
-            "family": ParameterFamily.THIN_PLATE_SPLINE,
+            "family": Family.THIN_PLATE_SPLINE,
             "control_points": (3, 4),
             "ranges": Ranges.parse("bend=0.2"),
             "network": LocalisationKind.DEEP,

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from stnwarp.conventions import ParameterFamily
+from stnwarp.conventions import Family
 from stnwarp.training.choices import Initialisation, LocalisationKind, Settings, TrainingRecipe
 from stnwarp.training.ranges import Ranges
 
@@ -41,7 +41,7 @@ def quick(recipe: TrainingRecipe = TrainingRecipe.RESTORE, **changes: object) ->
     """Settings that learn what there is to learn in seconds."""
     values: dict[str, object] = {
         "recipe": recipe,
-        "family": ParameterFamily.SIMILARITY,
+        "family": Family.SIMILARITY,
         "network": LocalisationKind.CONV,
         "filters": 8,
         "init": Initialisation.IDENTITY,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from stnwarp.cli.guide_options import GuideOptions
 from stnwarp.cli.transformation import agreed_align_corners, build_spec, size_request
 from stnwarp.cli.transformation_options import TransformationOptions
-from stnwarp.conventions import ParameterFamily
+from stnwarp.conventions import Family
 from stnwarp.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from stnwarp.transforms import SizeRequest, WarpSpec
 
 CANONICAL = "canonical"
-_SPLINE = ParameterFamily.THIN_PLATE_SPLINE
+_SPLINE = Family.THIN_PLATE_SPLINE
 
 _Words = str | tuple[int, int] | None  # of --size
 

@@ -10,7 +10,7 @@ import click
 from stnwarp.cli.numbers import Whole
 from stnwarp.cli.sections import Decorator, bundle, network, transformation
 from stnwarp.cli.values import OneOf, Size
-from stnwarp.conventions import ParameterFamily
+from stnwarp.conventions import Family
 
 _MOST_REPEATS = 100
 
@@ -19,7 +19,7 @@ _MOST_REPEATS = 100
 class ToldOptions:
     """What the user says of networks that do not say it themselves."""
 
-    family: ParameterFamily | None
+    family: Family | None
     input_size: tuple[int, int] | None
     normalize: str | None
 
@@ -53,7 +53,7 @@ def _told_in(section: Callable[..., Decorator[Any]]) -> tuple[Decorator[Any], ..
     return (
         section(
             "--family",
-            type=OneOf(ParameterFamily),
+            type=OneOf(Family),
             help="What the numbers of a network are that does not say it itself.",
         ),
         section("--input-size", type=Size(), metavar="WxH", help="What size of image such a network takes."),

@@ -15,7 +15,7 @@ from stnwarp.cli.sections import GIVEN, Command
 from stnwarp.cli.train_files import check_sheets, check_targets
 from stnwarp.cli.train_options import train_options
 from stnwarp.cli.training_report import Report, baseline_name
-from stnwarp.conventions import ParameterFamily
+from stnwarp.conventions import Family
 from stnwarp.errors import ExitCode, ParameterError
 from stnwarp.text import count_noun, join_words
 from stnwarp.training import check_extra
@@ -112,7 +112,7 @@ def _settings(source: Path, params: Path | None, given: Mapping[str, Any]) -> Se
     if values["recipe"] is None:
         choices = ", ".join(TrainingRecipe)
         raise click.UsageError(f"give --recipe, one of {choices}", click.get_current_context())
-    if values["family"] is ParameterFamily.THIN_PLATE_SPLINE and values["control_points"] is None:
+    if values["family"] is Family.THIN_PLATE_SPLINE and values["control_points"] is None:
         values["control_points"] = _CONTROL_POINTS
     if values["localisation_rate"] is None:
         values["localisation_rate"] = 0.1 if values["recipe"] is TrainingRecipe.CLASSIFY else 1.0
@@ -156,8 +156,9 @@ def _make_directories(files: list[Path]) -> None:
 def _load(console: Console, source: Path, params: Path | None, settings: Settings) -> tuple["Data", int]:
     """The images, and how many of them had to be left out."""
     from stnwarp.training.data import load_data
+    from stnwarp.training.reach import terms_without_parameters
 
-    if missing := settings.not_undone():
+    if missing := terms_without_parameters(settings):
         console.warn(f"family {settings.family} cannot undo {join_words(missing)}; it learns to come near")
     left_out: list[str] = []
 

@@ -10,7 +10,7 @@ from stnwarp.cli.numbers import Whole
 from stnwarp.cli.sections import Decorator, Option, output, run
 from stnwarp.cli.train_values import Amount, RangesType, Share
 from stnwarp.cli.values import OneOf, Size
-from stnwarp.conventions import PaddingMode, ParameterFamily
+from stnwarp.conventions import Family, PaddingMode
 from stnwarp.training.choices import (
     Colour,
     Device,
@@ -106,8 +106,8 @@ _recipe_options: tuple[Decorator[Any], ...] = (
 _network_options: tuple[Decorator[Any], ...] = (
     _network(
         "--family",
-        type=OneOf(ParameterFamily),
-        default=ParameterFamily.AFFINE.value,
+        type=OneOf(Family),
+        default=Family.AFFINE.value,
         show_default=True,
         help="What the network predicts.",
     ),

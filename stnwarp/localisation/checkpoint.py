@@ -58,7 +58,7 @@ class Checkpoint:
 
         Args:
             name_or_path: "digits", say, or a path, which has a suffix or a separator or is an existing file.
-            family: what the numbers are, by a name of ParameterFamily; by default what their count suggests.
+            family: what the numbers are, by a name of Family; by default what their count suggests.
             input_size: (height, width) of the pictures it takes.
             normalize: what its values mean: "imagenet", a range such as "0..1" (the default; "0..255" for a network
                 that takes bytes), "-1..1", or "MEAN/STD".

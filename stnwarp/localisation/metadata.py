@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, DIRECTION, ParameterFamily, Units, parse_enum
+from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, DIRECTION, Family, Units, parse_enum
 from stnwarp.errors import CheckpointError, ParameterError
 from stnwarp.files.strict_json import parse_json
 from stnwarp.localisation import values
-from stnwarp.localisation.parameters import parameter_names
 from stnwarp.localisation.values import Size
 from stnwarp.text import suggestion, truncate_repr
+from stnwarp.transforms import parameters_of
 
 METADATA_KEY = "stnwarp"
 FORMAT_VERSION = 1
@@ -81,7 +81,7 @@ class Metadata:
         ParameterError: a value that cannot be, its key named.
     """
 
-    family: ParameterFamily
+    family: Family
     input_size: Size
     control_points: Size | None = None
     layout: Layout = Layout.NCHW
@@ -101,7 +101,7 @@ class Metadata:
     def __post_init__(self) -> None:
         for key, check in _CHECKS.items():
             object.__setattr__(self, key, check(getattr(self, key), key))
-        is_spline = self.family is ParameterFamily.THIN_PLATE_SPLINE
+        is_spline = self.family is Family.THIN_PLATE_SPLINE
         if is_spline != (self.control_points is not None):
             what = "needs control_points" if is_spline else "has no control_points; leave them out"
             raise ParameterError(f"family {self.family} {what}")
@@ -113,7 +113,7 @@ class Metadata:
     @property
     def parameter_names(self) -> tuple[str, ...]:
         """The names of the network's numbers, in their order."""
-        return parameter_names(self.family, self.control_points)
+        return tuple(parameters_of(self.family, self.control_points))
 
     def to_json(self) -> str:
         """The text that is kept in the checkpoint."""
@@ -213,7 +213,7 @@ _PAIRS = {
 }
 _CHECKS: dict[str, Callable[[Any, str], Any]] = {
     "version": lambda value, key: values.version(value, key, FORMAT_VERSION),
-    "family": _one_of(ParameterFamily),
+    "family": _one_of(Family),
     "control_points": values.control_points,
     "input_size": values.input_size,
     "layout": _one_of(Layout),

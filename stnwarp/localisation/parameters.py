@@ -1,48 +1,24 @@
-"""The numbers a localisation network gives: how many of them each family has, and their names."""
+"""The shapes of a localisation network's output, and the families that they hold the parameters of."""
 
 import math
 from collections.abc import Sequence
 
-from stnwarp.conventions import ParameterFamily
-
-_NAMES: dict[ParameterFamily, tuple[str, ...]] = {
-    ParameterFamily.TRANSLATION: ("tx", "ty"),
-    ParameterFamily.ATTENTION: ("s", "tx", "ty"),
-    ParameterFamily.SIMILARITY: ("scale", "angle", "tx", "ty"),
-    ParameterFamily.AFFINE: ("a", "b", "tx", "c", "d", "ty"),
-    ParameterFamily.PROJECTIVE: ("a", "b", "tx", "c", "d", "ty", "g", "h"),
-}
-_BY_SHAPE: dict[tuple[int, ...], ParameterFamily] = {
-    (2,): ParameterFamily.TRANSLATION,
-    (3,): ParameterFamily.ATTENTION,
-    (4,): ParameterFamily.SIMILARITY,
-    (6,): ParameterFamily.AFFINE,
-    (2, 3): ParameterFamily.AFFINE,
-    (8,): ParameterFamily.PROJECTIVE,
-    (9,): ParameterFamily.PROJECTIVE,
-    (3, 3): ParameterFamily.PROJECTIVE,
-}
+from stnwarp.conventions import Family
+from stnwarp.transforms import MATRIX_FAMILIES
 
 
-def parameter_names(family: ParameterFamily, control_points: tuple[int, int] | None = None) -> tuple[str, ...]:
-    """The names of the numbers of *family*, in their order; *control_points* is (rows, columns) of a spline."""
-    if control_points is None:
-        return _NAMES[family]
-    return tuple(f"{axis}{point}" for point in range(control_points[0] * control_points[1]) for axis in "xy")
-
-
-def family_of_shape(shape: Sequence[int]) -> ParameterFamily | None:
-    """What an output of *shape*, the batch axis left out, is taken for; None where nothing has that shape."""
-    family = _BY_SHAPE.get(tuple(shape))
-    if family is None and control_points_of_shape(shape) is not None:
-        return ParameterFamily.THIN_PLATE_SPLINE
-    return family
+def family_of_shape(shape: Sequence[int]) -> Family | None:
+    """Guess the family of an output of `shape`, the batch axis left out; None where no family has that shape."""
+    for family, row in MATRIX_FAMILIES.items():
+        if tuple(shape) in row.shapes:
+            return family
+    return None if control_points_of_shape(shape) is None else Family.THIN_PLATE_SPLINE
 
 
 def control_points_of_shape(shape: Sequence[int]) -> tuple[int, int] | None:
-    """The rows and columns of control points that an output (2K,), (K, 2) or (rows, columns, 2) has room for.
+    """Return the (rows, columns) of control points that an output (2K,), (K, 2) or (rows, columns, 2) holds.
 
-    Without rows and columns of their own the points must make a square.
+    Without rows and columns of their own the points must make a square; None where `shape` holds no control points.
     """
     count = math.prod(shape)
     if len(shape) == 3 and shape[2] == 2:
@@ -53,9 +29,9 @@ def control_points_of_shape(shape: Sequence[int]) -> tuple[int, int] | None:
     return side, side
 
 
-def fits_family(shape: Sequence[int], family: ParameterFamily, control_points: tuple[int, int] | None) -> bool:
-    """Whether an output of *shape*, the batch axis left out, holds the numbers of *family*."""
+def fits_family(shape: Sequence[int], family: Family, control_points: tuple[int, int] | None) -> bool:
+    """Whether an output of `shape`, the batch axis left out, holds the parameters of `family`."""
     if control_points is None:
-        return _BY_SHAPE.get(tuple(shape)) is family
+        return tuple(shape) in MATRIX_FAMILIES[family].shapes
     rows, columns = control_points
     return tuple(shape) in {(2 * rows * columns,), (rows * columns, 2), (rows, columns, 2)}

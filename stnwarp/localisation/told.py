@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stnwarp.conventions import ParameterFamily, parse_enum
+from stnwarp.conventions import Family, parse_enum
 from stnwarp.errors import CheckpointError, ParameterError
 from stnwarp.localisation import values
 from stnwarp.localisation.metadata import ColourMode, Layout, Metadata
@@ -17,7 +17,7 @@ from stnwarp.localisation.values import Size
 class Told:
     """What the caller says of a network; None where nothing is said."""
 
-    family: ParameterFamily | None = None
+    family: Family | None = None
     input_size: Size | None = None
     normalisation: Normalisation | None = None
 
@@ -25,7 +25,7 @@ class Told:
     def of(cls, family: str | None, input_size: Size | None, normalize: str | None) -> "Told":
         """The same in plain values; ParameterError for what no network can be."""
         return cls(
-            None if family is None else parse_enum(ParameterFamily, family, "family"),
+            None if family is None else parse_enum(Family, family, "family"),
             None if input_size is None else values.input_size(input_size, "input_size"),
             None if normalize is None else parse_normalisation(normalize),
         )
@@ -67,7 +67,7 @@ def metadata_of(output_shape: Sequence[int], view: View, told: Told) -> Metadata
             f"{gives}, which no family has; a thin plate spline whose control "
             "points make no square gives (N, rows, columns, 2)"
         )
-    is_spline = family is ParameterFamily.THIN_PLATE_SPLINE
+    is_spline = family is Family.THIN_PLATE_SPLINE
     points = control_points_of_shape(output_shape) if is_spline else None
     if (is_spline and points is None) or not fits_family(output_shape, family, points):
         raise CheckpointError(f"{gives}, which are not those of family {family}")

@@ -4,10 +4,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from stnwarp.errors import ThetaError
 from stnwarp.params.reading import read_parameters
 from stnwarp.params.rows import Row
-from stnwarp.transforms import Composition, Family, MatrixTransform, SplineInverse, ThinPlateSpline, Transform
+from stnwarp.transforms import Composition, MatrixTransform, SplineInverse, ThinPlateSpline, Transform
 
 _UNSAID = "not in the file"
 
@@ -48,18 +47,10 @@ def _listed(counts: Counter[str]) -> dict[str, int]:
 def _family(transform: Transform) -> str:
     """The narrowest family that *transform* belongs to, or what else it is."""
     if isinstance(transform, MatrixTransform):
-        return str(next((family for family in Family if _is_of(transform, family)), Family.PROJECTIVE))
+        return str(transform.narrowest_family()[0])
     names: dict[type[Transform], str] = {
         ThinPlateSpline: "tps",
         SplineInverse: "inverse of tps",
         Composition: "composition",
     }
     return names.get(type(transform), type(transform).__name__)
-
-
-def _is_of(transform: MatrixTransform, family: Family) -> bool:
-    try:
-        transform.parameters(family)
-    except ThetaError:
-        return False
-    return True

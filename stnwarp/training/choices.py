@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from stnwarp.conventions import PaddingMode, ParameterFamily
+from stnwarp.conventions import Family, PaddingMode
 from stnwarp.errors import ParameterError
 from stnwarp.training.ranges import Ranges
 
@@ -109,7 +109,7 @@ class Settings:
     """
 
     recipe: TrainingRecipe
-    family: ParameterFamily = ParameterFamily.AFFINE
+    family: Family = Family.AFFINE
     control_points: Size | None = None
     network: LocalisationKind = LocalisationKind.CONV
     filters: int | None = None
@@ -137,7 +137,7 @@ class Settings:
     description: str = ""
 
     def __post_init__(self) -> None:
-        is_spline = self.family is ParameterFamily.THIN_PLATE_SPLINE
+        is_spline = self.family is Family.THIN_PLATE_SPLINE
         if is_spline != (self.control_points is not None):
             what = "needs control points, such as 4x4" if is_spline else "has no control points; leave them out"
             raise ParameterError(f"family {self.family} {what}")
@@ -177,12 +177,6 @@ class Settings:
         scenes = self.scenes_of(count)
         return max(1, min(-(-scenes // self.batch), scenes // 2))
 
-    def not_undone(self) -> tuple[str, ...]:
-        """The terms of the range that the family has no numbers for, and that recipe restore cannot undo so."""
-        if self.recipe is not TrainingRecipe.RESTORE or self.ranges is None:
-            return ()
-        return tuple(term for term in self.ranges.terms() if term not in {*_UNDONE[self.family], "margin"})
-
     def to_json(self) -> str:
         """All of it as a text that `from_json` reads."""
         values = asdict(self)
@@ -201,17 +195,9 @@ class Settings:
         return cls(**{field.name: values.pop(field.name) for field in fields(cls)}, **values)
 
 
-_UNDONE = {
-    ParameterFamily.TRANSLATION: {"shift"},
-    ParameterFamily.ATTENTION: {"shift", "scale"},
-    ParameterFamily.SIMILARITY: {"shift", "scale", "angle"},
-    ParameterFamily.AFFINE: {"shift", "scale", "angle", "stretch", "shear"},
-    ParameterFamily.PROJECTIVE: {"shift", "scale", "angle", "stretch", "shear", "perspective"},
-    ParameterFamily.THIN_PLATE_SPLINE: {"shift", "scale", "angle", "stretch", "shear", "perspective", "bend"},
-}
 _KINDS: dict[str, type[StrEnum]] = {
     "recipe": TrainingRecipe,
-    "family": ParameterFamily,
+    "family": Family,
     "network": LocalisationKind,
     "init": Initialisation,
     "colour": Colour,

@@ -7,17 +7,16 @@ down. ``align_corners`` says what -1 and 1 mean, as everywhere: outer edges (Fal
 Source: Jaderberg et al., Spatial Transformer Networks, 2015, section 3.2.
 """
 
-from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, ParameterFamily, parse_enum
-from stnwarp.errors import ParameterError, ShapeError
+from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, Family, parse_enum
+from stnwarp.errors import ShapeError
 from stnwarp.sampling.grid_generator import regular_axis
-from stnwarp.transforms import ThinPlateSpline
+from stnwarp.transforms import MATRIX_FAMILIES, ThinPlateSpline, parameters_of
 from stnwarp.transforms import control_points as spline_control_points
 
 Size = tuple[int, int]
@@ -29,8 +28,7 @@ def parameter_count(family: str, control_points: Size | None = None) -> int:
     Raises:
         ParameterError: an unknown family, or control points missing or not wanted.
     """
-    family = _checked_family(family, control_points)
-    return _COUNTS[family] if control_points is None else 2 * control_points[0] * control_points[1]
+    return len(parameters_of(parse_enum(Family, family, "family"), control_points))
 
 
 def identity_parameters(family: str, control_points: Size | None = None) -> torch.Tensor:
@@ -39,10 +37,23 @@ def identity_parameters(family: str, control_points: Size | None = None) -> torc
     Raises:
         ParameterError: as `parameter_count`.  ShapeError: control points that no spline can have.
     """
-    family = _checked_family(family, control_points)
+    parameter_count(family, control_points)  # refuses what does not go together
     if control_points is None:
-        return torch.tensor(_IDENTITIES[family])
+        return read_parameters(torch.eye(3).expand(1, 3, 3), family)[0]
     return torch.tensor(spline_control_points(*control_points).ravel(), dtype=torch.float32)
+
+
+def theta_matrices(parameters: torch.Tensor, family: str) -> torch.Tensor:
+    """Thetas (N, 2, 3), or (N, 3, 3) of homographies, of the `parameters` (N, P) of a family of matrices."""
+    numbers = parameters.unbind(1)
+    entries = MATRIX_FAMILIES[Family(family)].build(numbers, torch)
+    tensors = [entry if isinstance(entry, torch.Tensor) else torch.full_like(numbers[0], entry) for entry in entries]
+    return torch.stack(tensors, dim=1).reshape(parameters.shape[0], -1, 3)
+
+
+def read_parameters(theta: torch.Tensor, family: str) -> torch.Tensor:
+    """Parameters (N, P) of the matrices of `family` that come nearest to `theta` (N, 3, 3), whose last entry is 1."""
+    return torch.stack(tuple(MATRIX_FAMILIES[Family(family)].read(theta.flatten(1).unbind(1), torch)), dim=1)
 
 
 def sampling_grid(
@@ -55,8 +66,8 @@ def sampling_grid(
     """The sampling grids of a batch of parameters, as `stnwarp.sampling_grid` makes them one by one.
 
     Args:
-        parameters: (N, P), floating, in the order that `Family` lists; of splines x0 y0 x1 y1 ..., row by row.
-        family: one of ParameterFamily.
+        parameters: (N, P), floating, in the order of `MATRIX_FAMILIES`; of splines x0 y0 x1 y1 ..., row by row.
+        family: one of Family.
         size: (height, width) of the output, in pixels.
         control_points: (rows, cols) of a thin plate spline, and of nothing else.
         align_corners: see the convention above.
@@ -75,7 +86,7 @@ def sampling_grid(
         basis = _like(_spline_basis(size, control_points, align_corners), parameters)
         grid = basis @ parameters.reshape(-1, control_points[0] * control_points[1], 2)
     else:
-        theta = _MATRICES[ParameterFamily(family)](parameters)
+        theta = theta_matrices(parameters, family)
         points = _like(_regular_points(size, align_corners), parameters)
         grid = _places(theta, points)
     return grid.reshape(-1, *size, 2)
@@ -97,48 +108,10 @@ def transform_images(
     return torch.nn.functional.grid_sample(images, grid, align_corners=align_corners)
 
 
-def _checked_family(family: str, control_points: Size | None) -> ParameterFamily:
-    known = parse_enum(ParameterFamily, family, "family")
-    if (known is ParameterFamily.THIN_PLATE_SPLINE) != (control_points is not None):
-        hint = "tps needs control_points, (rows, cols)" if control_points is None else f"{known} has no control points"
-        raise ParameterError(f"{hint}, got {control_points}")
-    return known
-
-
 def _places(theta: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
     """Where thetas (N, 2 or 3, 3) take *points* (M, 3): (N, M, 2)."""
     places = points @ theta.transpose(1, 2)
     return places if theta.shape[1] == 2 else places[..., :2] / places[..., 2:]
-
-
-def _rows(parameters: torch.Tensor, entries: Sequence[torch.Tensor]) -> torch.Tensor:
-    return torch.stack(tuple(entries), dim=1).reshape(parameters.shape[0], -1, 3)
-
-
-def _translation(parameters: torch.Tensor) -> torch.Tensor:
-    tx, ty = parameters.unbind(1)
-    one, zero = torch.ones_like(tx), torch.zeros_like(tx)
-    return _rows(parameters, (one, zero, tx, zero, one, ty))
-
-
-def _attention(parameters: torch.Tensor) -> torch.Tensor:
-    scale, tx, ty = parameters.unbind(1)
-    zero = torch.zeros_like(tx)
-    return _rows(parameters, (scale, zero, tx, zero, scale, ty))
-
-
-def _similarity(parameters: torch.Tensor) -> torch.Tensor:
-    scale, angle, tx, ty = parameters.unbind(1)
-    cosine, sine = scale * torch.cos(angle), scale * torch.sin(angle)
-    return _rows(parameters, (cosine, -sine, tx, sine, cosine, ty))
-
-
-def _affine(parameters: torch.Tensor) -> torch.Tensor:
-    return parameters.reshape(-1, 2, 3)
-
-
-def _projective(parameters: torch.Tensor) -> torch.Tensor:
-    return torch.cat((parameters, torch.ones_like(parameters[:, :1])), dim=1).reshape(-1, 3, 3)
 
 
 def _like(table: NDArray[np.float64], parameters: torch.Tensor) -> torch.Tensor:
@@ -164,26 +137,3 @@ def _spline_basis(size: Size, control_points: Size, align_corners: bool) -> NDAr
     pairs = units.reshape(-1, 2, *control_points).transpose(0, 2, 3, 1)
     columns = [ThinPlateSpline(pair).map_points(places) for pair in pairs]
     return np.concatenate(columns, axis=1)[:, :count]
-
-
-_COUNTS = {
-    ParameterFamily.TRANSLATION: 2,
-    ParameterFamily.ATTENTION: 3,
-    ParameterFamily.SIMILARITY: 4,
-    ParameterFamily.AFFINE: 6,
-    ParameterFamily.PROJECTIVE: 8,
-}
-_IDENTITIES = {
-    ParameterFamily.TRANSLATION: (0.0, 0.0),
-    ParameterFamily.ATTENTION: (1.0, 0.0, 0.0),
-    ParameterFamily.SIMILARITY: (1.0, 0.0, 0.0, 0.0),
-    ParameterFamily.AFFINE: (1.0, 0.0, 0.0, 0.0, 1.0, 0.0),
-    ParameterFamily.PROJECTIVE: (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0),
-}
-_MATRICES: dict[ParameterFamily, Callable[[torch.Tensor], torch.Tensor]] = {
-    ParameterFamily.TRANSLATION: _translation,
-    ParameterFamily.ATTENTION: _attention,
-    ParameterFamily.SIMILARITY: _similarity,
-    ParameterFamily.AFFINE: _affine,
-    ParameterFamily.PROJECTIVE: _projective,
-}

@@ -5,38 +5,54 @@ from dataclasses import replace
 
 import torch
 
-from stnwarp.conventions import ParameterFamily
+from stnwarp.conventions import Family
 from stnwarp.training.choices import Settings, TrainingRecipe
-from stnwarp.training.geometry import identity_parameters
+from stnwarp.training.geometry import identity_parameters, read_parameters
 from stnwarp.training.lattice import lattice, places
 from stnwarp.training.networks.bounds import BoundedParameters
 from stnwarp.training.ranges import Ranges
 from stnwarp.training.samples import Samples
 from stnwarp.training.scenes import aspects
 from stnwarp.training.warps import Warps, draw
+from stnwarp.transforms import ParameterKind, parameters_of
 
 _DRAWN = 256  # warps, of which
 _BEYOND = 0.01  # of them may be beyond reach, by
 _NEAR = 0.02  # half frames
-_ENTRIES = {
-    ParameterFamily.AFFINE: ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)),
-    ParameterFamily.PROJECTIVE: ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (2, 0), (2, 1)),
+_LEAST_SCALE = 1e-6  # of which there is a logarithm, far below every bound
+_LINEAR = {"scale", "angle", "stretch", "shear"}
+_TERMS = {
+    ParameterKind.SHIFT: {"shift"},
+    ParameterKind.SCALE: {"scale"},
+    ParameterKind.ANGLE: {"angle"},
+    ParameterKind.LINEAR: _LINEAR,
+    ParameterKind.PERSPECTIVE: {"perspective"},
+    ParameterKind.POINT: {"shift", *_LINEAR, "perspective", "bend"},
 }
+
+
+def terms_without_parameters(settings: Settings) -> tuple[str, ...]:
+    """List the terms of the range that the family has no parameters for, so that recipe restore cannot undo them."""
+    if settings.recipe is not TrainingRecipe.RESTORE or settings.ranges is None:
+        return ()
+    kinds = parameters_of(settings.family, settings.control_points).values()
+    known = {"margin"}.union(*(_TERMS[kind] for kind in kinds))
+    return tuple(term for term in settings.ranges.terms() if term not in known)
 
 
 def out_of_reach(settings: Settings, samples: Samples) -> tuple[str, ...]:
     """The terms of the range without any of which the family of *settings* could undo the warps of *samples*.
 
-    Where there is more than one reason, the terms that it cannot undo by themselves. Those that it has no numbers for
-    are not among them; see `Settings.not_undone`.
+    Where there is more than one reason, the terms that it cannot undo by themselves. Those that it has no parameters
+    for are not among them; see `terms_without_parameters`.
     """
     return _out_of_reach(settings, _some(aspects(samples, settings)))
 
 
 def remedy(settings: Settings, samples: Samples) -> str:
     """What would help where something is out of reach."""
-    similar = replace(settings, family=ParameterFamily.SIMILARITY, control_points=None)
-    if not (similar.not_undone() or out_of_reach(similar, samples)):
+    similar = replace(settings, family=Family.SIMILARITY, control_points=None)
+    if not (terms_without_parameters(similar) or out_of_reach(similar, samples)):
         return "a smaller range, or --family similarity"
     frames = _some(aspects(samples, settings))
     is_helped_by_squares = len(_out_of_reach(settings, torch.ones(_DRAWN))) < len(_out_of_reach(settings, frames))
@@ -56,7 +72,7 @@ def _out_of_reach(settings: Settings, frames: torch.Tensor) -> tuple[str, ...]:
     def is_beyond(*terms: str) -> bool:
         return _is_beyond(_only(ranges, terms), frames, settings)
 
-    terms = tuple(term for term in ranges.terms() if term not in {*settings.not_undone(), "margin"})
+    terms = tuple(term for term in ranges.terms() if term not in {*terms_without_parameters(settings), "margin"})
     if not is_beyond(*terms):
         return ()
     needed = tuple(term for term in terms if not is_beyond(*(other for other in terms if other != term)))
@@ -95,13 +111,6 @@ def _wanted(warps: Warps, settings: Settings) -> torch.Tensor:
     if settings.control_points is not None:
         points = identity_parameters(family, settings.control_points).reshape(1, -1, 2)
         return warps.to_scene(points.expand(len(matrices), -1, -1)).flatten(1)
-    if family in _ENTRIES:
-        return torch.stack([matrices[:, row, column] for row, column in _ENTRIES[family]], dim=1)
-    shift = matrices[:, :2, 2]
-    if family is ParameterFamily.TRANSLATION:
-        return shift
-    cosine, sine = matrices[:, 0, 0] + matrices[:, 1, 1], matrices[:, 1, 0] - matrices[:, 0, 1]
-    if family is ParameterFamily.ATTENTION:
-        return torch.cat(((cosine / 2).clamp_min(1e-6).log()[:, None], shift), dim=1)
-    turned = torch.stack(((torch.hypot(cosine, sine) / 2).log(), torch.atan2(sine, cosine)), dim=1)
-    return torch.cat((turned, shift), dim=1)
+    wanted = read_parameters(matrices, family)
+    scales = [kind is ParameterKind.SCALE for kind in parameters_of(family).values()]
+    return torch.where(torch.tensor(scales), wanted.clamp_min(_LEAST_SCALE).log(), wanted)

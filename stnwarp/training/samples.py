@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from stnwarp.conventions import ParameterFamily
+from stnwarp.conventions import Family
 from stnwarp.localisation.metadata import ColourMode, Fit, Metadata
 from stnwarp.training.choices import Colour, Settings, Size
 from stnwarp.transforms import Transform
@@ -60,7 +60,7 @@ class Samples:
 def frame_metadata(settings: Settings, size: Size) -> Metadata:
     """How images are laid on a frame of *size* pixels as they are on the network's input; the values stay 0 to 1."""
     return Metadata(
-        family=ParameterFamily.AFFINE,
+        family=Family.AFFINE,
         input_size=size,
         mode=MODES[settings.colour],
         fit=Fit(settings.fit),

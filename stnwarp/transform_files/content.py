@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from stnwarp.conventions import DIRECTION, Units, parse_enum
 from stnwarp.errors import ParameterFileError
 from stnwarp.text import suggestion, truncate_repr
+from stnwarp.transforms.families import FAMILY_OF_COUNT
 
 FORMAT_VERSION = 1
 KEYS = (
@@ -128,7 +129,7 @@ def real_numbers(array: NDArray[Any], what: str) -> NDArray[Any]:
 
 def _theta(array: NDArray[Any]) -> NDArray[Any]:
     real_numbers(array, "theta")
-    if array.shape not in ((2, 3), (3, 3)) and (array.ndim != 1 or array.size not in (2, 6, 8, 9)):
+    if array.shape not in ((2, 3), (3, 3)) and (array.ndim != 1 or array.size not in FAMILY_OF_COUNT):
         expected = "2x3 or 3x3, or a row of 2, 6, 8 or 9 numbers"
         raise ParameterFileError(f"theta must be {expected}, got shape {array.shape}")
     return array

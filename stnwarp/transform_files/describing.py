@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stnwarp.conventions import Units
-from stnwarp.errors import ParameterError, ParameterFileError, ThetaError
+from stnwarp.errors import ParameterError, ParameterFileError
 from stnwarp.transform_files.content import Content, Kind, Size
 from stnwarp.transform_files.reading import read, theta_transform
-from stnwarp.transforms import Family, MatrixTransform, ThinPlateSpline
+from stnwarp.transforms import MatrixTransform, ThinPlateSpline
 
 _UNSAID = "not in the file"
 _BEYOND = 1 / np.finfo(np.float64).eps  # a condition number that rounding errors alone can make
@@ -56,23 +56,13 @@ def _extent(size: Size | None) -> str:
 
 def _theta_facts(content: Content) -> dict[str, Any]:
     transform = theta_transform(content.array)
-    family, parameters = _family(transform)
+    family, parameters = transform.narrowest_family()
     return {
         "theta": transform.theta.tolist(),
         "family": str(family),
-        "parameters": parameters,
+        "parameters": parameters.tolist(),
         "condition": _condition(transform),
     }
-
-
-def _family(transform: MatrixTransform) -> tuple[Family, list[float]]:
-    """The narrowest family that *transform* belongs to, and its parameters there."""
-    for family in Family:  # each lies within the next
-        try:
-            return family, transform.parameters(family).tolist()
-        except ThetaError:
-            continue
-    return Family.PROJECTIVE, transform.theta.ravel().tolist()
 
 
 def _condition(transform: MatrixTransform) -> float | str:

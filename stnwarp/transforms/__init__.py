@@ -4,6 +4,7 @@ Convention: reverse mapping, normalised (x, y), x to the right, y down; pixel ma
 integers.
 """
 
+from stnwarp.conventions import Family
 from stnwarp.transforms.absence import Absence, Frames
 from stnwarp.transforms.absence_search import absence_of
 from stnwarp.transforms.advice import absence_warning, numbers_advice, units_advice
@@ -11,7 +12,7 @@ from stnwarp.transforms.base import Transform
 from stnwarp.transforms.composition import Composition, compose
 from stnwarp.transforms.constraints import ThetaConstraints
 from stnwarp.transforms.decomposition import corner_displacement, tolerance
-from stnwarp.transforms.families import Family, MatrixTransform, theta_from_numbers
+from stnwarp.transforms.families import MATRIX_FAMILIES, ParameterKind, parameters_of
 from stnwarp.transforms.general_specs import GridSpec, TransformSpec
 from stnwarp.transforms.interchange import (
     from_opencv,
@@ -22,6 +23,7 @@ from stnwarp.transforms.interchange import (
     to_skimage,
 )
 from stnwarp.transforms.limits import LimitedTransform, Limits
+from stnwarp.transforms.matrix_transform import MatrixTransform, theta_from_numbers
 from stnwarp.transforms.moves import Move, MoveKind, forward_matrix, quad_matrix
 from stnwarp.transforms.output_size import SizeMode, SizeRequest
 from stnwarp.transforms.pixels import (
@@ -49,6 +51,7 @@ from stnwarp.transforms.spline_solver import MAX_CONTROL_POINTS, control_points
 from stnwarp.transforms.splines import SplineInverse, ThinPlateSpline
 
 __all__ = [
+    "MATRIX_FAMILIES",
     "MAX_CONTROL_POINTS",
     "NORMALISED_EXTENT",
     "Absence",
@@ -64,6 +67,7 @@ __all__ = [
     "Move",
     "MoveKind",
     "MovesSpec",
+    "ParameterKind",
     "PixelMatrixSpec",
     "SamplingGrid",
     "SizeMode",
@@ -90,6 +94,7 @@ __all__ = [
     "makes_something",
     "normalised_from_pixel",
     "numbers_advice",
+    "parameters_of",
     "pixel_entries",
     "pixel_from_normalised",
     "pixel_matrices",

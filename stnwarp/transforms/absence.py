@@ -13,8 +13,8 @@ from enum import StrEnum
 import numpy as np
 
 from stnwarp.conventions import DEFAULT_INTERPOLATION, Interpolation
-from stnwarp.transforms.families import MatrixTransform
 from stnwarp.transforms.matrices import Array
+from stnwarp.transforms.matrix_transform import MatrixTransform
 from stnwarp.transforms.pixels import pixel_entries
 
 Size = tuple[int, int]

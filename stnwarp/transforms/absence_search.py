@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from stnwarp.transforms.absence import ONE_PLACE, Absence, Frames, absence_of_matrix
 from stnwarp.transforms.base import Transform
-from stnwarp.transforms.families import MatrixTransform
 from stnwarp.transforms.matrices import Array
+from stnwarp.transforms.matrix_transform import MatrixTransform
 from stnwarp.transforms.pixels import normalised_from_pixel, pixel_from_normalised
 from stnwarp.transforms.sampling_grid import SamplingGrid
 

@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike
 from stnwarp.errors import ParameterError
 from stnwarp.transforms import matrices
 from stnwarp.transforms.base import Transform
-from stnwarp.transforms.families import MatrixTransform
 from stnwarp.transforms.matrices import Array
+from stnwarp.transforms.matrix_transform import MatrixTransform
 from stnwarp.transforms.sampling_grid import SamplingGrid
 
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from stnwarp.transforms.base import Transform
-from stnwarp.transforms.families import MatrixTransform
 from stnwarp.transforms.matrices import MAX_CONDITION, Array, is_affine
+from stnwarp.transforms.matrix_transform import MatrixTransform
 from stnwarp.transforms.pixels import pixel_from_normalised
 from stnwarp.transforms.spline_solver import control_points, nearest_affine
 from stnwarp.transforms.splines import ThinPlateSpline

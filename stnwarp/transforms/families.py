@@ -1,181 +1,179 @@
-"""The transformation families: parameter vectors to mappings and back, composed, inverted, applied to points.
+"""The families of transforms: one row each of `MATRIX_FAMILIES`, and the thin plate spline beside them.
 
-Convention: reverse mapping; a transform takes normalised (x, y) of the output to those of the input.
+A row is plain Python over numbers, NumPy arrays or PyTorch tensors alike, so that everything that deals with families
+(parameters, checkpoints, training) reads the same row.
+
+Convention: reverse mapping, normalised (x, y), x to the right, y down; theta is row by row.
 Source: Jaderberg et al., Spatial Transformer Networks, 2015, section 3.2.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, auto
+from typing import Any, TypeAlias
 
-import numpy as np
-from numpy.typing import ArrayLike
+from stnwarp.conventions import Family
+from stnwarp.errors import ParameterError
 
-from stnwarp.conventions import parse_enum
-from stnwarp.errors import ThetaError
-from stnwarp.transforms import matrices
-from stnwarp.transforms.base import Transform
-from stnwarp.transforms.matrices import Array, row_of_numbers
-
-# How far a matrix may be from a family, relative to its largest entry, and still be read as one of it: a
-# theta that went through float32 a few times passes.
-FAMILY_TOLERANCE = 1e-6
+# Parameters or entries: floats for one transform, or tensors (N,) for N of them. Functions is a module with cos, sin,
+# hypot and atan2 for them: math, or torch.
+Values: TypeAlias = Sequence[Any]
+Functions: TypeAlias = Any
 
 
-class Family(StrEnum):
-    """The families a matrix can belong to, each within the next, and its parameters."""
+class ParameterKind(Enum):
+    """What a parameter stands for, which decides how a network bounds it and which motions it can express."""
 
-    TRANSLATION = "translation"  # tx, ty
-    ATTENTION = "attention"  # s, tx, ty: isotropic scale and translation
-    SIMILARITY = "similarity"  # scale, angle in radians, tx, ty
-    AFFINE = "affine"  # a, b, tx, c, d, ty: theta row by row
-    PROJECTIVE = "projective"  # eight numbers row by row, the ninth is 1
+    SHIFT = auto()  # of the centre, normalised
+    SCALE = auto()  # a positive factor; networks learn its logarithm
+    ANGLE = auto()  # in radians
+    LINEAR = auto()  # an entry of the linear part of theta
+    PERSPECTIVE = auto()  # an entry of the last row of theta
+    POINT = auto()  # a coordinate of a spline's point, normalised
 
 
-@dataclass(frozen=True, eq=False)
-class MatrixTransform(Transform):
-    """A transform by a matrix: affine, or projective when its last row is not (0, 0, 1).
+@dataclass(frozen=True)
+class MatrixFamily:
+    """One family of matrices.
 
     Args:
-        theta: (2, 3) or (3, 3), finite; kept as a read-only (3, 3) float64 array.
-
-    Raises:
-        ShapeError: another shape.  ThetaError: a number that is not finite.
+        phrase: what a matrix of the family is called in an error message.
+        order: the parameters in words, in their order, for an error message.
+        parameters: names and kinds, in their order; a scale comes first, and there is one at the most.
+        shapes: of a network's output, the batch axis left out, that hold the parameters; those of one axis are also
+            the counts that `MatrixTransform.from_parameters` takes.
+        theta_counts: how many numbers in a row, with no family named, are taken for it.
+        build: parameters to the first six entries of theta, or all nine.
+        read: the nine entries of a theta whose last one is 1 to the parameters of the matrix of the family nearest
+            to it, or the matrix itself where it is one of the family.
     """
 
-    theta: Array
-
-    def __post_init__(self) -> None:
-        theta = matrices.as_matrix(self.theta)
-        theta.setflags(write=False)
-        object.__setattr__(self, "theta", theta)
-
-    @classmethod
-    def from_parameters(cls, family: Family, vector: ArrayLike) -> "MatrixTransform":
-        """The transform of *family* with the parameters *vector*, in the order that Family lists.
-
-        A positive angle turns the picture counter-clockwise as seen on screen (in a square picture:
-        normalised coordinates have no aspect ratio). Projective takes nine numbers as well as eight.
-
-        Raises:
-            ThetaError: the wrong count of numbers, or one that is not finite.
-        """
-        family = parse_enum(Family, family, "family")
-        numbers = row_of_numbers(vector)
-        counts = _COUNTS[family]
-        if len(numbers) not in counts:
-            wanted = " or ".join(str(count) for count in counts)
-            raise ThetaError(f"{family} takes {wanted} numbers ({_NAMES[family]}), got {len(numbers)}")
-        return cls(_BUILD[family](numbers))
-
-    def parameters(self, family: Family) -> Array:
-        """The parameter vector of this transform as one of *family*.
-
-        Raises:
-            ThetaError: the matrix is not of that family, by more than FAMILY_TOLERANCE of its largest entry.
-        """
-        family = parse_enum(Family, family, "family")
-        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            theta = self.theta / self.theta[2, 2]
-            vector = np.array(_READ[family](theta))
-            is_one = np.isfinite(theta).all() and _close(_BUILD[family](vector), theta)
-        if not is_one:
-            raise ThetaError(f"this theta is not {_WORDS[family]}; take a wider family, or its matrix")
-        return vector
+    phrase: str
+    order: str
+    parameters: dict[str, ParameterKind]
+    shapes: tuple[tuple[int, ...], ...]
+    build: Callable[[Values, Functions], Values]
+    read: Callable[[Values, Functions], Values]
+    theta_counts: tuple[int, ...] = ()
 
     @property
-    def is_affine(self) -> bool:
-        """Whether the last row is (0, 0, 1)."""
-        return matrices.is_affine(self.theta)
-
-    def map_points(self, points: ArrayLike) -> Array:
-        """The input coordinates of output *points* (..., 2); on the horizon they are infinite or NaN."""
-        return matrices.map_points(self.theta, points)
-
-    def compose(self, other: "MatrixTransform") -> "MatrixTransform":
-        """Warping by this transform and then by *other*, as one transform that samples once.
-
-        In reverse mapping the later warp is asked first: its input is the output of this one.
-        """
-        return MatrixTransform(matrices.product(self.theta, other.theta))
-
-    def inverse(self) -> "MatrixTransform":
-        """The transform that undoes this one.
-
-        Raises:
-            SingularTransformError: by condition number; the picture is mapped onto a line or a point.
-        """
-        return MatrixTransform(matrices.invert(self.theta, "theta"))
+    def counts(self) -> tuple[int, ...]:
+        """How many numbers may be given for the parameters."""
+        return tuple(shape[0] for shape in self.shapes if len(shape) == 1)
 
 
-def theta_from_numbers(numbers: Sequence[float]) -> MatrixTransform:
-    """The transform that a row of numbers means: 2 a translation, 6 an affine theta, 8 or 9 a homography.
+def parameters_of(family: Family, control_points: tuple[int, int] | None = None) -> dict[str, ParameterKind]:
+    """Return the names and kinds of the parameters of `family`, in their order.
+
+    Args:
+        family: any.
+        control_points: (rows, columns) of a thin plate spline, and of nothing else.
 
     Raises:
-        ThetaError: any other count (named), or a number that is not finite (named, with its place).
+        ParameterError: control points missing or not wanted.
     """
-    values = row_of_numbers(numbers)
-    family = _BY_COUNT.get(len(values))
-    if family is None:
-        raise ThetaError(
-            f"theta must be 2 numbers (translation), 6 (affine), or 8 or 9 (homography), got {len(values)}"
-        )
-    return MatrixTransform.from_parameters(family, values)
+    if (family is Family.THIN_PLATE_SPLINE) != (control_points is not None):
+        hint = "tps needs control_points, (rows, cols)" if control_points is None else f"{family} has no control points"
+        raise ParameterError(f"{hint}, got {control_points}")
+    if control_points is None:
+        return MATRIX_FAMILIES[family].parameters
+    points = range(control_points[0] * control_points[1])
+    return {f"{axis}{point}": ParameterKind.POINT for point in points for axis in "xy"}
 
 
-def _close(built: Array, theta: Array) -> bool:
-    allowed = FAMILY_TOLERANCE * float(np.abs(theta[:2, :2]).max())
-    return bool(np.all(np.abs(built - theta) <= allowed))
+def _build_translation(values: Values, functions: Functions) -> Values:
+    tx, ty = values
+    return 1.0, 0.0, tx, 0.0, 1.0, ty
 
 
-def _similarity(numbers: Sequence[float] | Array) -> Array:
-    scale, angle, tx, ty = numbers
-    cosine, sine = scale * math.cos(angle), scale * math.sin(angle)
-    return np.array([[cosine, -sine, tx], [sine, cosine, ty], [0.0, 0.0, 1.0]])
+def _read_translation(theta: Values, functions: Functions) -> Values:
+    return theta[2], theta[5]
 
 
-def _polar(twice_cosine: float, twice_sine: float) -> tuple[float, float]:
-    return math.hypot(twice_cosine, twice_sine) / 2, math.atan2(twice_sine, twice_cosine)
+def _build_attention(values: Values, functions: Functions) -> Values:
+    scale, tx, ty = values
+    return scale, 0.0, tx, 0.0, scale, ty
 
 
-def _projective(numbers: Sequence[float] | Array) -> Array:
-    return np.array([*numbers, 1.0][:9]).reshape(3, 3)
+def _read_attention(theta: Values, functions: Functions) -> Values:
+    return (theta[0] + theta[4]) / 2, theta[2], theta[5]
 
 
-_BY_COUNT = {2: Family.TRANSLATION, 6: Family.AFFINE, 8: Family.PROJECTIVE, 9: Family.PROJECTIVE}
-_COUNTS = {
-    Family.TRANSLATION: (2,),
-    Family.ATTENTION: (3,),
-    Family.SIMILARITY: (4,),
-    Family.AFFINE: (6,),
-    Family.PROJECTIVE: (8, 9),
+def _build_similarity(values: Values, functions: Functions) -> Values:
+    scale, angle, tx, ty = values
+    cosine, sine = scale * functions.cos(angle), scale * functions.sin(angle)
+    return cosine, -sine, tx, sine, cosine, ty
+
+
+def _read_similarity(theta: Values, functions: Functions) -> Values:
+    cosine, sine = theta[0] + theta[4], theta[3] - theta[1]  # twice each
+    return functions.hypot(cosine, sine) / 2, functions.atan2(sine, cosine), theta[2], theta[5]
+
+
+def _build_affine(values: Values, functions: Functions) -> Values:
+    return values
+
+
+def _read_affine(theta: Values, functions: Functions) -> Values:
+    return theta[:6]
+
+
+def _build_projective(values: Values, functions: Functions) -> Values:
+    return (*values, 1.0)[:9]
+
+
+def _read_projective(theta: Values, functions: Functions) -> Values:
+    return theta[:8]
+
+
+_SHIFT, _SCALE, _LINEAR = ParameterKind.SHIFT, ParameterKind.SCALE, ParameterKind.LINEAR
+_AFFINE = {"a": _LINEAR, "b": _LINEAR, "tx": _SHIFT, "c": _LINEAR, "d": _LINEAR, "ty": _SHIFT}
+
+# Narrow families come before the wider ones that hold them: a matrix is described by the first it belongs to, and an
+# output of a network without metadata is taken for the first that it has the shape of.
+MATRIX_FAMILIES: dict[Family, MatrixFamily] = {
+    Family.TRANSLATION: MatrixFamily(
+        phrase="a translation",
+        order="tx, ty",
+        parameters={"tx": _SHIFT, "ty": _SHIFT},
+        shapes=((2,),),
+        theta_counts=(2,),
+        build=_build_translation,
+        read=_read_translation,
+    ),
+    Family.ATTENTION: MatrixFamily(
+        phrase="an attention transform",
+        order="s, tx, ty",
+        parameters={"s": _SCALE, "tx": _SHIFT, "ty": _SHIFT},
+        shapes=((3,),),
+        build=_build_attention,
+        read=_read_attention,
+    ),
+    Family.SIMILARITY: MatrixFamily(
+        phrase="a similarity",
+        order="scale, angle in radians, tx, ty",
+        parameters={"scale": _SCALE, "angle": ParameterKind.ANGLE, "tx": _SHIFT, "ty": _SHIFT},
+        shapes=((4,),),
+        build=_build_similarity,
+        read=_read_similarity,
+    ),
+    Family.AFFINE: MatrixFamily(
+        phrase="affine",
+        order="a b tx c d ty, theta row by row",
+        parameters=_AFFINE,
+        shapes=((6,), (2, 3)),
+        theta_counts=(6,),
+        build=_build_affine,
+        read=_read_affine,
+    ),
+    Family.PROJECTIVE: MatrixFamily(
+        phrase="a homography with a last number other than 0",
+        order="theta row by row, last = 1",
+        parameters={**_AFFINE, "g": ParameterKind.PERSPECTIVE, "h": ParameterKind.PERSPECTIVE},
+        shapes=((8,), (9,), (3, 3)),
+        theta_counts=(8, 9),
+        build=_build_projective,
+        read=_read_projective,
+    ),
 }
-_NAMES = {
-    Family.TRANSLATION: "tx, ty",
-    Family.ATTENTION: "s, tx, ty",
-    Family.SIMILARITY: "scale, angle in radians, tx, ty",
-    Family.AFFINE: "a b tx c d ty, theta row by row",
-    Family.PROJECTIVE: "theta row by row, last = 1",
-}
-_WORDS = {
-    Family.TRANSLATION: "a translation",
-    Family.ATTENTION: "an attention transform",
-    Family.SIMILARITY: "a similarity",
-    Family.AFFINE: "affine",
-    Family.PROJECTIVE: "a homography with a last number other than 0",
-}
-_BUILD: dict[Family, Callable[[Sequence[float] | Array], Array]] = {
-    Family.TRANSLATION: lambda v: matrices.shift(v[0], v[1]),
-    Family.ATTENTION: lambda v: np.array([[v[0], 0.0, v[1]], [0.0, v[0], v[2]], [0.0, 0.0, 1.0]]),
-    Family.SIMILARITY: _similarity,
-    Family.AFFINE: lambda v: np.array([[*v[:3]], [*v[3:]], [0.0, 0.0, 1.0]]),
-    Family.PROJECTIVE: _projective,
-}
-_READ: dict[Family, Callable[[Array], list[float]]] = {
-    Family.TRANSLATION: lambda t: [t[0, 2], t[1, 2]],
-    Family.ATTENTION: lambda t: [(t[0, 0] + t[1, 1]) / 2, t[0, 2], t[1, 2]],
-    Family.SIMILARITY: lambda t: [*_polar(t[0, 0] + t[1, 1], t[1, 0] - t[0, 1]), t[0, 2], t[1, 2]],
-    Family.AFFINE: lambda t: [*t[:2].ravel()],
-    Family.PROJECTIVE: lambda t: [*t.ravel()[:8]],
-}
+FAMILY_OF_COUNT = {count: family for family, row in MATRIX_FAMILIES.items() for count in row.theta_counts}

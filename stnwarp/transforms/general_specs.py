@@ -11,7 +11,7 @@ from stnwarp.errors import ParameterError
 from stnwarp.transforms.absence import Absence, Frames
 from stnwarp.transforms.advice import numbers_advice
 from stnwarp.transforms.base import Transform
-from stnwarp.transforms.families import MatrixTransform
+from stnwarp.transforms.matrix_transform import MatrixTransform
 from stnwarp.transforms.output_size import SizeMode, SizeRequest
 from stnwarp.transforms.pixels import normalised_from_pixel, pixel_from_normalised
 from stnwarp.transforms.reference_size import of_other_proportions

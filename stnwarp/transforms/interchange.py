@@ -20,8 +20,8 @@ from numpy.typing import ArrayLike
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS
 from stnwarp.errors import ParameterError, ShapeError
 from stnwarp.transforms import matrices
-from stnwarp.transforms.families import MatrixTransform
 from stnwarp.transforms.matrices import Array
+from stnwarp.transforms.matrix_transform import MatrixTransform
 from stnwarp.transforms.pixels import pixel_matrix, theta_from_pixel_matrix
 
 

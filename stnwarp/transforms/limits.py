@@ -25,8 +25,8 @@ from stnwarp.transforms.decomposition import (
     spans,
     tolerance,
 )
-from stnwarp.transforms.families import MatrixTransform
 from stnwarp.transforms.matrices import Array
+from stnwarp.transforms.matrix_transform import MatrixTransform
 from stnwarp.transforms.splines import ThinPlateSpline
 
 _LEAST = {"stretch": 1.0, "shift": 0.0, "perspective": 1.0}  # of no motion at all; these have no lower limit

@@ -12,20 +12,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stnwarp.conventions import ParameterFamily, parse_enum
+from stnwarp.conventions import Family, parse_enum
 from stnwarp.errors import ParameterError, ShapeError
 from stnwarp.text import suggestion, truncate_repr
 from stnwarp.transforms.base import Transform
 from stnwarp.transforms.composition import Composition
-from stnwarp.transforms.families import Family, MatrixTransform, theta_from_numbers
+from stnwarp.transforms.families import FAMILY_OF_COUNT
 from stnwarp.transforms.matrices import Array
+from stnwarp.transforms.matrix_transform import MatrixTransform, theta_from_numbers
 from stnwarp.transforms.splines import SplineInverse, ThinPlateSpline
-
-_COUNTS = (2, 6, 8, 9)  # of numbers in a row that are a theta
 
 
 def transform_from_parameters(family: str, vector: ArrayLike, shape: tuple[int, int] | None = None) -> Transform:
-    """The transform of *family*, any of ParameterFamily, with the parameters *vector*.
+    """Make the transform of `family`, any of Family, with the parameters `vector`.
 
     Args:
         family: translation (tx, ty), attention (s, tx, ty), similarity (scale, angle in radians, tx, ty), affine (six
@@ -37,12 +36,12 @@ def transform_from_parameters(family: str, vector: ArrayLike, shape: tuple[int, 
         ParameterError: an unknown family, or a shape for another one than tps.
         ThetaError: the wrong count of numbers, or one that is not finite.
     """
-    known = parse_enum(ParameterFamily, family, "family")
-    if known is ParameterFamily.THIN_PLATE_SPLINE:
+    known = parse_enum(Family, family, "family")
+    if known is Family.THIN_PLATE_SPLINE:
         return ThinPlateSpline.from_parameters(vector, shape)
     if shape is not None:
         raise ParameterError(f"control points belong to the family tps, not to {known}; leave their shape out")
-    return MatrixTransform.from_parameters(Family(known.value), vector)
+    return MatrixTransform.from_parameters(known, vector)
 
 
 def as_fields(transform: Transform) -> dict[str, Any]:
@@ -90,7 +89,7 @@ def _theta(value: Any) -> MatrixTransform:
     numbers = _numbers(value, "theta")
     if numbers.ndim != 1:
         return MatrixTransform(numbers)
-    if numbers.size not in _COUNTS:
+    if numbers.size not in FAMILY_OF_COUNT:
         raise ShapeError(f"theta must be 2, 6, 8 or 9 numbers, or 2 or 3 rows of 3, got {numbers.size} numbers")
     return theta_from_numbers(numbers.tolist())
 

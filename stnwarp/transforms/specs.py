@@ -19,8 +19,8 @@ from stnwarp.transforms.absence import Absence, Frames
 from stnwarp.transforms.absence_search import absence_of
 from stnwarp.transforms.advice import numbers_advice, units_advice
 from stnwarp.transforms.base import Transform
-from stnwarp.transforms.families import MatrixTransform
 from stnwarp.transforms.matrices import Array
+from stnwarp.transforms.matrix_transform import MatrixTransform
 from stnwarp.transforms.moves import Move, check_clockwise, check_quad, forward_matrix, quad_matrix
 from stnwarp.transforms.output_size import SizeMode, SizeRequest, fit
 from stnwarp.transforms.pixels import frame_matrix, theta_from_pixel_matrix

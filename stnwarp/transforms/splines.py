@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike
 from stnwarp.errors import ShapeError, ThetaError
 from stnwarp.transforms import matrices
 from stnwarp.transforms.base import Transform
-from stnwarp.transforms.families import MatrixTransform
 from stnwarp.transforms.matrices import Array, row_of_numbers
+from stnwarp.transforms.matrix_transform import MatrixTransform
 from stnwarp.transforms.newton import solve
 from stnwarp.transforms.spline_solver import LEAST, coefficients, control_points, nearest_affine
 

@@ -9,7 +9,16 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from stnwarp.errors import ParameterError, ShapeError, SingularTransformError, ThetaError
-from stnwarp.transforms import Family, MatrixTransform, SamplingGrid, compose, theta_from_numbers
+from stnwarp.transforms import (
+    MATRIX_FAMILIES,
+    Family,
+    MatrixTransform,
+    ParameterKind,
+    SamplingGrid,
+    compose,
+    parameters_of,
+    theta_from_numbers,
+)
 
 EXAMPLES = settings(derandomize=True, deadline=None, max_examples=100)
 
@@ -25,7 +34,7 @@ VECTORS = {
     Family.AFFINE: st.tuples(scales, shifts, shifts, shifts, scales, shifts),
     Family.PROJECTIVE: st.tuples(scales, shifts, shifts, shifts, scales, shifts, slopes, slopes),
 }
-any_vector = st.sampled_from(list(Family)).flatmap(lambda family: st.tuples(st.just(family), VECTORS[family]))
+any_vector = st.sampled_from(list(VECTORS)).flatmap(lambda family: st.tuples(st.just(family), VECTORS[family]))
 POINTS = np.array([[-1.0, -1.0], [1.0, -1.0], [0.3, 0.7], [0.0, 0.0], [-0.5, 1.0]])
 
 
@@ -52,7 +61,8 @@ def test_parameters_come_back_from_the_matrix_they_made(case: tuple[Family, tupl
 def test_every_family_lies_within_the_wider_ones(case: tuple[Family, tuple[float, ...]]) -> None:
     family, vector = case
     theta = MatrixTransform.from_parameters(family, vector)
-    for wider in list(Family)[list(Family).index(family) :]:
+    wider_ones = list(MATRIX_FAMILIES)
+    for wider in wider_ones[wider_ones.index(family) :]:
         again = MatrixTransform.from_parameters(wider, theta.parameters(wider))
         np.testing.assert_allclose(again.theta, theta.theta, rtol=1e-12, atol=1e-12)
 
@@ -220,7 +230,7 @@ def test_a_last_number_too_small_for_the_others_is_refused() -> None:
         MatrixTransform([[1e300, 0, 0], [0, 1, 0], [0, 0, 1e-300]])
 
 
-@pytest.mark.parametrize("family", list(Family))
+@pytest.mark.parametrize("family", list(MATRIX_FAMILIES))
 def test_a_wrong_count_of_parameters_is_refused_with_their_names(family: Family) -> None:
     with pytest.raises(ThetaError, match=rf"^{family} takes .* numbers \(.+\), got 5$"):
         MatrixTransform.from_parameters(family, [1.0] * 5)
@@ -229,6 +239,47 @@ def test_a_wrong_count_of_parameters_is_refused_with_their_names(family: Family)
 def test_a_table_of_parameters_is_refused() -> None:
     with pytest.raises(ShapeError, match="one row of numbers"):
         MatrixTransform.from_parameters(Family.AFFINE, np.zeros((2, 3)))
+
+
+def test_a_thin_plate_spline_is_no_matrix() -> None:
+    with pytest.raises(ParameterError, match="the family tps is no matrix; use ThinPlateSpline"):
+        MatrixTransform.from_parameters(Family.THIN_PLATE_SPLINE, np.zeros(8))
+    with pytest.raises(ParameterError, match="no matrix"):
+        MatrixTransform(np.eye(3)).parameters(Family.THIN_PLATE_SPLINE)
+
+
+@pytest.mark.parametrize("family", list(MATRIX_FAMILIES))
+def test_a_row_of_the_table_agrees_with_itself(family: Family) -> None:
+    row = MATRIX_FAMILIES[family]
+    kinds = list(row.parameters.values())
+    assert row.counts[0] == len(kinds) == len(MatrixTransform(np.eye(3)).parameters(family))
+    assert ParameterKind.SCALE not in kinds[1:]  # a network bounds the first by its logarithm
+    assert set(row.theta_counts) <= set(row.counts)
+
+
+def test_a_spline_has_two_parameters_for_each_control_point() -> None:
+    assert list(parameters_of(Family.THIN_PLATE_SPLINE, (2, 2))) == ["x0", "y0", "x1", "y1", "x2", "y2", "x3", "y3"]
+    with pytest.raises(ParameterError, match="needs control_points"):
+        parameters_of(Family.THIN_PLATE_SPLINE)
+    with pytest.raises(ParameterError, match="affine has no control points"):
+        parameters_of(Family.AFFINE, (2, 2))
+
+
+@pytest.mark.parametrize(
+    ("family", "numbers"),
+    [("translation", 2), ("attention", 3), ("similarity", 4), ("affine", 6), ("projective", 9)],
+)
+def test_a_matrix_is_described_by_the_narrowest_family(family: Family, numbers: int) -> None:
+    vector = np.linspace(0.5, 1.3, numbers)
+    found, parameters = MatrixTransform.from_parameters(family, vector).narrowest_family()
+    assert found is Family(family)
+    np.testing.assert_allclose(parameters, vector[: len(parameters)] / (vector[8] if numbers == 9 else 1.0))
+
+
+def test_a_homography_without_a_last_number_is_described_by_all_nine() -> None:
+    theta = MatrixTransform([[1, 0, 0], [0, 1, 0], [0.1, 0, 0]])
+    found, parameters = theta.narrowest_family()
+    assert (found, parameters.tolist()) == (Family.PROJECTIVE, theta.theta.ravel().tolist())
 
 
 def test_an_unknown_family_is_refused_with_the_choices() -> None:

@@ -18,11 +18,11 @@ from pages.layouts import KINDS, draw_page
 from pages.network import BACKGROUND, SIZE, Evened, PolarSpectrum, Profiles
 from pages.pictures import picture_of_anything
 from pages.scans import Bytes, captured, scan, tilt_by_chance
-from stnwarp.conventions import ParameterFamily
+from stnwarp.conventions import Family
 from stnwarp.localisation import Fit, Metadata, network_input
 
 METADATA = Metadata(
-    family=ParameterFamily.SIMILARITY,
+    family=Family.SIMILARITY,
     input_size=(SIZE, SIZE),
     fit=Fit.PAD,
     background=BACKGROUND,

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from stnwarp.conventions import ParameterFamily, parse_enum
+from stnwarp.conventions import Family, parse_enum
 from stnwarp.errors import ParameterError
-from stnwarp.training.geometry import Size, identity_parameters, parameter_count
+from stnwarp.training.geometry import Size, identity_parameters
+from stnwarp.transforms import ParameterKind, parameters_of
 
 
 @dataclass(frozen=True)
@@ -43,18 +44,17 @@ class Bounds:
                 raise ParameterError(f"the bound of {name} must be a positive number, got {value}")
 
     def of(self, family: str, control_points: Size | None = None) -> torch.Tensor:
-        """The bound of each parameter of *family*: (P,)."""
-        linear, shift = self.linear, self.shift
-        rows: dict[ParameterFamily, tuple[float, ...]] = {
-            ParameterFamily.TRANSLATION: (shift, shift),
-            ParameterFamily.ATTENTION: (self.log_scale, shift, shift),
-            ParameterFamily.SIMILARITY: (self.log_scale, self.angle, shift, shift),
-            ParameterFamily.AFFINE: (linear, linear, shift) * 2,
-            ParameterFamily.PROJECTIVE: ((linear, linear, shift) * 2 + (self.perspective,) * 2),
+        """Return the bound of each parameter of `family`: (P,)."""
+        bounds = {
+            ParameterKind.SHIFT: self.shift,
+            ParameterKind.LINEAR: self.linear,
+            ParameterKind.SCALE: self.log_scale,
+            ParameterKind.ANGLE: self.angle,
+            ParameterKind.PERSPECTIVE: self.perspective,
+            ParameterKind.POINT: self.points,
         }
-        if control_points is not None:
-            return torch.full((parameter_count(family, control_points),), self.points)
-        return torch.tensor(rows[parse_enum(ParameterFamily, family, "family")])
+        kinds = parameters_of(parse_enum(Family, family, "family"), control_points).values()
+        return torch.tensor([bounds[kind] for kind in kinds])
 
 
 DEFAULT_BOUNDS = Bounds()
@@ -67,7 +67,8 @@ class BoundedParameters(nn.Module):
     def __init__(self, family: str, control_points: Size | None = None, bounds: Bounds = DEFAULT_BOUNDS) -> None:
         super().__init__()
         identity = identity_parameters(family, control_points)
-        self.has_scale = family in (ParameterFamily.ATTENTION, ParameterFamily.SIMILARITY)
+        kinds = parameters_of(parse_enum(Family, family, "family"), control_points).values()
+        self.has_scale = ParameterKind.SCALE in kinds  # there is one at the most, and it comes first
         if self.has_scale:
             identity = torch.cat((torch.zeros(1), identity[1:]))
         self.register_buffer("identity", identity, persistent=False)

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
-from stnwarp.conventions import ParameterFamily, parse_enum
+from stnwarp.conventions import Family, parse_enum
 from stnwarp.errors import ShapeError
 from stnwarp.localisation.values import written
 from stnwarp.training.choices import Initialisation, LocalisationKind
@@ -31,7 +31,7 @@ class LocalisationNetwork(nn.Module):
         kind: one of LocalisationKind.
         channels: of the images, C.
         input_size: (height, width) of the images, in pixels.
-        family: one of ParameterFamily.
+        family: one of Family.
         control_points: (rows, cols) of a thin plate spline.
         init: one of Initialisation; the perturbation is drawn from torch's own generator, as all weights are.
         bounds: how far the parameters can get from the identity.
@@ -60,7 +60,7 @@ class LocalisationNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.kind = parse_enum(LocalisationKind, kind, "kind")
-        self.family, self.control_points = parse_enum(ParameterFamily, family, "family"), control_points
+        self.family, self.control_points = parse_enum(Family, family, "family"), control_points
         self.input_size = input_size
         width = hidden or _HIDDEN[self.kind]
         if self.kind is LocalisationKind.CONV:
