@@ -1,12 +1,17 @@
-"""Parts of a work shared out among threads, for kernels run without the interpreter's lock; waiting for threads."""
+"""Work shared out among threads, results computed once for all of them, and waiting for threads."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from functools import wraps
 from queue import Empty, SimpleQueue
-from typing import Any, TypeVar
+from threading import Lock
+from typing import Any, ParamSpec, TypeVar
 
+_Parameters = ParamSpec("_Parameters")
+_Result = TypeVar("_Result")
 _Part = TypeVar("_Part")
 _Item = TypeVar("_Item")
 
@@ -14,15 +19,77 @@ _Item = TypeVar("_Item")
 _MOST = 64
 _BEAT = 0.2  # seconds: an endless wait cannot be interrupted by Ctrl-C on every system
 _pools: list[ThreadPoolExecutor] = []
+_caches: list["_Cache"] = []
 
 
-def _forget_pools() -> None:
-    """A forked process has the pool without its threads."""
+def _forget_threads() -> None:
+    """Drop pools, and results under way, in a forked process: their threads are not there."""
     _pools.clear()
+    for cache in _caches:
+        cache.clear()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_pools)
+    os.register_at_fork(after_in_child=_forget_threads)
+
+
+class _Cache:
+    """The last results of a function, of which some may still be computed."""
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+        self.clear()
+
+    def clear(self) -> None:
+        self._lock = Lock()
+        self._results: OrderedDict[Hashable, Future[Any]] = OrderedDict()
+
+    def entry(self, key: Hashable) -> tuple[Future[Any], bool]:
+        """Return the result of `key`, and whether the caller is the one to compute it."""
+        with self._lock:
+            is_new = key not in self._results
+            if is_new:
+                self._results[key] = Future()
+                while len(self._results) > self.length:
+                    self._results.popitem(last=False)
+            self._results.move_to_end(key)
+            return self._results[key], is_new
+
+    def drop(self, key: Hashable) -> None:
+        with self._lock:
+            self._results.pop(key, None)
+
+
+def cache_calls(length: int) -> Callable[[Callable[_Parameters, _Result]], Callable[_Parameters, _Result]]:
+    """Keep the last `length` results of a function, each computed once however many threads ask for it at a time.
+
+    With `functools.lru_cache` each of them would compute it. Errors are not kept, nor is what cannot be hashed.
+    """
+
+    def decorate(function: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
+        cache = _Cache(length)
+        _caches.append(cache)
+
+        @wraps(function)
+        def call(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> _Result:
+            key = (args, tuple(kwargs.items()))
+            try:
+                future, is_new = cache.entry(key)
+            except TypeError:
+                return function(*args, **kwargs)
+            if is_new:
+                try:
+                    future.set_result(function(*args, **kwargs))
+                except BaseException as error:
+                    cache.drop(key)
+                    future.set_exception(error)
+                    raise
+            result: _Result = future.result()
+            return result
+
+        return call
+
+    return decorate
 
 
 def run_parallel(work: Callable[[_Part], Any], parts: Iterable[_Part], threads: int) -> None:

@@ -248,7 +248,7 @@ def test_transparency_laid_on_the_fill_is_told_only_if_none_was_given(tmp_path: 
 
 
 def test_warnings_about_the_place_reach_the_outcome(tmp_path: Path) -> None:
-    made_for_wide = Settings(OneForAll(ThetaSpec(MatrixTransform(np.eye(3)), made_for=(640, 960))))
+    made_for_wide = Settings(OneForAll(ThetaSpec(MatrixTransform(np.eye(3)), reference_size=(640, 960))))
     square = save_image(tmp_path / "a.png", size=(40, 40))
     (told,) = _warnings(_job(square, tmp_path / "b.png"), made_for_wide)
     assert told == "made for 960x640, this image is 40x40: the picture is stretched differently"

@@ -177,9 +177,10 @@ def _warn(
     sampling: SamplingOptions,
 ) -> None:
     """Say what `stnwarp apply` would say of a picture of *input_size*, above all that nothing of it comes out."""
-    from stnwarp.transforms import Frames, absence_of, absence_warning
+    from stnwarp.transforms import Frame, WarpFrames, absence_of, absence_warning
 
-    frames = Frames(input_size, image_warp.size, asked.align_corners, sampling.interpolation)
+    source = Frame(input_size, asked.align_corners)
+    frames = WarpFrames(source, source.resized(image_warp.size), sampling.interpolation)
     absence, warnings = absence_of(image_warp.transform, frames), list(image_warp.warnings)
     if absence is not None:
         warnings.append(absence_warning(absence, asked.spec.advice(absence, frames, asked.file)))

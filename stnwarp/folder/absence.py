@@ -9,7 +9,7 @@ from stnwarp.conventions import PaddingMode
 from stnwarp.folder.decisions import Decision
 from stnwarp.folder.guides import Guidance
 from stnwarp.folder.settings import Settings
-from stnwarp.transforms import Absence, Frames, absence_of
+from stnwarp.transforms import Absence, Frame, WarpFrames, absence_of
 
 _FEW = 8  # rows that tell most pictures from a single colour
 
@@ -19,7 +19,8 @@ def with_absence(decision: Decision, guidance: Guidance, settings: Settings) -> 
     if decision.copied:
         return decision
     image_warp = decision.image_warp
-    frames = Frames(decision.input_size, image_warp.size, settings.align_corners, settings.interpolation)
+    source = Frame(decision.input_size, settings.align_corners)
+    frames = WarpFrames(source, source.resized(image_warp.size), settings.interpolation)
     absence = absence_of(image_warp.transform, frames)
     if absence is None:
         return decision

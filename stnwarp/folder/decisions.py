@@ -10,10 +10,14 @@ import numpy as np
 from stnwarp.conventions import BeyondLimit
 from stnwarp.folder.guides import Guidance
 from stnwarp.folder.settings import Settings
+from stnwarp.parallel import cache_calls
 from stnwarp.transforms import (
     Absence,
     CornersSpec,
+    Frame,
     ImageWarp,
+    LimitResult,
+    Limits,
     MatrixTransform,
     PixelMatrixSpec,
     SizeMode,
@@ -30,6 +34,7 @@ Size = tuple[int, int]
 
 _SAME = SizeRequest()
 _IDENTITY = TransformSpec(MatrixTransform(np.eye(3)))
+_RESULTS = 32  # of limits: a folder has one transform, or one for each image, and few sizes
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ def decide(guidance: Guidance, input_size: Size, settings: Settings) -> Decision
     """What is done with an image of *input_size*, for which *guidance* has been found.
 
     Raises:
-        ParameterError: the spec cannot place it, see `WarpSpec.place`.
+        ParameterError: the spec cannot place it, see `WarpSpec.resolve`.
     """
     request = guidance.size or settings.size
     image_warp = guidance.spec.resolve(input_size, request, settings.align_corners)
@@ -84,15 +89,23 @@ def _limited(
     if limits is None:
         return image_warp, ()
     if _is_canvas(guidance.spec, request):
-        found = limits.apply(image_warp.transform, input_size, image_warp.size, align_corners)
+        found = _apply(limits, image_warp.transform, input_size, image_warp.size, align_corners)
         return (replace(image_warp, transform=found.transform) if found.beyond else image_warp), found.beyond
     # Sampled at another density the frame is the same, and one that was fitted has to be fitted again.
     frame = guidance.spec.resolve(input_size, _SAME, align_corners)
-    found = limits.apply(frame.transform, input_size, guidance.canvas or frame.size, align_corners)
+    found = _apply(limits, frame.transform, input_size, guidance.canvas or frame.size, align_corners)
     if not found.beyond:
         return image_warp, ()
     again = TransformSpec(found.transform).resolve(input_size, request, align_corners)
     return replace(again, warnings=image_warp.warnings), found.beyond
+
+
+@cache_calls(_RESULTS)
+def _apply(
+    limits: Limits, transform: Transform, input_size: Size, output_size: Size, align_corners: bool
+) -> LimitResult:
+    """Apply `limits`, once for all images of one size that have one transform."""
+    return limits.apply(transform, input_size, output_size, align_corners)
 
 
 def _is_canvas(spec: WarpSpec, request: SizeRequest) -> bool:
@@ -105,5 +118,5 @@ def _is_small(image_warp: ImageWarp, input_size: Size, settings: Settings) -> bo
     threshold = settings.guards.skip_below
     if threshold is None or image_warp.size != input_size:
         return False
-    moved = corner_displacement(image_warp.transform, input_size, settings.align_corners)
+    moved = corner_displacement(image_warp.transform, Frame(input_size, settings.align_corners))
     return moved <= threshold + tolerance(threshold)

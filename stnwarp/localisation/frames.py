@@ -9,7 +9,7 @@ import numpy as np
 
 from stnwarp.localisation.metadata import Fit, Metadata
 from stnwarp.localisation.values import Size
-from stnwarp.transforms import MatrixTransform, Transform, compose
+from stnwarp.transforms import Frame, MatrixTransform, Transform, compose
 
 
 def shares(size: Size, metadata: Metadata) -> tuple[float, float]:
@@ -28,15 +28,15 @@ def shares(size: Size, metadata: Metadata) -> tuple[float, float]:
 def into_frame(size: Size, metadata: Metadata) -> MatrixTransform:
     """From the normalised coordinates of an image or output of *size* to those of the network's padded frame."""
     along_y, along_x = (
-        share * inset(side, metadata.align_corners) / inset(seen, metadata.align_corners)
-        for share, side, seen in zip(shares(size, metadata), size, metadata.input_size, strict=True)
+        share * own / whole
+        for share, own, whole in zip(
+            shares(size, metadata),
+            Frame(size, metadata.align_corners).edge_shares[::-1],
+            Frame(metadata.input_size, metadata.align_corners).edge_shares[::-1],
+            strict=True,
+        )
     )
     return MatrixTransform(np.diag((along_x, along_y, 1.0)))
-
-
-def inset(side: int, align_corners: bool) -> float:
-    """Where the outermost pixel centres lie that are -1 and 1, as a share of the way to the edge."""
-    return max(side - 1, 1) / max(side, 2) if align_corners else 1.0
 
 
 def in_own_frames(transform: Transform, size: Size, output_size: Size, metadata: Metadata) -> Transform:

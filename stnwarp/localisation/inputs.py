@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from stnwarp.localisation.colours import Planes, Seen, checked_image, in_colours, size_of
-from stnwarp.localisation.frames import inset, shares
+from stnwarp.localisation.frames import shares
 from stnwarp.localisation.metadata import Layout, Metadata
 from stnwarp.localisation.values import Size
 from stnwarp.sampling.fused import warp
-from stnwarp.transforms import MatrixTransform, Transform, compose
+from stnwarp.transforms import Frame, MatrixTransform, Transform, between_edges, compose
 
 # Averaging whole pixels first is fast; so many are left for each pixel of the picture, for its own filter to choose.
 _LEFT = 3
@@ -59,7 +59,8 @@ def warped_input(
     """
     size = size_of(checked_image(image))
     parts = shares(output_size or size, metadata)
-    mapping = _between_edges(transform, size, output_size or size, metadata.align_corners)
+    frame = Frame(size, metadata.align_corners)
+    mapping = between_edges(transform, frame, frame.resized(output_size or size))
     picture = [max(1, round(side * part)) for side, part in zip(metadata.input_size, parts, strict=True)]
     across = _density(mapping, size, (picture[0], picture[1]))
     finer = _LEFT if max(across) > 1 + 1e-6 else 1
@@ -109,16 +110,6 @@ def _surrounded(planes: Planes, margins: list[int], background: float) -> Planes
 def _resized(plane: NDArray[np.float32], size: tuple[int, int], box: tuple[float, ...]) -> NDArray[np.float32]:
     left, top, right, bottom = box
     return np.asarray(Image.fromarray(plane).resize(size, Image.Resampling.BILINEAR, (left, top, right, bottom)))
-
-
-def _between_edges(transform: Transform, size: Size, output_size: Size, align_corners: bool) -> Transform:
-    """*transform* with -1 and 1 at the outer edges, whatever they were."""
-    if not align_corners:
-        return transform
-    onto, back = ((inset(sides[1], True), inset(sides[0], True)) for sides in (size, output_size))
-    return compose(
-        MatrixTransform(np.diag((*onto, 1.0))), transform, MatrixTransform(np.diag((1 / back[0], 1 / back[1], 1.0)))
-    )
 
 
 def _onto_planes(seen: Seen) -> MatrixTransform:

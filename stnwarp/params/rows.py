@@ -59,7 +59,7 @@ class Row:
         if self.transform is None:
             raise ParameterError(self.error or "its row has no transformation")
         undone = inverse != (self.direction is Direction.INPUT_TO_OUTPUT)
-        made_for = (self.output_size or self.input_size) if inverse else self.input_size
+        reference_size = (self.output_size or self.input_size) if inverse else self.input_size
         if self.units is Units.PIXEL and isinstance(self.transform, MatrixTransform):
-            return PixelMatrixSpec(self.transform.theta, undone, made_for)
-        return TransformSpec(self.transform, undone, made_for)
+            return PixelMatrixSpec(self.transform.theta, undone, reference_size)
+        return TransformSpec(self.transform, undone, reference_size)

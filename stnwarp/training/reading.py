@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, DEFAULT_MAX_PIXELS
@@ -15,13 +14,12 @@ from stnwarp.images.decode import read_picture
 from stnwarp.images.formats import SUFFIXES
 from stnwarp.images.probe import probe
 from stnwarp.images.seen import as_seen
-from stnwarp.localisation.frames import inset
 from stnwarp.params import Parameters, read_parameters
 from stnwarp.text import count_noun
 from stnwarp.training.choices import Settings, Size
 from stnwarp.training.copies import Copies
 from stnwarp.training.samples import Samples
-from stnwarp.transforms import MatrixTransform, SizeMode, SizeRequest, Transform, compose
+from stnwarp.transforms import Frame, SizeMode, SizeRequest, Transform, between_edges
 
 Reject = Callable[[str, str], None]  # called with the name of an image that is left out, and why
 Note = Callable[[str], None]  # called with something that may not be meant so
@@ -159,11 +157,8 @@ def _known(parameters: Parameters, name: str, size: Size) -> tuple[Transform, Si
     request = SizeRequest(SizeMode.EXACT, row.output_size) if row.output_size else SizeRequest(SizeMode.SAME)
     align_corners = DEFAULT_ALIGN_CORNERS if parameters.align_corners is None else parameters.align_corners
     image_warp = row.spec().resolve(size, request, align_corners)
-    if not align_corners:
-        return image_warp.transform, image_warp.size
-    onto, back = (np.array([inset(side, True) for side in sides[::-1]]) for sides in (size, image_warp.size))
-    scales = MatrixTransform(np.diag((*onto, 1.0))), MatrixTransform(np.diag((*1 / back, 1.0)))
-    return compose(scales[0], image_warp.transform, scales[1]), image_warp.size
+    frame = Frame(size, align_corners)
+    return between_edges(image_warp.transform, frame, frame.resized(image_warp.size)), image_warp.size
 
 
 def _size(samples: Samples, index: int) -> Size:

@@ -18,8 +18,9 @@ from stnwarp.text import suggestion
 from stnwarp.transform_files.content import Content, Direction, Kind, Size, assembled
 from stnwarp.transform_files.large_json import fields_of_json_file
 from stnwarp.transform_files.numpy_files import fields_of_npy, fields_of_npz
-from stnwarp.transform_files.specs import BareGridRecipe, PixelSplineRecipe, as_floating, normalised_numbers
+from stnwarp.transform_files.specs import BareGridSpec, PixelSplineSpec, as_floating, normalised_numbers
 from stnwarp.transforms import (
+    Frame,
     GridSpec,
     MatrixTransform,
     PixelMatrixSpec,
@@ -74,7 +75,7 @@ def load_transform(path: Path, *, units: Units = Units.NORMALIZED, inverse: bool
     content = read(path)
     chosen = content.units or units
     try:
-        spec = _RECIPES[content.kind](content, chosen, inverse)
+        spec = _SPECS[content.kind](content, chosen, inverse)
     except ParameterError as error:
         _raise_named(path, error)
     description = f"{content.kind} ({chosen}) from {path}"
@@ -146,31 +147,31 @@ def _reader(suffix: str) -> Callable[[IO[bytes], int], dict[str, Any]]:
 def _theta_spec(content: Content, units: Units, inverse: bool) -> WarpSpec:
     transform = theta_transform(content.array)
     undone = inverse != (content.direction is Direction.INPUT_TO_OUTPUT)
-    made_for = (content.output_size or content.input_size) if inverse else content.input_size
+    reference_size = (content.output_size or content.input_size) if inverse else content.input_size
     if units is Units.PIXEL:
-        return PixelMatrixSpec(transform.theta, undone, made_for)
-    return ThetaSpec(transform, undone, made_for)
+        return PixelMatrixSpec(transform.theta, undone, reference_size)
+    return ThetaSpec(transform, undone, reference_size)
 
 
 def _grid_spec(content: Content, units: Units, inverse: bool) -> WarpSpec:
     if inverse:
         raise ParameterFileError("a sampling grid cannot be inverted; use the theta it was made from")
     if content.align_corners is not None:
-        return GridSpec(_sampling_grid(content, units, content.align_corners), made_for=content.input_size)
+        return GridSpec(_sampling_grid(content, units, content.align_corners), reference_size=content.input_size)
     if content.units is Units.PIXEL and content.input_size is None:
         raise ParameterFileError(_NO_INPUT_SIZE)
     if content.input_size is not None and units is Units.PIXEL:
-        return GridSpec(_sampling_grid(content, units, DEFAULT_ALIGN_CORNERS), made_for=content.input_size)
-    return BareGridRecipe(as_floating(content.array), units, content.input_size)
+        return GridSpec(_sampling_grid(content, units, DEFAULT_ALIGN_CORNERS), reference_size=content.input_size)
+    return BareGridSpec(as_floating(content.array), units, content.input_size)
 
 
 def _spline_spec(content: Content, units: Units, inverse: bool) -> WarpSpec:
-    made_for = (content.output_size or content.input_size) if inverse else content.input_size
+    reference_size = (content.output_size or content.input_size) if inverse else content.input_size
     if units is Units.NORMALIZED:
-        return TransformSpec(ThinPlateSpline(content.array), inverse, made_for)
+        return TransformSpec(ThinPlateSpline(content.array), inverse, reference_size)
     if content.input_size is None:
         raise ParameterFileError("a spline in pixels needs the input_size it was made for; add that to the file")
-    spec = PixelSplineRecipe(content.array, content.input_size, inverse)
+    spec = PixelSplineSpec(content.array, content.input_size, inverse)
     return spec if content.align_corners is None else spec.normalised(content.align_corners)
 
 
@@ -179,11 +180,11 @@ def _sampling_grid(content: Content, units: Units, default_align_corners: bool) 
     if units is Units.PIXEL and content.input_size is None:
         raise ParameterFileError(_NO_INPUT_SIZE)
     size = content.input_size or (1, 1)  # not looked at for a normalised grid
-    return SamplingGrid(normalised_numbers(content.array, units, size, align_corners), align_corners)
+    return SamplingGrid(normalised_numbers(content.array, units, Frame(size, align_corners)), align_corners)
 
 
 _NO_INPUT_SIZE = "a grid in pixels needs the input_size it was made for; add that to the file"
-_RECIPES: dict[Kind, Callable[[Content, Units, bool], WarpSpec]] = {
+_SPECS: dict[Kind, Callable[[Content, Units, bool], WarpSpec]] = {
     Kind.THETA: _theta_spec,
     Kind.GRID: _grid_spec,
     Kind.TPS: _spline_spec,

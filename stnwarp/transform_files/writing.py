@@ -13,7 +13,7 @@ from stnwarp.conventions import DIRECTION, Units
 from stnwarp.errors import ParameterError, ShapeError
 from stnwarp.text import suggestion, truncate_repr
 from stnwarp.transform_files.content import FORMAT_VERSION, Kind, Size
-from stnwarp.transforms import pixel_from_normalised
+from stnwarp.transforms import Frame
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,26 +54,21 @@ def dump_grid(
         raise ParameterError(
             f"cannot write a grid as {truncate_repr(suffix)}{suggestion(suffix, _WRITERS)}; known are {known}"
         )
-    size = _checked_size(grid, output_size)
-    written = grid if units is Units.NORMALIZED else _in_pixels(grid, input_size, align_corners)
-    return _WRITERS[suffix.lower()](_Dump(written, units, align_corners, input_size, size))
+    size = _check_size(grid, output_size)
+    if units is Units.PIXEL:
+        if input_size is None:
+            raise ParameterError("a grid in pixels needs an input_size")
+        grid = Frame(input_size, align_corners).to_pixels(grid)
+    return _WRITERS[suffix.lower()](_Dump(grid, units, align_corners, input_size, size))
 
 
-def _checked_size(grid: NDArray[Any], output_size: Size | None) -> Size:
+def _check_size(grid: NDArray[Any], output_size: Size | None) -> Size:
     if grid.ndim != 3 or grid.shape[2] != 2 or grid.dtype.kind != "f":
         raise ShapeError(f"a grid must be (height, width, 2) of floats, got {grid.shape} {grid.dtype}")
     size = (int(grid.shape[0]), int(grid.shape[1]))
     if output_size not in (None, size):
         raise ShapeError(f"output_size {output_size} is not the grid's own, {size}")
     return size
-
-
-def _in_pixels(grid: NDArray[Any], input_size: Size | None, align_corners: bool) -> NDArray[Any]:
-    if input_size is None:
-        raise ParameterError("a grid in pixels needs an input_size")
-    matrix = pixel_from_normalised(input_size, align_corners)
-    with np.errstate(over="ignore", invalid="ignore"):  # far outside is still outside
-        return np.asarray(grid * matrix.diagonal()[:2] + matrix[:2, 2])
 
 
 def _npy(dump: _Dump) -> bytes:

@@ -5,14 +5,15 @@ integers.
 """
 
 from stnwarp.conventions import Family
-from stnwarp.transforms.absence import Absence, Frames
+from stnwarp.transforms.absence import Absence, WarpFrames
 from stnwarp.transforms.absence_search import absence_of
 from stnwarp.transforms.advice import absence_warning, numbers_advice, units_advice
 from stnwarp.transforms.base import Transform
-from stnwarp.transforms.composition import Composition, compose
+from stnwarp.transforms.composition import Composition, between_edges, compose
 from stnwarp.transforms.constraints import ThetaConstraints
 from stnwarp.transforms.decomposition import corner_displacement, tolerance
 from stnwarp.transforms.families import MATRIX_FAMILIES, ParameterKind, parameters_of
+from stnwarp.transforms.frame import Frame
 from stnwarp.transforms.general_specs import GridSpec, TransformSpec
 from stnwarp.transforms.interchange import (
     from_opencv,
@@ -22,7 +23,7 @@ from stnwarp.transforms.interchange import (
     to_pillow,
     to_skimage,
 )
-from stnwarp.transforms.limits import LimitedTransform, Limits
+from stnwarp.transforms.limits import LimitResult, Limits
 from stnwarp.transforms.matrix_transform import MatrixTransform, theta_from_numbers
 from stnwarp.transforms.moves import Move, MoveKind, forward_matrix, quad_matrix
 from stnwarp.transforms.output_size import SizeMode, SizeRequest
@@ -45,7 +46,7 @@ from stnwarp.transforms.specs import (
     ThetaSpec,
     WarpSpec,
     extent_text,
-    makes_something,
+    shows_picture,
 )
 from stnwarp.transforms.spline_solver import MAX_CONTROL_POINTS, control_points
 from stnwarp.transforms.splines import SplineInverse, ThinPlateSpline
@@ -58,10 +59,10 @@ __all__ = [
     "Composition",
     "CornersSpec",
     "Family",
-    "Frames",
+    "Frame",
     "GridSpec",
     "ImageWarp",
-    "LimitedTransform",
+    "LimitResult",
     "Limits",
     "MatrixTransform",
     "Move",
@@ -78,10 +79,12 @@ __all__ = [
     "ThinPlateSpline",
     "Transform",
     "TransformSpec",
+    "WarpFrames",
     "WarpSpec",
     "absence_of",
     "absence_warning",
     "as_fields",
+    "between_edges",
     "compose",
     "control_points",
     "corner_displacement",
@@ -91,7 +94,6 @@ __all__ = [
     "from_opencv",
     "from_pillow",
     "from_skimage",
-    "makes_something",
     "normalised_from_pixel",
     "numbers_advice",
     "parameters_of",
@@ -100,6 +102,7 @@ __all__ = [
     "pixel_matrices",
     "pixel_matrix",
     "quad_matrix",
+    "shows_picture",
     "theta_from_numbers",
     "theta_from_pixel_matrix",
     "to_opencv",

@@ -13,6 +13,7 @@ from enum import StrEnum
 import numpy as np
 
 from stnwarp.conventions import DEFAULT_INTERPOLATION, Interpolation
+from stnwarp.transforms.frame import Frame
 from stnwarp.transforms.matrices import Array
 from stnwarp.transforms.matrix_transform import MatrixTransform
 from stnwarp.transforms.pixels import pixel_entries
@@ -41,12 +42,11 @@ class Absence(StrEnum):
 
 
 @dataclass(frozen=True)
-class Frames:
-    """The input and the output of a warp, (height, width) each, what -1 and 1 are in them, and how pixels are read."""
+class WarpFrames:
+    """The frame of the input of a warp and that of its output, under one convention, and how pixels are read."""
 
-    input_size: Size
-    output_size: Size
-    align_corners: bool
+    source: Frame
+    output: Frame
     interpolation: Interpolation = DEFAULT_INTERPOLATION
 
     @property
@@ -55,14 +55,15 @@ class Frames:
         return _REACH.get(self.interpolation, _FARTHER)
 
 
-def absence_of_matrix(transform: MatrixTransform, frames: Frames) -> Absence | None:
+def absence_of_matrix(transform: MatrixTransform, frames: WarpFrames) -> Absence | None:
     """What makes nothing of a picture under *transform*; None where something of it comes out."""
-    matrix = pixel_entries(transform.theta, frames.input_size, frames.output_size, frames.align_corners)
+    source, output = frames.source, frames.output
+    matrix = pixel_entries(transform.theta, source.size, output.size, source.align_corners)
     if not all(map(math.isfinite, matrix)):  # it is read at places that are not numbers, which lie outside
         return Absence.OUTSIDE
     parts = [[form for form in _forms(matrix, sign, frames) if form != (0.0, 0.0, 1.0)] for sign in _signs(matrix)]
-    if not any(_hold(forms, *pixel) for pixel in _some_pixels(frames.output_size) for forms in parts):
-        polygons = [_polygon(forms, frames.output_size) for forms in parts]
+    if not any(_hold(forms, *pixel) for pixel in _some_pixels(output.size) for forms in parts):
+        polygons = [_polygon(forms, output.size) for forms in parts]
         if not any(polygons):
             return Absence.OUTSIDE
         if not any(map(_has_pixel, polygons, parts)):
@@ -75,9 +76,9 @@ def _signs(matrix: Sequence[float]) -> tuple[float, ...]:
     return (1.0,) if matrix[6] == matrix[7] == 0.0 and matrix[8] > 0.0 else (1.0, -1.0)
 
 
-def _forms(matrix: Sequence[float], sign: float, frames: Frames) -> Iterator[Form]:
+def _forms(matrix: Sequence[float], sign: float, frames: WarpFrames) -> Iterator[Form]:
     """What is positive exactly where the picture is read with a third coordinate of *sign*."""
-    reach, (height, width) = frames.reach, frames.input_size
+    reach, (height, width) = frames.reach, frames.source.size
     a, b, c, d, e, f, g, h, i = (sign * number for number in matrix)
     yield g, h, i
     for (p, q, r), last in (((a, b, c), width - 1), ((d, e, f), height - 1)):
@@ -149,15 +150,15 @@ def _line_has_pixel(lines: Array, positions: range, forms: Iterable[Form]) -> bo
         return bool((np.ceil(low) <= np.floor(high)).any())
 
 
-def _collapse(matrix: Sequence[float], transform: MatrixTransform, frames: Frames) -> Absence | None:
+def _collapse(matrix: Sequence[float], transform: MatrixTransform, frames: WarpFrames) -> Absence | None:
     """POINT or LINE where all of the output reads one; an output of one row or column reads no more than a line.
 
     A picture of one row or column is a line itself, and has no more than that to lose.
     """
-    axes = [axis for axis in (0, 1) if frames.input_size[1 - axis] > 1]
-    if min(frames.output_size) == 1 or not axes:
+    axes = [axis for axis in (0, 1) if frames.source.size[1 - axis] > 1]
+    if min(frames.output.size) == 1 or not axes:
         return None
-    edges = _edges(matrix, frames.output_size)
+    edges = _edges(matrix, frames.output.size)
     if edges is None:
         return Absence.LINE if len(axes) == 2 and _is_singular(transform.theta) else None
     along, across = ([edge[axis] for axis in axes] for edge in edges)

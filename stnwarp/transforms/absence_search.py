@@ -7,11 +7,10 @@ that could hold it are looked at more closely.
 import numpy as np
 from numpy.typing import NDArray
 
-from stnwarp.transforms.absence import ONE_PLACE, Absence, Frames, absence_of_matrix
+from stnwarp.transforms.absence import ONE_PLACE, Absence, WarpFrames, absence_of_matrix
 from stnwarp.transforms.base import Transform
 from stnwarp.transforms.matrices import Array
 from stnwarp.transforms.matrix_transform import MatrixTransform
-from stnwarp.transforms.pixels import normalised_from_pixel, pixel_from_normalised
 from stnwarp.transforms.sampling_grid import SamplingGrid
 
 _COARSE, _FINE = 9, 65  # pixels along each side of a lattice
@@ -21,7 +20,7 @@ Indices = NDArray[np.intp]
 Box = tuple[int, int, int, int]  # the first and the last row, the first and the last column
 
 
-def absence_of(transform: Transform, frames: Frames) -> Absence | None:
+def absence_of(transform: Transform, frames: WarpFrames) -> Absence | None:
     """What makes nothing of a picture under *transform*; None where something comes out, or nothing is known.
 
     Args:
@@ -30,7 +29,7 @@ def absence_of(transform: Transform, frames: Frames) -> Absence | None:
     """
     if isinstance(transform, MatrixTransform):
         return absence_of_matrix(transform, frames)
-    height, width = frames.output_size
+    height, width = frames.output.size
     box = (0, height - 1, 0, width - 1)
     places = _places(transform, _lattice(box, _COARSE), frames)
     if not _inside(places, frames).any():
@@ -52,36 +51,30 @@ def _spread(first: int, last: int, side: int) -> Indices:
     return np.unique(np.linspace(first, last, min(side, last - first + 1)).round().astype(np.intp))
 
 
-def _places(transform: Transform, lattice: tuple[Indices, Indices], frames: Frames) -> Array:
+def _places(transform: Transform, lattice: tuple[Indices, Indices], frames: WarpFrames) -> Array:
     """Where the pixels of *lattice* read the input, in pixels: (rows, columns, 2)."""
     rows, columns = lattice
     if isinstance(transform, SamplingGrid):
         points = transform.grid[rows[:, np.newaxis], columns].astype(np.float64)
     else:
-        unit = normalised_from_pixel(frames.output_size, frames.align_corners)
+        unit = frames.output.normalised_from_pixel
         x, y = np.meshgrid(columns * unit[0, 0] + unit[0, 2], rows * unit[1, 1] + unit[1, 2])
         with np.errstate(all="ignore"):
             points = transform.map_points(np.stack((x, y), axis=-1))
-    return _in_pixels(points, frames)
+    return frames.source.to_pixels(points)
 
 
-def _in_pixels(points: Array, frames: Frames) -> Array:
-    matrix = pixel_from_normalised(frames.input_size, frames.align_corners)
-    with np.errstate(all="ignore"):
-        return np.asarray(points * matrix.diagonal()[:2] + matrix[:2, 2])
-
-
-def _inside(places: Array, frames: Frames) -> NDArray[np.bool_]:
+def _inside(places: Array, frames: WarpFrames) -> NDArray[np.bool_]:
     """Which of *places* (..., 2) read something of the picture."""
     return np.asarray(((places > -frames.reach) & (places < _ends(frames))).all(axis=-1))
 
 
-def _ends(frames: Frames) -> Array:
-    height, width = frames.input_size
+def _ends(frames: WarpFrames) -> Array:
+    height, width = frames.source.size
     return np.array([width, height]) - 1 + frames.reach
 
 
-def _miss(transform: Transform, box: Box, frames: Frames) -> Absence | None:
+def _miss(transform: Transform, box: Box, frames: WarpFrames) -> Absence | None:
     """OUTSIDE or BETWEEN where no pixel reads the picture; None where one does, or where that cannot be said."""
     if isinstance(transform, SamplingGrid) and _any_inside(transform, frames):
         return None
@@ -101,13 +94,13 @@ def _miss(transform: Transform, box: Box, frames: Frames) -> Absence | None:
         box = closer
 
 
-def _any_inside(grid: SamplingGrid, frames: Frames) -> bool:
+def _any_inside(grid: SamplingGrid, frames: WarpFrames) -> bool:
     points = grid.grid.reshape(-1, 2)
     bands = (points[start : start + _BAND].astype(np.float64) for start in range(0, len(points), _BAND))
-    return any(_inside(_in_pixels(band, frames), frames).any() for band in bands)
+    return any(_inside(frames.source.to_pixels(band), frames).any() for band in bands)
 
 
-def _closer(places: Array, lattice: tuple[Indices, Indices], frames: Frames) -> Box | None:
+def _closer(places: Array, lattice: tuple[Indices, Indices], frames: WarpFrames) -> Box | None:
     """The pixels round the cells of *lattice* that could read the picture, by the box round their corners; if any."""
     wide = [np.concatenate((axis, axis[-1:])) for axis in lattice]  # a lattice of one line has cells as well
     padded = np.pad(places, ((0, 1), (0, 1), (0, 0)), mode="edge")
@@ -124,10 +117,10 @@ def _closer(places: Array, lattice: tuple[Indices, Indices], frames: Frames) -> 
     return top, bottom, left, right
 
 
-def _collapse(places: Array, frames: Frames) -> Absence | None:
+def _collapse(places: Array, frames: WarpFrames) -> Absence | None:
     """POINT or LINE where all *places* are one; see `absence` for when that is no loss."""
-    axes = [axis for axis in (0, 1) if frames.input_size[1 - axis] > 1]
-    if min(frames.output_size) == 1 or not axes:
+    axes = [axis for axis in (0, 1) if frames.source.size[1 - axis] > 1]
+    if min(frames.output.size) == 1 or not axes:
         return None
     known = places[np.isfinite(places).all(axis=-1)][:, axes]
     if len(known) < 2:

@@ -10,13 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from stnwarp.transforms.base import Transform
+from stnwarp.transforms.frame import Frame
 from stnwarp.transforms.matrices import MAX_CONDITION, Array, is_affine
 from stnwarp.transforms.matrix_transform import MatrixTransform
-from stnwarp.transforms.pixels import pixel_from_normalised
 from stnwarp.transforms.spline_solver import control_points, nearest_affine
 from stnwarp.transforms.splines import ThinPlateSpline
-
-Size = tuple[int, int]
 
 _ROUNDING = 1e-9  # relative above 1
 _SAMPLES = 17  # of each side of the frame, for a transform that is known by its points alone
@@ -37,18 +35,12 @@ class Decomposition(NamedTuple):
 
 
 def tolerance(end: float) -> float:
-    """What rounding may add to a measure that was kept to *end*."""
+    """Return what rounding may add to a measure that is limited to `end`."""
     return _ROUNDING * max(1.0, abs(end))
 
 
-def spans(size: Size, align_corners: bool) -> Array:
-    """How many pixels of an image of *size* a normalised unit is long, along x and y; of one pixel, half of it."""
-    lengths = pixel_from_normalised(size, align_corners).diagonal()[:2]
-    return np.where(lengths > 0.0, lengths, 0.5)
-
-
 def affine_part(transform: Transform) -> Array:
-    """The affine transform (3, 3) nearest to *transform*; NaN or infinite where there is none.
+    """Find the affine transform (3, 3) nearest to `transform`; NaN or infinite where there is none.
 
     Of a matrix it has the slopes and the place at the middle of the output, of a spline it is the nearest to its
     points, and of any other transform the nearest to a lattice of points of the frame.
@@ -63,10 +55,10 @@ def affine_part(transform: Transform) -> Array:
     return _nearest_to_finite(control_points(_SAMPLES, _SAMPLES).reshape(-1, 2), transform)
 
 
-def decompose(affine: Array, input_spans: Array, output_spans: Array) -> Decomposition:
-    """The motion of a picture of *input_spans* pixels to the unit on a canvas of *output_spans*; see `spans`."""
+def decompose(affine: Array, source: Frame, output: Frame) -> Decomposition:
+    """Measure how `affine` moves a picture of the frame `source` on a canvas of the frame `output`."""
     with np.errstate(all="ignore"):
-        pixels = input_spans[:, np.newaxis] * affine[:2, :2] / output_spans
+        pixels = source.spans[:, np.newaxis] * affine[:2, :2] / output.spans
         shift = float(np.abs(affine[:2, 2]).max())
         largest = float(np.abs(pixels).max())
         (a, b), (c, d) = (pixels / largest).tolist()
@@ -82,22 +74,22 @@ def decompose(affine: Array, input_spans: Array, output_spans: Array) -> Decompo
 
 
 def perspective(transform: Transform) -> float:
-    """How many times as far away one corner of the output is as another; 1 of anything but a homography."""
+    """Measure how many times as far away one corner of the output is as another; 1 for all but homographies."""
     x, y = depth_slopes(transform).tolist()
     steepness = abs(x) + abs(y)
     return (1 + steepness) / (1 - steepness) if steepness < 1.0 else math.inf
 
 
 def depth_slopes(transform: Transform) -> Array:
-    """How the depth of a homography grows along x and y, where it is 1 in the middle; 0 of anything else."""
+    """Return how a homography's depth grows along x and y, where it is 1 in the middle; 0 for all else."""
     if not isinstance(transform, MatrixTransform) or transform.is_affine:
         return np.zeros(2)
     with np.errstate(all="ignore"):
         return np.asarray(transform.theta[2, :2] / transform.theta[2, 2])
 
 
-def corner_displacement(transform: Transform, input_size: Size, align_corners: bool) -> float:
-    """How far *transform* moves the corners of a picture at most, in input pixels, for an output of the input's size.
+def corner_displacement(transform: Transform, frame: Frame) -> float:
+    """Measure how far `transform` moves the corners of a picture at most, in pixels, where input and output are alike.
 
     The corners are those of the frame, -1 and 1. Where a transform is not affine, it may leave the corners and move
     what lies between; then all of a lattice over the frame counts. What leads nowhere is infinitely far.
@@ -108,17 +100,13 @@ def corner_displacement(transform: Transform, input_size: Size, align_corners: b
     affine = isinstance(transform, MatrixTransform) and is_affine(transform.theta)
     side = 2 if affine else _SAMPLES
     shape = transform.shape if isinstance(transform, ThinPlateSpline) else (2, 2)
-    distances = [
-        _displacement(transform, control_points(*sides), input_size, align_corners) for sides in ((side, side), shape)
-    ]
-    return max(distances)
+    return max(_displacement(transform, control_points(*sides), frame) for sides in ((side, side), shape))
 
 
-def _displacement(transform: Transform, points: Array, input_size: Size, align_corners: bool) -> float:
-    lengths = pixel_from_normalised(input_size, align_corners).diagonal()[:2]
+def _displacement(transform: Transform, points: Array, frame: Frame) -> float:
     with np.errstate(all="ignore"):
-        moved = (transform.map_points(points) - points) * lengths
-        farthest = float(np.hypot(moved[..., 0], moved[..., 1]).max())
+        motion = (transform.map_points(points) - points) * frame.pixel_from_normalised.diagonal()[:2]
+        farthest = float(np.hypot(motion[..., 0], motion[..., 1]).max())
     return math.inf if math.isnan(farthest) else farthest
 
 

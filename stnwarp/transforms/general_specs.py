@@ -1,4 +1,4 @@
-"""Specs of what is given in normalised coordinates: any transform, and sampling grids.
+"""Specs of any transform in normalised coordinates, and of sampling grids.
 
 Convention: as in `specs`.
 """
@@ -8,47 +8,45 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from stnwarp.errors import ParameterError
-from stnwarp.transforms.absence import Absence, Frames
+from stnwarp.transforms.absence import Absence, WarpFrames
 from stnwarp.transforms.advice import numbers_advice
 from stnwarp.transforms.base import Transform
+from stnwarp.transforms.frame import Frame, Size
 from stnwarp.transforms.matrix_transform import MatrixTransform
 from stnwarp.transforms.output_size import SizeMode, SizeRequest
-from stnwarp.transforms.pixels import normalised_from_pixel, pixel_from_normalised
-from stnwarp.transforms.reference_size import of_other_proportions
+from stnwarp.transforms.reference_size import proportion_warnings
 from stnwarp.transforms.sampling_grid import SamplingGrid
 from stnwarp.transforms.specs import NORMALISED_EXTENT, ImageWarp, ThetaSpec
-
-Size = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class GridSpec:
-    """A sampling grid: it has its own output size, and no inverse. *made_for* is as in ThetaSpec."""
+    """A sampling grid: it has its own output size, and no inverse. `reference_size` is as in `ThetaSpec`."""
 
     grid: SamplingGrid
     inverse: bool = False
-    made_for: Size | None = None
+    reference_size: Size | None = None
 
     def __post_init__(self) -> None:
         if self.inverse:
             self.grid.inverse()
 
     def resolve(self, input_size: Size, request: SizeRequest, align_corners: bool) -> ImageWarp:
-        """See WarpSpec.place; the grid comes back in the convention asked for, reading the same pixels."""
+        """See `WarpSpec.resolve`; the grid is converted to `align_corners`, and reads the same pixels."""
         height, width = self.grid.size
         if request.mode is SizeMode.FIT or request.exact_or(self.grid.size) != self.grid.size:
             raise ParameterError(f"a sampling grid gives the size it was made for, {width}x{height}; leave --size out")
-        warnings = of_other_proportions(self.made_for, input_size)
+        warnings = proportion_warnings(self.reference_size, input_size)
         if self.grid.align_corners == align_corners:
             return ImageWarp(self.grid, self.grid.size, warnings)
-        pixels = pixel_from_normalised(input_size, self.grid.align_corners)
-        change = normalised_from_pixel(input_size, align_corners) @ pixels
+        pixels = Frame(input_size, self.grid.align_corners).pixel_from_normalised
+        change = Frame(input_size, align_corners).normalised_from_pixel @ pixels
         # Axis by axis, not as a matrix product: a coordinate that is not finite says nothing about the other one.
         points = (self.grid.grid * np.diagonal(change)[:2] + change[:2, 2]).astype(self.grid.grid.dtype)
         return ImageWarp(SamplingGrid(points, align_corners), self.grid.size, warnings)
 
-    def advice(self, absence: Absence, frames: Frames, file: str | None = None) -> str:
-        """See WarpSpec.advice."""
+    def advice(self, absence: Absence, frames: WarpFrames, file: str | None = None) -> str:
+        """See `WarpSpec.advice`."""
         return numbers_advice("the grid", absence, NORMALISED_EXTENT, file)
 
 
@@ -57,34 +55,36 @@ class TransformSpec:
     """Any transform in normalised coordinates, for images of any size; of a matrix, what ThetaSpec is.
 
     An exact size samples the same frame more or less densely. Only a matrix can be fitted: where a spline leaves a
-    picture is not known beyond its frame. *made_for* is as in ThetaSpec.
+    picture is not known beyond its frame. `reference_size` is as in `ThetaSpec`.
 
     Raises:
-        SingularTransformError: *inverse* of a transform that has none.
+        SingularTransformError: `inverse` of a transform that has none.
     """
 
     transform: Transform
     inverse: bool = False
-    made_for: Size | None = None
-    _asked: Transform = field(init=False, repr=False, compare=False)
+    reference_size: Size | None = None
+    _reverse: Transform = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_asked", self.transform.inverse() if self.inverse else self.transform)
+        object.__setattr__(self, "_reverse", self.transform.inverse() if self.inverse else self.transform)
 
     def resolve(self, input_size: Size, request: SizeRequest, align_corners: bool) -> ImageWarp:
-        """See WarpSpec.place."""
-        if isinstance(self._asked, MatrixTransform):
-            spec = ThetaSpec(self._asked, made_for=self.made_for)
+        """See `WarpSpec.resolve`."""
+        if isinstance(self._reverse, MatrixTransform):
+            spec = ThetaSpec(self._reverse, reference_size=self.reference_size)
             return spec.resolve(input_size, request, align_corners)
-        if isinstance(self._asked, SamplingGrid):
-            return GridSpec(self._asked, made_for=self.made_for).resolve(input_size, request, align_corners)
+        if isinstance(self._reverse, SamplingGrid):
+            return GridSpec(self._reverse, reference_size=self.reference_size).resolve(
+                input_size, request, align_corners
+            )
         if request.mode is SizeMode.FIT:
             raise ParameterError("size fit is for matrices, and this transform bends the picture; give same or WxH")
-        warnings = of_other_proportions(self.made_for, input_size)
-        return ImageWarp(self._asked, request.exact_or(input_size), warnings)
+        warnings = proportion_warnings(self.reference_size, input_size)
+        return ImageWarp(self._reverse, request.exact_or(input_size), warnings)
 
-    def advice(self, absence: Absence, frames: Frames, file: str | None = None) -> str:
-        """See WarpSpec.advice."""
+    def advice(self, absence: Absence, frames: WarpFrames, file: str | None = None) -> str:
+        """See `WarpSpec.advice`."""
         if isinstance(self.transform, MatrixTransform):
             return ThetaSpec(self.transform, self.inverse).advice(absence, frames, file)
         return numbers_advice("the transformation", absence, NORMALISED_EXTENT, file)

@@ -1,4 +1,4 @@
-"""Limits to how far a transform may move a picture: told in words what is beyond them, and kept to them.
+"""Limits to how far a transform may move a picture: what exceeds them is reported in words and brought back.
 
 Convention: the transform is in reverse mapping and normalised; limits speak of the picture, in its own pixels, so that
 an angle is an angle in a picture that is not square.
@@ -17,14 +17,13 @@ from stnwarp.transforms.base import Transform
 from stnwarp.transforms.composition import compose
 from stnwarp.transforms.decomposition import (
     Decomposition,
-    Size,
     affine_part,
     decompose,
     depth_slopes,
     perspective,
-    spans,
     tolerance,
 )
+from stnwarp.transforms.frame import Frame, Size
 from stnwarp.transforms.matrices import Array
 from stnwarp.transforms.matrix_transform import MatrixTransform
 from stnwarp.transforms.splines import ThinPlateSpline
@@ -34,11 +33,11 @@ _TERMS = ("angle", "scale", "stretch", "shift", "perspective")
 _LINEAR = {"angle", "scale", "stretch"}
 _SINGULAR = "singular: the picture is squeezed onto a line or a point"
 _NO_MIDDLE = "singular: the middle of the output is read from nowhere"
-_VOCABULARY = TermGrammar(_TERMS, frozenset(_LEAST), "limit", "the limit", "such as angle=45,scale=0.5..2,shift=0.3")
+_GRAMMAR = TermGrammar(_TERMS, frozenset(_LEAST), "limit", "the limit", "such as angle=45,scale=0.5..2,shift=0.3")
 
 
-class LimitedTransform(NamedTuple):
-    """A transform kept to limits, and what was beyond them, in words; the transform itself where nothing was."""
+class LimitResult(NamedTuple):
+    """The transform within the limits, and in words what was beyond them; the original transform if nothing was."""
 
     transform: Transform
     beyond: tuple[str, ...]
@@ -80,17 +79,17 @@ class Limits:
 
     @classmethod
     def parse(cls, text: str) -> "Limits":
-        """The limits written as 'angle=45,scale=0.5..2,shift=0.3': terms of Limits, each with a number or LOW..HIGH.
+        """Read limits such as 'angle=45,scale=0.5..2,shift=0.3': terms of Limits, each with a number or LOW..HIGH.
 
         angle=45 means -45..45 and scale=2 means 0.5..2; stretch, shift and perspective take the largest value.
 
         Raises:
             ParameterError: an unknown term, one given twice, or what is no number; the term is named.
         """
-        return cls(**_VOCABULARY.parse(text))
+        return cls(**_GRAMMAR.parse(text))
 
-    def apply(self, transform: Transform, input_size: Size, output_size: Size, align_corners: bool) -> LimitedTransform:
-        """*transform* kept to the limits, and what of it was beyond them.
+    def apply(self, transform: Transform, input_size: Size, output_size: Size, align_corners: bool) -> LimitResult:
+        """Bring `transform` within the limits, and report what of it was beyond them.
 
         What is beyond is brought to the nearest value allowed, by moving the picture as a whole: the bending of a
         spline and the perspective of a homography stay relative to their affine part. A transform within the limits
@@ -108,25 +107,27 @@ class Limits:
         Raises:
             ParameterError: a sampling grid, which knows no points but its own.
         """
-        frames = spans(input_size, align_corners), spans(output_size, align_corners)
+        source, output = Frame(input_size, align_corners), Frame(output_size, align_corners)
         affine = affine_part(transform)
-        moved = decompose(affine, *frames)
-        found = moved._asdict() | {"perspective": perspective(transform)}
-        beyond = [term for term in _TERMS if not self._allows(term, found[term])]
+        motion = decompose(affine, source, output)
+        measures = motion._asdict() | {"perspective": perspective(transform)}
+        beyond = [term for term in _TERMS if not self._allows(term, measures[term])]
         if not beyond:
-            return LimitedTransform(transform, ())
+            return LimitResult(transform, ())
         with np.errstate(all="ignore"):
-            kept = self._kept(beyond, affine, moved, *frames)
-            slopes = self._kept_slopes(transform, "perspective" in beyond)
-            changed = _with_affine(transform, affine, kept, slopes)
-        return LimitedTransform(changed, self._in_words(beyond, found, affine, moved))
+            clamped = self._clamp(beyond, affine, motion, source, output)
+            slopes = self._clamp_slopes(transform, "perspective" in beyond)
+            changed = _replace_affine(transform, affine, clamped, slopes)
+        return LimitResult(changed, self._describe(beyond, measures, affine, motion))
 
-    def _in_words(
-        self, beyond: list[str], found: dict[str, float], affine: Array, moved: Decomposition
+    def _describe(
+        self, beyond: list[str], measures: dict[str, float], affine: Array, motion: Decomposition
     ) -> tuple[str, ...]:
-        """What of *found* is *beyond*; in the place of what cannot be measured, why not."""
-        unknown = {term for term in beyond if math.isnan(found[term]) or (term in _LINEAR and not moved.is_regular)}
-        words = [f"{term} {found[term]:.4g} is beyond {self._written(term)}" for term in beyond if term not in unknown]
+        """Say which of `measures` are `beyond`, or why they cannot be measured."""
+        unknown = {term for term in beyond if math.isnan(measures[term]) or (term in _LINEAR and not motion.is_regular)}
+        words = [
+            f"{term} {measures[term]:.4g} is beyond {self._range_text(term)}" for term in beyond if term not in unknown
+        ]
         if unknown:
             words.insert(0, _SINGULAR if np.isfinite(affine).all() else _NO_MIDDLE)
         return tuple(words)
@@ -135,12 +136,12 @@ class Limits:
         given = getattr(self, term)
         return given if given is None or term not in _LEAST else (_LEAST[term], given)
 
-    def _written(self, term: str) -> str:
+    def _range_text(self, term: str) -> str:
         low, high = self._range(term) or (0.0, 0.0)
         return f"{high:g}" if term in _LEAST else f"{low:g}..{high:g}"
 
     def _allows(self, term: str, value: float) -> bool:
-        """Whether *value* is within the range of *term*; NaN is within none."""
+        """Whether `value` is within the range of `term`; NaN is within none."""
         given = self._range(term)
         if given is None:
             return True
@@ -148,36 +149,34 @@ class Limits:
         return low - tolerance(low) <= value <= high + tolerance(high)
 
     def _nearest(self, term: str, value: float) -> float:
-        """*value*, or the end of the range of *term* that is nearest to it."""
+        """Return `value`, or the end of the range of `term` that is nearest to it."""
         low, high = self._range(term) or (value, value)
         if term == "angle" and not low <= value <= high:  # nearest on the circle
             return low if abs(math.remainder(value - low, 360.0)) < abs(math.remainder(value - high, 360.0)) else high
         return min(max(value, low), high)
 
-    def _kept(
-        self, beyond: list[str], affine: Array, moved: Decomposition, input_spans: Array, output_spans: Array
-    ) -> Array:
-        """*affine* with the terms that are *beyond* brought to what is allowed."""
-        kept = affine.copy()
-        turned = _LINEAR.intersection(beyond)
-        if not np.isfinite(affine).all() or (turned and not moved.is_regular):
+    def _clamp(self, beyond: list[str], affine: Array, motion: Decomposition, source: Frame, output: Frame) -> Array:
+        """Bring the terms of `affine` that are `beyond` to what is allowed."""
+        clamped = affine.copy()
+        linear = _LINEAR.intersection(beyond)
+        if not np.isfinite(affine).all() or (linear and not motion.is_regular):
             pixels = _turn(self._nearest("angle", 0.0)) / self._nearest("scale", 1.0)
-            kept[:2, :2] = pixels * output_spans / input_spans[:, np.newaxis]
-        elif turned:
-            pixels = self._kept_pixels(input_spans[:, np.newaxis] * affine[:2, :2] / output_spans, moved)
-            kept[:2, :2] = pixels * output_spans / input_spans[:, np.newaxis]
+            clamped[:2, :2] = pixels * output.spans / source.spans[:, np.newaxis]
+        elif linear:
+            pixels = self._clamp_pixels(source.spans[:, np.newaxis] * affine[:2, :2] / output.spans, motion)
+            clamped[:2, :2] = pixels * output.spans / source.spans[:, np.newaxis]
         farthest = math.inf if self.shift is None else self.shift
-        kept[:2, 2] = np.clip(np.where(np.isfinite(affine[:2, 2]), affine[:2, 2], 0.0), -farthest, farthest)
-        return kept
+        clamped[:2, 2] = np.clip(np.where(np.isfinite(affine[:2, 2]), affine[:2, 2], 0.0), -farthest, farthest)
+        return clamped
 
-    def _kept_pixels(self, pixels: Array, moved: Decomposition) -> Array:
+    def _clamp_pixels(self, pixels: Array, motion: Decomposition) -> Array:
         mirrored = np.linalg.det(pixels) < 0.0  # first mirrored and then turned, the reading turns the other way
-        turn = _turn((self._nearest("angle", moved.angle) - moved.angle) * (-1 if mirrored else 1))
-        less = _stretch_by(pixels, self._nearest("stretch", moved.stretch) / moved.stretch)
-        return np.asarray(turn @ pixels @ less * (moved.scale / self._nearest("scale", moved.scale)))
+        turn = _turn((self._nearest("angle", motion.angle) - motion.angle) * (-1 if mirrored else 1))
+        less = _stretch_by(pixels, self._nearest("stretch", motion.stretch) / motion.stretch)
+        return np.asarray(turn @ pixels @ less * (motion.scale / self._nearest("scale", motion.scale)))
 
-    def _kept_slopes(self, transform: Transform, beyond: bool) -> Array:
-        """The slopes of a homography's depth, made less steep where it is *beyond* the limit; 0 if they have no end."""
+    def _clamp_slopes(self, transform: Transform, beyond: bool) -> Array:
+        """Return the slopes of a homography's depth, less steep if `beyond` the limit; 0 if they are infinite."""
         slopes = depth_slopes(transform)
         if not np.isfinite(slopes).all():
             return np.zeros(2)
@@ -200,13 +199,13 @@ def _check(term: str, low: float, high: float) -> None:
 
 
 def _turn(degrees: float) -> Array:
-    """The reverse matrix of a picture's counter-clockwise turn, in pixels."""
+    """Return the reverse matrix of a picture's counter-clockwise turn, in pixels."""
     cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     return np.array([[cosine, -sine], [sine, cosine]])
 
 
 def _stretch_by(pixels: Array, ratio: float) -> Array:
-    """The symmetric matrix that makes the stretch of *pixels* (2, 2) *ratio* times as large, without scaling."""
+    """Return the symmetric matrix that makes the stretch of `pixels` (2, 2) `ratio` times as large, without scaling."""
     if ratio == 1.0:
         return np.eye(2)
     (a, b), (c, d) = pixels / np.abs(pixels).max()
@@ -215,16 +214,16 @@ def _stretch_by(pixels: Array, ratio: float) -> Array:
     return np.asarray(axes * (math.sqrt(ratio), 1 / math.sqrt(ratio)) @ axes.T)
 
 
-def _with_affine(transform: Transform, affine: Array, kept: Array, slopes: Array) -> Transform:
-    """*transform* with *kept* in the place of its affine part, and *slopes* in that of its depth's."""
+def _replace_affine(transform: Transform, affine: Array, clamped: Array, slopes: Array) -> Transform:
+    """Put `clamped` in place of the affine part of `transform`, and `slopes` in place of its depth's slopes."""
     try:
         if isinstance(transform, MatrixTransform):
             depth = np.eye(3)
             depth[2, :2] = slopes
-            return MatrixTransform(matrices.product(kept, depth))
-        change = MatrixTransform(matrices.product(kept, matrices.invert(affine)))
+            return MatrixTransform(matrices.product(clamped, depth))
+        change = MatrixTransform(matrices.product(clamped, matrices.invert(affine)))
         if isinstance(transform, ThinPlateSpline):
             return ThinPlateSpline(change.map_points(transform.points))
         return compose(change, transform)
     except (SingularTransformError, ThetaError):
-        return MatrixTransform(kept)
+        return MatrixTransform(clamped)

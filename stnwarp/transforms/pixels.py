@@ -1,37 +1,34 @@
-"""Between normalised coordinates and pixel indices, for points and for whole matrices.
+"""Between theta and matrices of pixel indices, for one matrix and for many.
 
 Convention: pixel centres are at integers, pixel (0, 0) the top-left one; -1 and 1 are the outer edges of the
 corner pixels (align_corners=False) or their centres (True). Sizes are (height, width), points (x, y).
-
-With align_corners=True an axis of one pixel has no length: every pixel index on it is coordinate 0, and every
-coordinate on it is pixel 0, as in torch and ONNX.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from stnwarp.errors import ShapeError
+from stnwarp.transforms.frame import Axis, Frame
 from stnwarp.transforms.matrices import Array, MatrixLike, as_matrices, as_matrix, product, snap, snap_all
 
-
-def normalised_from_pixel(size: tuple[int, int], align_corners: bool) -> Array:
-    """The (3, 3) matrix from pixel index (x, y, 1) to normalised coordinates, for an image of *size*."""
-    return _to_normalised(_axes(size, align_corners))
+Size = tuple[int, int]
 
 
-def pixel_from_normalised(size: tuple[int, int], align_corners: bool) -> Array:
-    """The (3, 3) matrix from normalised coordinates (x, y, 1) to pixel index, for an image of *size*."""
-    return _to_pixel(_axes(size, align_corners))
+def normalised_from_pixel(size: Size, align_corners: bool) -> Array:
+    """Return the (3, 3) matrix from pixel index (x, y, 1) to normalised coordinates, for an image of `size`."""
+    return Frame(size, align_corners).normalised_from_pixel
 
 
-def pixel_matrix(
-    theta: MatrixLike, input_size: tuple[int, int], output_size: tuple[int, int], align_corners: bool
-) -> Array:
-    """The (3, 3) matrix from output pixel index to input pixel index that *theta*, (2, 3) or (3, 3), means.
+def pixel_from_normalised(size: Size, align_corners: bool) -> Array:
+    """Return the (3, 3) matrix from normalised coordinates (x, y, 1) to pixel index, for an image of `size`."""
+    return Frame(size, align_corners).pixel_from_normalised
+
+
+def pixel_matrix(theta: MatrixLike, input_size: Size, output_size: Size, align_corners: bool) -> Array:
+    """Return the (3, 3) matrix from output pixel index to input pixel index that `theta`, (2, 3) or (3, 3), means.
 
     A transform by a matrix may be given for theta.
 
@@ -41,10 +38,8 @@ def pixel_matrix(
     return np.array(pixel_entries(theta, input_size, output_size, align_corners)).reshape(3, 3)
 
 
-def pixel_entries(
-    theta: MatrixLike, input_size: tuple[int, int], output_size: tuple[int, int], align_corners: bool
-) -> list[float]:
-    """The nine entries of `pixel_matrix`, row by row."""
+def pixel_entries(theta: MatrixLike, input_size: Size, output_size: Size, align_corners: bool) -> list[float]:
+    """Return the nine entries of `pixel_matrix`, row by row."""
     return list(_entries(tuple(_numbers(theta)), *input_size, *output_size, align_corners))
 
 
@@ -53,22 +48,21 @@ def _entries(
     numbers: tuple[float, ...], height: int, width: int, output_height: int, output_width: int, align_corners: bool
 ) -> tuple[float, ...]:
     # In plain numbers, which for one matrix takes a tenth of the time of NumPy's products.
-    frames = _axes((height, width), align_corners), _axes((output_height, output_width), align_corners)
-    return tuple(_to_pixels(numbers, *frames, snap))
+    source, output = Frame((height, width), align_corners), Frame((output_height, output_width), align_corners)
+    return tuple(_to_pixels(numbers, source.axes, output.axes, snap))
 
 
-def pixel_matrices(
-    thetas: Array, input_size: tuple[int, int], output_size: tuple[int, int], align_corners: bool
-) -> Array:
-    """`pixel_matrix` of each of *thetas*, (N, 2, 3) or (N, 3, 3), all at once: (N, 3, 3)."""
+def pixel_matrices(thetas: Array, input_size: Size, output_size: Size, align_corners: bool) -> Array:
+    """Return `pixel_matrix` of each of `thetas`, (N, 2, 3) or (N, 3, 3), all at once: (N, 3, 3)."""
     numbers = list(np.moveaxis(as_matrices(thetas).reshape(-1, 9), 0, 1))
+    source, output = Frame(input_size, align_corners), Frame(output_size, align_corners)
     with np.errstate(over="ignore", invalid="ignore"):
-        entries = _to_pixels(numbers, _axes(input_size, align_corners), _axes(output_size, align_corners), snap_all)
+        entries = _to_pixels(numbers, source.axes, output.axes, snap_all)
     return np.stack(entries, axis=1).reshape(-1, 3, 3)
 
 
 def _numbers(theta: MatrixLike) -> list[float]:
-    """The nine numbers of *theta*; `as_matrix` is asked where anything could be wrong with it."""
+    """Return the nine numbers of `theta`; `as_matrix` checks it where anything could be wrong."""
     if isinstance(theta, np.ndarray) and theta.shape == (2, 3) and theta.dtype.kind == "f":
         numbers = [*map(float, theta.ravel().tolist()), 0.0, 0.0, 1.0]  # of long doubles too
         if math.isfinite(sum(numbers)):
@@ -77,12 +71,12 @@ def _numbers(theta: MatrixLike) -> list[float]:
 
 
 def _to_pixels(
-    theta: Sequence[Any], source: tuple["_Axis", "_Axis"], output: tuple["_Axis", "_Axis"], rounding: Callable[..., Any]
+    theta: Sequence[Any], source: tuple[Axis, Axis], output: tuple[Axis, Axis], rounding: Callable[..., Any]
 ) -> list[Any]:
-    """The nine entries of to_pixel @ theta @ to_normalised; numbers, or arrays of them, one for each theta."""
+    """Multiply to_pixel @ theta @ to_normalised: nine numbers, or arrays of them, one for each theta."""
     a, b, c, d, e, f, g, h, i = theta
     (x_span, x_centre), (y_span, y_centre) = source
-    x_unit, y_unit = _reciprocal(output[0].span), _reciprocal(output[1].span)
+    x_unit, y_unit = output[0].unit, output[1].unit
     x_shift, y_shift = output[0].centre * x_unit, output[1].centre * y_unit
     entries = []
     rows = [(x_span, x_centre, a, b, c), (y_span, y_centre, d, e, f)]
@@ -100,55 +94,16 @@ def _to_pixels(
     return [*entries, 0.0, 0.0, 1.0] if affine else entries
 
 
-def theta_from_pixel_matrix(
-    matrix: Array, input_size: tuple[int, int], output_size: tuple[int, int], align_corners: bool
-) -> Array:
-    """The (3, 3) theta that means *matrix*, (2, 3) or (3, 3), output pixel index to input pixel index."""
-    return product(
-        normalised_from_pixel(input_size, align_corners),
-        as_matrix(matrix, "the pixel matrix"),
-        pixel_from_normalised(output_size, align_corners),
-    )
+def theta_from_pixel_matrix(matrix: Array, input_size: Size, output_size: Size, align_corners: bool) -> Array:
+    """Return the (3, 3) theta that means `matrix`, (2, 3) or (3, 3), output pixel index to input pixel index."""
+    source, output = Frame(input_size, align_corners), Frame(output_size, align_corners)
+    return product(source.normalised_from_pixel, as_matrix(matrix, "the pixel matrix"), output.pixel_from_normalised)
 
 
-def frame_matrix(theta: Array, size: tuple[int, int], align_corners: bool) -> Array:
-    """pixel_matrix for a picture and a canvas of one *size*, with an inverse whenever theta has one.
+def frame_matrix(theta: Array, frame: Frame) -> Array:
+    """Return `pixel_matrix` for a picture and a canvas of one `frame`, with an inverse whenever theta has one.
 
-    Only one-pixel axes under align_corners=True differ: here they keep the length of their pixel, so that a
-    picture one pixel wide can be asked how it moves.
+    Only one-pixel axes under align_corners=True differ: here they keep the length of their pixel.
     """
-    x, y = _axes(size, align_corners)
-    axes = _Axis(x.span or 0.5, x.centre), _Axis(y.span or 0.5, y.centre)
+    axes = frame.axes_with_length
     return np.array(_to_pixels(_numbers(theta), axes, axes, snap)).reshape(3, 3)
-
-
-class _Axis(NamedTuple):
-    span: float  # pixels that one normalised unit is long
-    centre: float  # pixel index of coordinate 0
-
-
-def _axes(size: tuple[int, int], align_corners: bool) -> tuple[_Axis, _Axis]:
-    """The axes x and y, in this order."""
-    height, width = size
-    if height < 1 or width < 1:
-        raise ShapeError(f"a size must be at least one pixel each way, got {width}x{height} (width x height)")
-    inset = 1 if align_corners else 0
-    return (
-        _Axis((width - inset) / 2, (width - 1) / 2),
-        _Axis((height - inset) / 2, (height - 1) / 2),
-    )
-
-
-def _to_pixel(axes: tuple[_Axis, _Axis]) -> Array:
-    x, y = axes
-    return np.array([[x.span, 0.0, x.centre], [0.0, y.span, y.centre], [0.0, 0.0, 1.0]])
-
-
-def _to_normalised(axes: tuple[_Axis, _Axis]) -> Array:
-    x, y = axes
-    x_unit, y_unit = _reciprocal(x.span), _reciprocal(y.span)
-    return np.array([[x_unit, 0.0, -x.centre * x_unit], [0.0, y_unit, -y.centre * y_unit], [0.0, 0.0, 1.0]])
-
-
-def _reciprocal(span: float) -> float:
-    return 1.0 / span if span else 0.0

@@ -1,8 +1,8 @@
 """Specs: from the size of one image to the transform and the output size for it.
 
 What a user asks for once ("turn by 17 degrees, fit") is another theta for every image size. A spec holds
-what was asked; resolve() answers for one image. align_corners says what the normalised coordinates of the
-answer mean.
+the request; resolve() answers it for one image size, once for all images of that size. align_corners says
+what the normalised coordinates of the answer mean.
 """
 
 import math
@@ -14,26 +14,27 @@ import numpy as np
 
 from stnwarp.conventions import Units
 from stnwarp.errors import ParameterError
+from stnwarp.parallel import cache_calls
 from stnwarp.transforms import matrices
-from stnwarp.transforms.absence import Absence, Frames
+from stnwarp.transforms.absence import Absence, WarpFrames
 from stnwarp.transforms.absence_search import absence_of
 from stnwarp.transforms.advice import numbers_advice, units_advice
 from stnwarp.transforms.base import Transform
+from stnwarp.transforms.frame import Frame, Size
 from stnwarp.transforms.matrices import Array
 from stnwarp.transforms.matrix_transform import MatrixTransform
 from stnwarp.transforms.moves import Move, check_clockwise, check_quad, forward_matrix, quad_matrix
 from stnwarp.transforms.output_size import SizeMode, SizeRequest, fit
 from stnwarp.transforms.pixels import frame_matrix, theta_from_pixel_matrix
-from stnwarp.transforms.reference_size import of_another_size, of_other_proportions
+from stnwarp.transforms.reference_size import proportion_warnings, size_warnings
 
 NORMALISED_EXTENT = "between -1 and 1"
-
-Size = tuple[int, int]
+_ANSWERS = 32  # kept for each kind of spec: a folder has one spec and few sizes
 
 
 @dataclass(frozen=True)
 class ImageWarp:
-    """What one image is warped by, the (height, width) of the result, and what the user should hear about it."""
+    """The transform of one image, the (height, width) of its result, and warnings for the user."""
 
     transform: Transform
     size: Size
@@ -41,21 +42,21 @@ class ImageWarp:
 
 
 class WarpSpec(Protocol):
-    """What was asked for, whatever the image."""
+    """A requested warp, whatever the image."""
 
     def resolve(self, input_size: Size, request: SizeRequest, align_corners: bool) -> ImageWarp:
-        """The transform and the output size for an image of *input_size* (height, width).
+        """Return the transform and the output size for an image of `input_size` (height, width).
 
         Raises:
             SingularTransformError: an inverse is needed and there is none.
             ParameterError: a size that this spec cannot give.
         """
 
-    def advice(self, absence: Absence, frames: Frames, file: str | None = None) -> str:
-        """What is likely to be the reason that nothing of a picture comes out, or what to do: a clause of one line.
+    def advice(self, absence: Absence, frames: WarpFrames, file: str | None = None) -> str:
+        """Say why nothing of a picture is likely to come out, or what to do about it, in a clause of one line.
 
-        *frames* are those that the spec was placed in; *file* is what says its numbers and their units, if that is
-        a file.
+        `frames` are those that the spec was resolved for; `file` is the one with its numbers and their units, if
+        they are in a file.
         """
 
 
@@ -64,33 +65,39 @@ class ThetaSpec:
     """A theta in normalised coordinates: the same for images of any size.
 
     An exact size samples the same frame more or less densely, as affine_grid does; fit keeps the pixels' own
-    size. *made_for* is the size of the image that theta was made for, where it is known: one of other
-    proportions is stretched differently, which is a warning.
+    size.
+
+    Args:
+        transform: output to input, normalised.
+        inverse: use the inverse of `transform`.
+        reference_size: (height, width) of the image that theta was made for, where it is known: one of other
+            proportions is stretched differently, which is a warning.
 
     Raises:
-        SingularTransformError: *inverse* of a transform that has none.
+        SingularTransformError: `inverse` of a transform that has none.
     """
 
     transform: MatrixTransform
     inverse: bool = False
-    made_for: Size | None = None
-    _theta: MatrixTransform = field(init=False, repr=False, compare=False)
+    reference_size: Size | None = None
+    _reverse: MatrixTransform = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_theta", self.transform.inverse() if self.inverse else self.transform)
+        object.__setattr__(self, "_reverse", self.transform.inverse() if self.inverse else self.transform)
 
+    @cache_calls(_ANSWERS)
     def resolve(self, input_size: Size, request: SizeRequest, align_corners: bool) -> ImageWarp:
-        """See WarpSpec.place."""
-        warnings = of_other_proportions(self.made_for, input_size)
+        """See `WarpSpec.resolve`."""
+        warnings = proportion_warnings(self.reference_size, input_size)
         if request.mode is not SizeMode.FIT:
-            return ImageWarp(self._theta, request.exact_or(input_size), warnings)
-        reverse = frame_matrix(self._theta.theta, input_size, align_corners)
-        image_warp = _fit_moves(reverse, matrices.invert(reverse, "theta"), input_size, align_corners)
-        return replace(image_warp, warnings=warnings)
+            return ImageWarp(self._reverse, request.exact_or(input_size), warnings)
+        frame = Frame(input_size, align_corners)
+        reverse = frame_matrix(self._reverse.theta, frame)
+        return replace(_fit(reverse, matrices.invert(reverse, "theta"), frame), warnings=warnings)
 
-    def advice(self, absence: Absence, frames: Frames, file: str | None = None) -> str:
-        """See WarpSpec.advice."""
-        if absence is Absence.OUTSIDE and makes_something(
+    def advice(self, absence: Absence, frames: WarpFrames, file: str | None = None) -> str:
+        """See `WarpSpec.advice`."""
+        if absence is Absence.OUTSIDE and shows_picture(
             lambda: PixelMatrixSpec(self.transform.theta, self.inverse), frames
         ):
             return units_advice("theta", Units.PIXEL, file)
@@ -102,18 +109,22 @@ class PixelMatrixSpec:
     """A matrix in pixels, (2, 3) or (3, 3), from output pixel index to input pixel index.
 
     An exact size is a canvas of that many pixels, like OpenCV's dsize: nothing is stretched to it. The matrix
-    is taken at its word for an image of any size: the same pixels are read, and nothing is stretched. What was
-    made to turn about the centre of one size does not do so in another, though, so that any size but
-    *made_for*, where it is known, is a warning.
+    means the same pixels in an image of any size. One that turns about the centre of one size does not do so in
+    another, though, so that any size but `reference_size`, where it is known, is a warning.
+
+    Args:
+        matrix: as above.
+        inverse: use the inverse of `matrix`.
+        reference_size: (height, width) of the image that the matrix was made for.
 
     Raises:
         ShapeError, ThetaError: another shape, or numbers that are not finite.
-        SingularTransformError: *inverse* of a matrix that has none.
+        SingularTransformError: `inverse` of a matrix that has none.
     """
 
     matrix: Array
     inverse: bool = False
-    made_for: Size | None = None
+    reference_size: Size | None = None
     _reverse: Array = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -121,25 +132,24 @@ class PixelMatrixSpec:
         object.__setattr__(self, "matrix", matrix)
         object.__setattr__(self, "_reverse", matrices.invert(matrix, "the pixel matrix") if self.inverse else matrix)
 
+    @cache_calls(_ANSWERS)
     def resolve(self, input_size: Size, request: SizeRequest, align_corners: bool) -> ImageWarp:
-        """See WarpSpec.place."""
-        return replace(
-            self._place(input_size, request, align_corners), warnings=of_another_size(self.made_for, input_size)
-        )
-
-    def _place(self, input_size: Size, request: SizeRequest, align_corners: bool) -> ImageWarp:
+        """See `WarpSpec.resolve`."""
+        frame = Frame(input_size, align_corners)
         if request.mode is SizeMode.FIT:
             forward = self.matrix if self.inverse else matrices.invert(self.matrix, "the pixel matrix")
-            return _fit_moves(self._reverse, forward, input_size, align_corners)
-        return _image_warp(self._reverse, input_size, request.exact_or(input_size), align_corners)
+            image_warp = _fit(self._reverse, forward, frame)
+        else:
+            image_warp = _image_warp(self._reverse, frame, request.exact_or(input_size))
+        return replace(image_warp, warnings=size_warnings(self.reference_size, input_size))
 
-    def advice(self, absence: Absence, frames: Frames, file: str | None = None) -> str:
-        """See WarpSpec.advice."""
-        if absence is Absence.OUTSIDE and makes_something(
+    def advice(self, absence: Absence, frames: WarpFrames, file: str | None = None) -> str:
+        """See `WarpSpec.advice`."""
+        if absence is Absence.OUTSIDE and shows_picture(
             lambda: ThetaSpec(MatrixTransform(self.matrix), self.inverse), frames
         ):
             return units_advice("theta", Units.NORMALIZED, file)
-        return numbers_advice("theta", absence, f"from pixel {extent_text(frames.input_size)}", file)
+        return numbers_advice("theta", absence, f"from pixel {extent_text(frames.source.size)}", file)
 
 
 @dataclass(frozen=True)
@@ -152,19 +162,21 @@ class MovesSpec:
     moves: tuple[Move, ...]
     inverse: bool = False
 
+    @cache_calls(_ANSWERS)
     def resolve(self, input_size: Size, request: SizeRequest, align_corners: bool) -> ImageWarp:
-        """See WarpSpec.place."""
+        """See `WarpSpec.resolve`."""
         forward = forward_matrix(self.moves, input_size)
         reverse = matrices.invert(forward, "the mix of moves")
         if self.inverse:
             forward, reverse = reverse, forward
+        frame = Frame(input_size, align_corners)
         if request.mode is SizeMode.FIT:
-            return _fit_moves(reverse, forward, input_size, align_corners)
-        image_warp = _image_warp(reverse, input_size, input_size, align_corners)
+            return _fit(reverse, forward, frame)
+        image_warp = _image_warp(reverse, frame, input_size)
         return ImageWarp(image_warp.transform, request.exact_or(input_size))
 
-    def advice(self, absence: Absence, frames: Frames, file: str | None = None) -> str:
-        """See WarpSpec.advice."""
+    def advice(self, absence: Absence, frames: WarpFrames, file: str | None = None) -> str:
+        """See `WarpSpec.advice`."""
         if absence is Absence.OUTSIDE:
             return "it was moved out of the frame; --size fit follows it"
         if absence is Absence.BETWEEN:
@@ -177,8 +189,8 @@ class CornersSpec:
     """Four corners in the input, clockwise from the top left, that become the corners of the output.
 
     Corners are pixel centres on both sides. Fit gives the output the mean length of the quad's opposite
-    sides. Inverse puts the whole picture into the quad, on a canvas of the input's size, of an exact size, or
-    one that fits. Counter-clockwise corners mirror the picture, and are taken with *allow_mirror* alone.
+    sides. The inverse puts the whole picture into the quad, on a canvas of the input's size, of an exact size, or
+    one that fits. Counter-clockwise corners mirror the picture, and need `allow_mirror`.
 
     Raises:
         ShapeError: not four points.  ParameterError: a quad that is not convex, or three of its corners on a
@@ -194,19 +206,20 @@ class CornersSpec:
         if not self.allow_mirror:
             check_clockwise(self.corners)
 
+    @cache_calls(_ANSWERS)
     def resolve(self, input_size: Size, request: SizeRequest, align_corners: bool) -> ImageWarp:
-        """See WarpSpec.place."""
+        """See `WarpSpec.resolve`."""
         if self.inverse:
             forward = quad_matrix(self.corners, input_size)
             return PixelMatrixSpec(forward, inverse=True).resolve(input_size, request, align_corners)
         size = self._own_size() if request.mode is SizeMode.FIT else request.exact_or(input_size)
-        return _image_warp(quad_matrix(self.corners, size), input_size, size, align_corners)
+        return _image_warp(quad_matrix(self.corners, size), Frame(input_size, align_corners), size)
 
-    def advice(self, absence: Absence, frames: Frames, file: str | None = None) -> str:
-        """See WarpSpec.advice."""
+    def advice(self, absence: Absence, frames: WarpFrames, file: str | None = None) -> str:
+        """See `WarpSpec.advice`."""
         if self.inverse:
             return "the corners lie outside the output, or too close together or too far apart; --size fit follows them"
-        return f"the corners are pixels of the input, which lies from {extent_text(frames.input_size)}"
+        return f"the corners are pixels of the input, which lies from {extent_text(frames.source.size)}"
 
     def _own_size(self) -> Size:
         sides = np.roll(self.corners, -1, axis=0) - self.corners
@@ -216,17 +229,18 @@ class CornersSpec:
         return _whole((right + left) / 2) + 1, _whole((top + bottom) / 2) + 1
 
 
-def makes_something(spec: Callable[[], WarpSpec], frames: Frames) -> bool:
-    """Whether another *spec* would make something of a picture that nothing came of in *frames*."""
+def shows_picture(spec: Callable[[], WarpSpec], frames: WarpFrames) -> bool:
+    """Whether another `spec` would show something of a picture of which nothing is in the output of `frames`."""
+    source = frames.source
     try:
-        image_warp = spec().resolve(frames.input_size, SizeRequest(), frames.align_corners)
+        image_warp = spec().resolve(source.size, SizeRequest(), source.align_corners)
     except ParameterError:
         return False
-    return absence_of(image_warp.transform, replace(frames, output_size=image_warp.size)) is None
+    return absence_of(image_warp.transform, replace(frames, output=source.resized(image_warp.size))) is None
 
 
 def extent_text(size: Size) -> str:
-    """From which pixel to which an input of *size* lies."""
+    """Say from which pixel to which an input of `size` lies."""
     return f"0,0 to {size[1] - 1},{size[0] - 1}"
 
 
@@ -234,11 +248,13 @@ def _whole(length: float) -> int:
     return math.floor(length + 0.5)
 
 
-def _image_warp(reverse: Array, input_size: Size, output_size: Size, align_corners: bool) -> ImageWarp:
-    theta = theta_from_pixel_matrix(reverse, input_size, output_size, align_corners)
+def _image_warp(reverse: Array, frame: Frame, output_size: Size) -> ImageWarp:
+    """Warp an image of `frame` by `reverse`, a matrix in pixels."""
+    theta = theta_from_pixel_matrix(reverse, frame.size, output_size, frame.align_corners)
     return ImageWarp(MatrixTransform(theta), output_size)
 
 
-def _fit_moves(reverse: Array, forward: Array, input_size: Size, align_corners: bool) -> ImageWarp:
-    matrix, size = fit(reverse, forward, input_size)
-    return _image_warp(matrix, input_size, size, align_corners)
+def _fit(reverse: Array, forward: Array, frame: Frame) -> ImageWarp:
+    """Warp an image of `frame` by `reverse`, the inverse of `forward`, on the smallest canvas that holds it."""
+    matrix, size = fit(reverse, forward, frame.size)
+    return _image_warp(matrix, frame, size)

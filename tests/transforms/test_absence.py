@@ -12,7 +12,7 @@ from stnwarp.sampling.grid_generator import sampling_grid
 from stnwarp.transforms import (
     Absence,
     Composition,
-    Frames,
+    Frame,
     MatrixTransform,
     Move,
     MoveKind,
@@ -21,6 +21,7 @@ from stnwarp.transforms import (
     SizeRequest,
     ThinPlateSpline,
     Transform,
+    WarpFrames,
     absence_of,
     control_points,
     pixel_from_normalised,
@@ -31,21 +32,30 @@ BENT = control_points(3, 3)
 BENT[1, 1] += (0.2, -0.1)
 
 
-def frames(input_size: tuple[int, int] = (24, 32), output_size: tuple[int, int] | None = None) -> Frames:
-    return Frames(input_size, output_size or input_size, False)
+def frames_of(
+    input_size: tuple[int, int],
+    output_size: tuple[int, int],
+    align_corners: bool = False,
+    interpolation: Interpolation = Interpolation.BILINEAR,
+) -> WarpFrames:
+    return WarpFrames(Frame(input_size, align_corners), Frame(output_size, align_corners), interpolation)
+
+
+def frames(input_size: tuple[int, int] = (24, 32), output_size: tuple[int, int] | None = None) -> WarpFrames:
+    return frames_of(input_size, output_size or input_size)
 
 
 def matrix(*numbers: float) -> MatrixTransform:
     return theta_from_numbers(numbers)
 
 
-def count_inside(transform: Transform, where: Frames) -> int:
+def count_inside(transform: Transform, where: WarpFrames) -> int:
     """How many output pixels read something of the picture, each of them asked."""
-    grid = sampling_grid(transform, where.output_size, where.align_corners).astype(np.float64)
-    to_pixel = pixel_from_normalised(where.input_size, where.align_corners)
+    grid = sampling_grid(transform, where.output.size, where.source.align_corners).astype(np.float64)
+    to_pixel = pixel_from_normalised(where.source.size, where.source.align_corners)
     with np.errstate(all="ignore"):
         places = grid * to_pixel.diagonal()[:2] + to_pixel[:2, 2]
-    height, width = where.input_size
+    height, width = where.source.size
     reach = 0.5 if where.interpolation is Interpolation.NEAREST else 1.0
     return int(((places > -reach) & (places < np.array([width, height]) - 1 + reach)).all(axis=-1).sum())
 
@@ -71,7 +81,7 @@ def test_a_matrix_is_told_as_by_asking_every_pixel(
     found = set()
     sizes = [((24, 32), (24, 32)), ((7, 3), (40, 11)), ((1, 9), (13, 1)), ((50, 60), (3, 2))]
     for index, theta in enumerate(random_thetas(11 + align_corners, projective)):
-        where = Frames(*sizes[index % 4], align_corners, interpolation)
+        where = frames_of(*sizes[index % 4], align_corners, interpolation)
         absence = absence_of(MatrixTransform(theta), where)
         nothing = count_inside(MatrixTransform(theta), where) == 0
         assert (absence in (Absence.OUTSIDE, Absence.BETWEEN)) == nothing, (theta.tolist(), where)
@@ -89,7 +99,7 @@ def test_other_transforms_are_told_as_by_asking_every_pixel(kind: str, scale: fl
         "spline": lambda: spline,
         "inverse": lambda: spline.inverse(),
         "composition": lambda: Composition((ThinPlateSpline(BENT), matrix(scale, 0, far, 0, scale, 0))),
-        "grid": lambda: SamplingGrid(sampling_grid(spline, where.output_size)),
+        "grid": lambda: SamplingGrid(sampling_grid(spline, where.output.size)),
     }
     transform = make[kind]()
     absence = absence_of(transform, where)
@@ -124,7 +134,7 @@ def test_what_makes_nothing_of_a_picture(
     numbers: ArrayLike, expected: Absence | None, size: tuple[int, int], align_corners: bool
 ) -> None:
     transform = theta_from_numbers([float(number) for number in np.asarray(numbers)])
-    assert absence_of(transform, Frames(size, size, align_corners)) is expected
+    assert absence_of(transform, frames_of(size, size, align_corners)) is expected
 
 
 def test_moved_by_its_own_size_a_picture_is_gone_and_by_a_pixel_less_it_is_not() -> None:
@@ -132,7 +142,7 @@ def test_moved_by_its_own_size_a_picture_is_gone_and_by_a_pixel_less_it_is_not()
         for step, gone in ((size[1], True), (size[1] - 1, False), (-size[1], True), (1 - size[1], False)):
             spec = MovesSpec((Move(MoveKind.TRANSLATE, (step, 0)),))
             image_warp = spec.resolve(size, SizeRequest(), align_corners=False)
-            absence = absence_of(image_warp.transform, Frames(size, image_warp.size, False, kind))
+            absence = absence_of(image_warp.transform, frames_of(size, image_warp.size, False, kind))
             assert (absence is Absence.OUTSIDE) == gone
             assert gone or absence is None
 
@@ -143,7 +153,7 @@ def test_moved_by_its_own_size_a_picture_is_gone_and_by_a_pixel_less_it_is_not()
 def test_whatever_the_sizes_the_identity_loses_nothing(
     input_size: tuple[int, int], output_size: tuple[int, int], align_corners: bool
 ) -> None:
-    where = Frames(input_size, output_size, align_corners)
+    where = frames_of(input_size, output_size, align_corners)
     transforms = [MatrixTransform(np.eye(3)), matrix(0.9, 0.05, 0, -0.05, 0.9, 0), ThinPlateSpline(BENT)]
     transforms += [matrix(1, 0, 0, 0, 1, 0, 0.1, 0.05, 1)]
     assert [absence_of(transform, where) for transform in transforms] == [None] * 4

@@ -13,6 +13,7 @@ from stnwarp.errors import ParameterError
 from stnwarp.transforms import (
     Composition,
     Family,
+    Frame,
     Limits,
     MatrixTransform,
     Move,
@@ -206,7 +207,7 @@ def test_no_theta_is_too_odd(row: list[float], last: float, size: tuple[int, int
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         limited = limits.apply(transform, size, size, align)
-        corner_displacement(transform, size, align)
+        corner_displacement(transform, Frame(size, align))
     assert (limited.transform is transform) == (not limited.beyond)
     usual = np.abs(transform.theta).max() < 100 and abs(transform.theta[2, 2]) > 0.01
     if usual:
@@ -306,18 +307,20 @@ def test_limits_that_make_no_sense_are_refused_in_one_line(text: str, message: s
 @pytest.mark.parametrize("align", [False, True])
 def test_corners_move_by_input_pixels(align: bool) -> None:
     size, inset = (30, 40), int(align)
-    assert corner_displacement(IDENTITY, size, align) == 0.0
+    assert corner_displacement(IDENTITY, Frame(size, align)) == 0.0
     shifted = MatrixTransform([[1, 0, 0.5], [0, 1, 0]])
-    assert corner_displacement(shifted, size, align) == pytest.approx((40 - inset) / 4)
-    assert corner_displacement(moved(("translate", (3, 4)), size=size, align=align), size, align) == pytest.approx(5)
-    turned = corner_displacement(moved(("rotate", (180,)), size=size, align=align), size, align)
+    assert corner_displacement(shifted, Frame(size, align)) == pytest.approx((40 - inset) / 4)
+    assert corner_displacement(
+        moved(("translate", (3, 4)), size=size, align=align), Frame(size, align)
+    ) == pytest.approx(5)
+    turned = corner_displacement(moved(("rotate", (180,)), size=size, align=align), Frame(size, align))
     assert turned == pytest.approx(math.hypot(30 - inset, 40 - inset))
 
 
 def test_a_transform_that_leaves_the_corners_still_moves_the_picture() -> None:
     points = control_points(3, 3)
     points[1, 1] += [0.25, 0]
-    assert corner_displacement(ThinPlateSpline(points), (30, 40), False) == pytest.approx(5)
+    assert corner_displacement(ThinPlateSpline(points), Frame((30, 40), False)) == pytest.approx(5)
     horizon = MatrixTransform([[1, 0, 0], [0, 1, 0], [1, 0, 0]])
-    assert corner_displacement(horizon, (30, 40), False) == math.inf
-    assert corner_displacement(ThinPlateSpline(control_points(3, 3)), (30, 40), False) == 0.0
+    assert corner_displacement(horizon, Frame((30, 40), False)) == math.inf
+    assert corner_displacement(ThinPlateSpline(control_points(3, 3)), Frame((30, 40), False)) == 0.0

@@ -7,12 +7,16 @@ from hypothesis import strategies as st
 
 from stnwarp.errors import ShapeError
 from stnwarp.transforms import (
+    Frame,
     MatrixTransform,
+    between_edges,
     normalised_from_pixel,
     pixel_from_normalised,
+    pixel_matrices,
     pixel_matrix,
     theta_from_pixel_matrix,
 )
+from stnwarp.transforms.matrices import map_points
 from stnwarp.transforms.pixels import frame_matrix
 from tests import oracle
 
@@ -156,5 +160,43 @@ def test_an_enormous_theta_gives_a_matrix_without_a_warning(entry: float) -> Non
 def test_a_frame_matrix_is_the_pixel_matrix_but_for_one_pixel_axes(align_corners: bool) -> None:
     theta = np.array([[0.5, 0.1, 0.2], [-0.3, 0.7, 0.1], [0, 0, 1]])
     plain = pixel_matrix(theta, (7, 4), (7, 4), align_corners)
-    assert np.array_equal(frame_matrix(theta, (7, 4), align_corners), plain)
-    assert np.array_equal(frame_matrix(np.eye(3), (1, 4), align_corners), np.eye(3))
+    assert np.array_equal(frame_matrix(theta, Frame((7, 4), align_corners)), plain)
+    assert np.array_equal(frame_matrix(np.eye(3), Frame((1, 4), align_corners)), np.eye(3))
+
+
+@both
+def test_many_thetas_have_the_matrices_of_each(align_corners: bool) -> None:
+    thetas = np.random.default_rng(3).normal(size=(5, 3, 3))
+    thetas[:3, 2] = (0, 0, 1)
+    together = pixel_matrices(thetas, (7, 4), (5, 9), align_corners)
+    for theta, matrix in zip(thetas, together, strict=True):
+        np.testing.assert_array_equal(matrix, pixel_matrix(theta, (7, 4), (5, 9), align_corners))
+
+
+@both
+def test_a_frame_converts_points_as_its_matrices_do(align_corners: bool) -> None:
+    frame = Frame((5, 9), align_corners)
+    points = np.random.default_rng(4).normal(size=(3, 4, 2))
+    pixels = frame.to_pixels(points)
+    np.testing.assert_allclose(pixels, map_points(frame.pixel_from_normalised, points), rtol=1e-14)
+    np.testing.assert_allclose(frame.to_normalised(pixels), points, atol=1e-14)
+
+
+def test_a_frame_of_one_pixel_has_a_length_where_one_is_needed() -> None:
+    frame = Frame((1, 5), True)
+    assert (frame.axes[1].span, frame.axes[1].unit) == (0.0, 0.0)
+    assert frame.spans.tolist() == [2.0, 0.5]
+    assert frame.edge_shares == (0.8, 0.5)
+    assert Frame((1, 5), False).edge_shares == (1.0, 1.0)
+    assert frame.resized((2, 2)) == Frame((2, 2), True)
+    with pytest.raises(ShapeError, match="0x3"):
+        Frame((3, 0), False)
+
+
+def test_a_transform_between_edges_reads_the_same_pixels() -> None:
+    source, output = Frame((6, 9), True), Frame((4, 7), True)
+    theta = MatrixTransform(np.array([[0.7, 0.2, 0.1], [-0.3, 0.9, -0.2]]))
+    converted = between_edges(theta, source, output)
+    wanted = pixel_matrix(theta, source.size, output.size, True)
+    np.testing.assert_allclose(pixel_matrix(converted, source.size, output.size, False), wanted, atol=1e-14)
+    assert between_edges(theta, Frame((6, 9), False), Frame((4, 7), False)) is theta

@@ -276,7 +276,7 @@ def test_a_recipe_places_any_transform() -> None:
     assert TransformSpec(spline.inverse(), inverse=True).resolve((30, 40), same, False).transform is spline
     with pytest.raises(ParameterError, match="size fit is for matrices"):
         TransformSpec(spline).resolve((30, 40), fit, False)
-    [warning] = TransformSpec(spline, made_for=(40, 30)).resolve((30, 40), same, False).warnings
+    [warning] = TransformSpec(spline, reference_size=(40, 30)).resolve((30, 40), same, False).warnings
     assert warning.startswith("made for 30x40, this image is 40x30")
 
 
