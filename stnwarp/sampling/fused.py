@@ -13,13 +13,23 @@ from stnwarp import conventions
 from stnwarp.array_like import as_array, native_dtype
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS
 from stnwarp.errors import ParameterError, ShapeError
+from stnwarp.parallel import cache_calls
 from stnwarp.sampling.arrays import check_sides, check_size, image_of, maps_of
 from stnwarp.sampling.grid_generator import sampling_grid
 from stnwarp.sampling.mapping import Mapping, entries_mapping, grid_mapping, matrix_mapping
 from stnwarp.sampling.sampler import sample_image, sample_maps
-from stnwarp.transforms import MatrixTransform, SamplingGrid, Transform, pixel_entries, pixel_matrices
+from stnwarp.transforms import (
+    Composition,
+    MatrixTransform,
+    SamplingGrid,
+    SplineInverse,
+    Transform,
+    pixel_entries,
+    pixel_matrices,
+)
 
 _THETAS = ((2, 3), (3, 3), (1, 2, 3), (1, 3, 3))  # the shapes of one
+_LARGEST_KEPT = 2**21  # points of a grid that is kept, 32 MiB
 _FEW = 16  # thetas that are sooner done one by one than all at once
 
 
@@ -137,8 +147,29 @@ def _mapping(
             )
         size = known.size if size is None else size
     output_size = check_size(input_size if size is None else size)
-    grid = sampling_grid(known, output_size, align_corners)
+    grid = _grid_of(known, output_size, align_corners)
     return grid_mapping(grid, padding_mode, align_corners), output_size
+
+
+def _grid_of(transform: Transform, size: tuple[int, int], align_corners: bool) -> NDArray[np.floating]:
+    """Return the sampling grid of `transform`; one that takes seconds is computed once for many images of one size."""
+    if _is_iterative(transform) and size[0] * size[1] <= _LARGEST_KEPT:
+        return _iterative_grid(transform, size, align_corners)
+    return sampling_grid(transform, size, align_corners)
+
+
+@cache_calls(2)  # grids, such as for upright and for wide images
+def _iterative_grid(transform: Transform, size: tuple[int, int], align_corners: bool) -> NDArray[np.floating]:
+    grid = sampling_grid(transform, size, align_corners)
+    grid.setflags(write=False)
+    return grid
+
+
+def _is_iterative(transform: Transform) -> bool:
+    """Whether `transform` maps each point by iteration, which takes ten times as long as the spline it undoes."""
+    if isinstance(transform, Composition):
+        return any(map(_is_iterative, transform.transforms))
+    return isinstance(transform, SplineInverse)
 
 
 def _recognise(given: ArrayLike, align_corners: bool) -> NDArray[Any] | SamplingGrid:

@@ -31,6 +31,19 @@ class Axis(NamedTuple):
         return 1.0 / self.span if self.span else 0.0
 
 
+def axes_of(size: Size, align_corners: bool) -> tuple[Axis, Axis]:
+    """Return the axes x and y of a `Frame`, without one: for small images to make it takes too long.
+
+    Raises:
+        ShapeError: a size below one pixel.
+    """
+    height, width = size
+    if height < 1 or width < 1:
+        raise ShapeError(f"a size must be at least one pixel each way, got {width}x{height} (width x height)")
+    outside = 1 if align_corners else 0  # half a pixel at each end lies beyond -1 and 1
+    return Axis((width - outside) / 2, (width - 1) / 2), Axis((height - outside) / 2, (height - 1) / 2)
+
+
 @dataclass(frozen=True)
 class Frame:
     """The size of an image with the meaning of its normalised coordinates.
@@ -47,9 +60,7 @@ class Frame:
     align_corners: bool
 
     def __post_init__(self) -> None:
-        height, width = self.size
-        if height < 1 or width < 1:
-            raise ShapeError(f"a size must be at least one pixel each way, got {width}x{height} (width x height)")
+        axes_of(self.size, self.align_corners)  # refuses what is no size
 
     def resized(self, size: Size) -> "Frame":
         """Return the frame of an image of another `size` under the same convention."""
@@ -58,9 +69,7 @@ class Frame:
     @property
     def axes(self) -> tuple[Axis, Axis]:
         """The axes x and y, in this order."""
-        height, width = self.size
-        outside = 1 if self.align_corners else 0  # half a pixel at each end lies beyond -1 and 1
-        return Axis((width - outside) / 2, (width - 1) / 2), Axis((height - outside) / 2, (height - 1) / 2)
+        return axes_of(self.size, self.align_corners)
 
     @property
     def axes_with_length(self) -> tuple[Axis, Axis]:

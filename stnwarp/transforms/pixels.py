@@ -11,10 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from stnwarp.transforms.frame import Axis, Frame
+from stnwarp.transforms.frame import Axis, Frame, Size, axes_of
 from stnwarp.transforms.matrices import Array, MatrixLike, as_matrices, as_matrix, product, snap, snap_all
-
-Size = tuple[int, int]
 
 
 def normalised_from_pixel(size: Size, align_corners: bool) -> Array:
@@ -48,8 +46,8 @@ def _entries(
     numbers: tuple[float, ...], height: int, width: int, output_height: int, output_width: int, align_corners: bool
 ) -> tuple[float, ...]:
     # In plain numbers, which for one matrix takes a tenth of the time of NumPy's products.
-    source, output = Frame((height, width), align_corners), Frame((output_height, output_width), align_corners)
-    return tuple(_to_pixels(numbers, source.axes, output.axes, snap))
+    source, output = axes_of((height, width), align_corners), axes_of((output_height, output_width), align_corners)
+    return tuple(_to_pixels(numbers, source, output, snap))
 
 
 def pixel_matrices(thetas: Array, input_size: Size, output_size: Size, align_corners: bool) -> Array:
@@ -76,8 +74,9 @@ def _to_pixels(
     """Multiply to_pixel @ theta @ to_normalised: nine numbers, or arrays of them, one for each theta."""
     a, b, c, d, e, f, g, h, i = theta
     (x_span, x_centre), (y_span, y_centre) = source
-    x_unit, y_unit = output[0].unit, output[1].unit
-    x_shift, y_shift = output[0].centre * x_unit, output[1].centre * y_unit
+    x, y = output
+    x_unit, y_unit = x.unit, y.unit
+    x_shift, y_shift = x.centre * x_unit, y.centre * y_unit
     entries = []
     rows = [(x_span, x_centre, a, b, c), (y_span, y_centre, d, e, f)]
     affine = rounding is snap and g == 0.0 and h == 0.0 and i == 1.0

@@ -8,6 +8,7 @@ what the normalised coordinates of the answer mean.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -137,11 +138,14 @@ class PixelMatrixSpec:
         """See `WarpSpec.resolve`."""
         frame = Frame(input_size, align_corners)
         if request.mode is SizeMode.FIT:
-            forward = self.matrix if self.inverse else matrices.invert(self.matrix, "the pixel matrix")
-            image_warp = _fit(self._reverse, forward, frame)
+            image_warp = _fit(self._reverse, self._forward, frame)
         else:
             image_warp = _image_warp(self._reverse, frame, request.exact_or(input_size))
         return replace(image_warp, warnings=size_warnings(self.reference_size, input_size))
+
+    @cached_property
+    def _forward(self) -> Array:
+        return self.matrix if self.inverse else matrices.invert(self.matrix, "the pixel matrix")
 
     def advice(self, absence: Absence, frames: WarpFrames, file: str | None = None) -> str:
         """See `WarpSpec.advice`."""
@@ -165,15 +169,19 @@ class MovesSpec:
     @cache_calls(_ANSWERS)
     def resolve(self, input_size: Size, request: SizeRequest, align_corners: bool) -> ImageWarp:
         """See `WarpSpec.resolve`."""
-        forward = forward_matrix(self.moves, input_size)
-        reverse = matrices.invert(forward, "the mix of moves")
-        if self.inverse:
-            forward, reverse = reverse, forward
+        reverse, forward = self._matrices(input_size)
         frame = Frame(input_size, align_corners)
         if request.mode is SizeMode.FIT:
             return _fit(reverse, forward, frame)
         image_warp = _image_warp(reverse, frame, input_size)
         return ImageWarp(image_warp.transform, request.exact_or(input_size))
+
+    @cache_calls(_ANSWERS)
+    def _matrices(self, input_size: Size) -> tuple[Array, Array]:
+        """Return the reverse and the forward matrix, in pixels."""
+        forward = forward_matrix(self.moves, input_size)
+        reverse = matrices.invert(forward, "the mix of moves")
+        return (forward, reverse) if self.inverse else (reverse, forward)
 
     def advice(self, absence: Absence, frames: WarpFrames, file: str | None = None) -> str:
         """See `WarpSpec.advice`."""

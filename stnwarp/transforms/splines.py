@@ -8,6 +8,8 @@ Thin-Plate Splines and the Decomposition of Deformations, 1989.
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -207,12 +209,16 @@ class SplineInverse(Transform):
         """The output coordinates that the spline reads at *points* (..., 2) of the input."""
         given = matrices.as_points(points)
         targets = given.reshape(-1, 2)
-        found = self._solved(targets, _nearest_samples(self.spline, targets))
+        found = self._solve(targets, self._samples.nearest(targets))
         lost = np.isnan(found[:, 0])
-        found[lost] = self._solved(targets[lost], matrices.map_points(self._outwards, targets[lost]))
+        found[lost] = self._solve(targets[lost], matrices.map_points(self._outwards, targets[lost]))
         return found.reshape(given.shape)
 
-    def _solved(self, targets: Array, starts: Array) -> Array:
+    @cached_property
+    def _samples(self) -> "_Samples":
+        return _Samples.of(self.spline)
+
+    def _solve(self, targets: Array, starts: Array) -> Array:
         tolerance = _TOLERANCE * max(1.0, float(np.abs(self.spline.points).max()))
         found = solve(self.spline.slopes, targets, starts, tolerance)
         _, slopes = self.spline.slopes(found)
@@ -232,23 +238,29 @@ def _check(points: ArrayLike) -> Array:
     return given
 
 
-def _nearest_samples(spline: ThinPlateSpline, targets: Array) -> Array:
-    """For each of *targets*, a place of the frame that the spline reads near it: where a search begins.
+class _Samples(NamedTuple):
+    """A lattice of the frame, looked up by the bins over the bounding box of its image under a spline."""
 
-    The images of a lattice are looked up by way of bins over their bounding box, each of which knows the sample
-    nearest to its middle.
-    """
-    samples = control_points(_SAMPLES, _SAMPLES).reshape(-1, 2)
-    images = spline.map_points(samples)
-    low, extent = images.min(axis=0), np.ptp(images, axis=0)
-    middles = [low[axis] + (np.arange(_BINS) + 0.5) / _BINS * extent[axis] for axis in (0, 1)]
-    across = (images[:, 0] - middles[0][:, np.newaxis]) ** 2
-    along = (images[:, 1] - middles[1][:, np.newaxis]) ** 2
-    nearest = np.array([(across + row).argmin(axis=1) for row in along])  # bin of y, bin of x
-    with np.errstate(invalid="ignore"):
-        places = np.nan_to_num((targets - low) / extent * _BINS)
-    bins = np.clip(places, 0, _BINS - 1).astype(np.intp)
-    return np.asarray(samples[nearest[bins[:, 1], bins[:, 0]]])
+    nearest_points: Array  # (bins of y, bins of x, 2): the sample whose image is nearest to the middle of each bin
+    low: Array  # (2,), the corner of the bounding box
+    extent: Array  # (2,)
+
+    @classmethod
+    def of(cls, spline: ThinPlateSpline) -> "_Samples":
+        samples = control_points(_SAMPLES, _SAMPLES).reshape(-1, 2)
+        images = spline.map_points(samples)
+        low, extent = images.min(axis=0), np.ptp(images, axis=0)
+        middles = [low[axis] + (np.arange(_BINS) + 0.5) / _BINS * extent[axis] for axis in (0, 1)]
+        across = (images[:, 0] - middles[0][:, np.newaxis]) ** 2
+        along = (images[:, 1] - middles[1][:, np.newaxis]) ** 2
+        return cls(samples[[(across + row).argmin(axis=1) for row in along]], low, extent)
+
+    def nearest(self, targets: Array) -> Array:
+        """Return for each of `targets` a point of the frame that the spline reads near it, to begin a search at."""
+        with np.errstate(invalid="ignore"):
+            places = np.nan_to_num((targets - self.low) / self.extent * _BINS)
+        bins = np.clip(places, 0, _BINS - 1).astype(np.intp)
+        return np.asarray(self.nearest_points[bins[:, 1], bins[:, 0]])
 
 
 def _determinants(slopes: Array) -> Array:
