@@ -180,7 +180,7 @@ def _warn(
     from stnwarp.transforms import Frame, WarpFrames, absence_of, absence_warning
 
     source = Frame(input_size, asked.align_corners)
-    frames = WarpFrames(source, source.resized(image_warp.size), sampling.interpolation)
+    frames = WarpFrames(source, source.with_size(image_warp.size), sampling.interpolation)
     absence, warnings = absence_of(image_warp.transform, frames), list(image_warp.warnings)
     if absence is not None:
         warnings.append(absence_warning(absence, asked.spec.advice(absence, frames, asked.file)))

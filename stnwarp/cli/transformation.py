@@ -130,7 +130,7 @@ def _from_file(options: TransformationOptions, align_corners: bool | None) -> As
         loaded.input_size,
         loaded.output_size,
         is_grid=loaded.kind is Kind.GRID,
-        file=str(options.transform) if loaded.says_units else None,
+        file=str(options.transform) if loaded.has_units else None,
     )
 
 

@@ -20,7 +20,7 @@ def with_absence(decision: Decision, guidance: Guidance, settings: Settings) -> 
         return decision
     image_warp = decision.image_warp
     source = Frame(decision.input_size, settings.align_corners)
-    frames = WarpFrames(source, source.resized(image_warp.size), settings.interpolation)
+    frames = WarpFrames(source, source.with_size(image_warp.size), settings.interpolation)
     absence = absence_of(image_warp.transform, frames)
     if absence is None:
         return decision

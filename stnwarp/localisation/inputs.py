@@ -60,7 +60,7 @@ def warped_input(
     size = size_of(checked_image(image))
     parts = shares(output_size or size, metadata)
     frame = Frame(size, metadata.align_corners)
-    mapping = between_edges(transform, frame, frame.resized(output_size or size))
+    mapping = between_edges(transform, frame, frame.with_size(output_size or size))
     picture = [max(1, round(side * part)) for side, part in zip(metadata.input_size, parts, strict=True)]
     across = _density(mapping, size, (picture[0], picture[1]))
     finer = _LEFT if max(across) > 1 + 1e-6 else 1

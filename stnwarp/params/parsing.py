@@ -13,7 +13,7 @@ from stnwarp.files.strict_json import parse_json
 from stnwarp.params.rows import KEYS, Row
 from stnwarp.text import suggestion, truncate_repr
 from stnwarp.transform_files import Direction
-from stnwarp.transform_files.content import convention
+from stnwarp.transform_files.content import read_convention
 from stnwarp.transform_files.json_files import size_of
 from stnwarp.transforms import Transform, from_fields, theta_from_numbers
 
@@ -79,7 +79,7 @@ def _convention(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Units, align_corners, direction and sizes, as far as they are told."""
     pairs = {key: size_of(fields[key], key) for key in ("input_size", "output_size") if key in fields}
     try:
-        return convention({**fields, **pairs})
+        return read_convention({**fields, **pairs})
     except ParameterFileError:
         raise
     except ParameterError as error:  # one that does not know of files

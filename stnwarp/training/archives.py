@@ -24,7 +24,7 @@ from stnwarp.resources import machine_memory
 from stnwarp.training.choices import Settings, Size, TrainingRecipe
 from stnwarp.training.copies import Copies
 from stnwarp.training.samples import Samples
-from stnwarp.transform_files.numpy_files import opened_archive
+from stnwarp.transform_files.numpy_files import open_archive
 from stnwarp.transforms import MatrixTransform, Transform, theta_from_numbers, transform_from_parameters
 
 SUFFIX = ".npz"
@@ -129,7 +129,7 @@ class Archive:
     def _opened(self) -> Iterator[zipfile.ZipFile]:
         """The file; whatever is wrong with it while it is read is a ParameterFileError that names it."""
         try:
-            with open_source(self._path, 0) as stream, opened_archive(stream) as archive:
+            with open_source(self._path, 0) as stream, open_archive(stream) as archive:
                 yield archive
         except ImageError as error:
             raise ParameterFileError(f"{self._path}: {error}; DATA is a folder or an .npz file") from error

@@ -158,7 +158,7 @@ def _known(parameters: Parameters, name: str, size: Size) -> tuple[Transform, Si
     align_corners = DEFAULT_ALIGN_CORNERS if parameters.align_corners is None else parameters.align_corners
     image_warp = row.spec().resolve(size, request, align_corners)
     frame = Frame(size, align_corners)
-    return between_edges(image_warp.transform, frame, frame.resized(image_warp.size)), image_warp.size
+    return between_edges(image_warp.transform, frame, frame.with_size(image_warp.size)), image_warp.size
 
 
 def _size(samples: Samples, index: int) -> Size:

@@ -5,15 +5,15 @@ is a ParameterFileError of one line that begins with its name.
 """
 
 from stnwarp.transform_files.content import Direction, Kind
-from stnwarp.transform_files.describing import describe_file
-from stnwarp.transform_files.reading import LoadedTransform, load_grid, load_transform
-from stnwarp.transform_files.writing import GRID_SUFFIXES, dump_grid
+from stnwarp.transform_files.describe import describe_file
+from stnwarp.transform_files.dump import GRID_SUFFIXES, dump_grid
+from stnwarp.transform_files.load import TransformFile, load_grid, load_transform
 
 __all__ = [
     "GRID_SUFFIXES",
     "Direction",
     "Kind",
-    "LoadedTransform",
+    "TransformFile",
     "describe_file",
     "dump_grid",
     "load_grid",

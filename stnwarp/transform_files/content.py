@@ -1,4 +1,4 @@
-"""What a transform file can say, whatever its format, and which combinations make sense.
+"""The fields of transform files, whatever their format, and which combinations make sense.
 
 Convention: a size is (height, width) here; theta, grid and points are as the file has them, in its units and
 direction.
@@ -36,7 +36,7 @@ Size = tuple[int, int]
 
 
 class Kind(StrEnum):
-    """The ways to write a transformation down."""
+    """The kinds of transformation that a file can hold."""
 
     THETA = "theta"
     GRID = "grid"
@@ -47,7 +47,7 @@ ARRAY_KEYS = {Kind.THETA: "theta", Kind.GRID: "grid", Kind.TPS: "points"}
 
 
 class Direction(StrEnum):
-    """What a theta in a file takes to what; the first is what theta means everywhere else."""
+    """The direction of a theta in a file; the first is that of theta everywhere else."""
 
     OUTPUT_TO_INPUT = DIRECTION
     INPUT_TO_OUTPUT = "input to output"
@@ -55,7 +55,7 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class Content:
-    """A transform file, read and checked; None where the file does not say."""
+    """The checked content of a transform file; None for what the file does not say."""
 
     kind: Kind
     array: NDArray[Any]  # theta (2, 3) or (3, 3) or a row of numbers, or grid (H', W', 2), or points (rows, cols, 2)
@@ -66,28 +66,28 @@ class Content:
     output_size: Size | None = None
 
 
-def assembled(fields: Mapping[str, Any]) -> Content:
-    """The content that *fields* of a file amount to; theta, grid and points are arrays and sizes are pairs by now.
+def assemble(fields: Mapping[str, Any]) -> Content:
+    """Check the `fields` of a file, in which theta, grid and points are arrays and sizes are pairs by now.
 
     Raises ParameterFileError for what is unknown, missing or contradictory.
     """
     refuse_unknown(fields)
     kind = kind_of(fields)
-    values = convention(fields)
+    values = read_convention(fields)
     content = Content(kind=kind, array=_ARRAYS[kind](fields[ARRAY_KEYS[kind]]), **values)
     _refuse_contradictions(content)
     return content
 
 
-def convention(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """What *fields* say of units, align_corners, direction and sizes, checked; sizes are pairs by now."""
+def read_convention(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Check and return units, align_corners, direction and sizes among `fields`; sizes are pairs by now."""
     values = {key: check(fields[key]) for key, check in _CHECKS.items() if key in fields}
     values.pop("version", None)
     return values
 
 
 def refuse_unknown(keys: Mapping[str, Any]) -> None:
-    """ParameterFileError for the first key that no transform file has."""
+    """Raise ParameterFileError for the first key that no transform file has."""
     for key in keys:
         if key not in KEYS:
             known = ", ".join(KEYS)
@@ -95,7 +95,7 @@ def refuse_unknown(keys: Mapping[str, Any]) -> None:
 
 
 def kind_of(fields: Mapping[str, Any]) -> Kind:
-    """What a file with *fields* holds; ParameterFileError for nothing, for several, or where its kind says another."""
+    """Return the kind of a file with `fields`; ParameterFileError for none, several, or a contradictory kind."""
     given = [kind for kind, key in ARRAY_KEYS.items() if key in fields]
     if len(given) != 1:
         held = f"both {' and '.join(ARRAY_KEYS[kind] for kind in given)}" if given else "neither"
@@ -121,7 +121,7 @@ def _refuse_contradictions(content: Content) -> None:
 
 
 def real_numbers(array: NDArray[Any], what: str) -> NDArray[Any]:
-    """*array* unless it holds something else than real numbers; the message names its shape."""
+    """Return `array` if it holds real numbers; else raise ParameterFileError, which names its shape."""
     if array.dtype.kind not in "iuf":
         raise ParameterFileError(f"{what} must be real numbers, got {array.dtype} of shape {array.shape}")
     return array

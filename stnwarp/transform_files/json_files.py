@@ -13,7 +13,7 @@ from stnwarp.transform_files.content import refuse_unknown
 
 
 def fields_of_json(text: bytes) -> dict[str, Any]:
-    """The fields of a JSON transform file that holds *text*; a bare list is a theta.
+    """Read the fields of a JSON transform file from its `text`; a bare list is a theta.
 
     Raises ParameterFileError with line and column for text that is not JSON in UTF-8.
     """
@@ -21,7 +21,7 @@ def fields_of_json(text: bytes) -> dict[str, Any]:
 
 
 def fields_of_document(document: Any) -> dict[str, Any]:
-    """The fields that the value of a JSON transform file amounts to."""
+    """Convert the value of a JSON transform file to its fields."""
     if isinstance(document, list):
         document = {"theta": document}
     if not isinstance(document, dict):
@@ -38,7 +38,7 @@ def fields_of_document(document: Any) -> dict[str, Any]:
 
 
 def numbers(value: Any, what: str) -> NDArray[Any]:
-    """Nested lists as an array; null is NaN, because JSON has no other word for it.
+    """Convert nested lists to an array; null is NaN, for which JSON has no other word.
 
     All but a grid is short enough to look at entry by entry: true is not 1 there.
     """
@@ -63,7 +63,7 @@ def _number(value: Any, what: str) -> float:
 
 
 def size_of(value: Any, what: str) -> tuple[Any, Any]:
-    """An object of width and height as (height, width), which are not yet checked."""
+    """Convert an object of width and height to (height, width), which are not yet checked."""
     if not isinstance(value, dict) or set(value) != {"width", "height"}:
         raise ParameterFileError(f'{what} must be {{"width": W, "height": H}}, got {json.dumps(value)[:60]}')
     return value["height"], value["width"]

@@ -1,8 +1,8 @@
-"""JSON transform files of any size: of a large one the grid alone is read, piece by piece, and never as one text.
+"""JSON transform files of any size: the grid of a large one is read piece by piece, never as one text.
 
 A grid is rows of points of two numbers, three levels of brackets. So it ends where three of them close, it can be cut
-behind any point, and with the brackets that are open there each piece is JSON by itself. All else in the file is short;
-it is read with null in the grid's place. A large file of another kind is refused before it is parsed.
+after any point, and each piece is JSON by itself with the brackets that are open there. All else in the file is short
+and is read with null instead of the grid. A large file of another kind is refused before it is parsed.
 """
 
 import json
@@ -38,7 +38,7 @@ _NO_GRID = "no grid of shape (height, width, 2), which is a list of rows of poin
 
 
 def fields_of_json_file(file: IO[bytes], size: int) -> dict[str, Any]:
-    """The fields of an open JSON transform file of *size* bytes, see `fields_of_json`.
+    """Read the fields of an open JSON transform file of `size` bytes, see `fields_of_json`.
 
     Raises ParameterFileError for a large file that holds more than a grid.
     """
@@ -63,7 +63,7 @@ def fields_of_json_file(file: IO[bytes], size: int) -> dict[str, Any]:
 
 
 def _check_before(before: bytes, size: int) -> None:
-    """Refuse a file by what stands *before* its grid, which is not read for nothing then."""
+    """Refuse a file by what comes `before` its grid, so that no grid is read in vain."""
     outside = _STRING.sub(b"", before)
     if outside.count(b"{") != outside.count(b"}") + 1 or outside.count(b"[") != outside.count(b"]"):
         raise _too_large(size)  # what is called grid stands deeper
@@ -76,13 +76,13 @@ def _too_large(size: int) -> ParameterFileError:
 
 @dataclass(frozen=True)
 class _Place:
-    """A place in the file."""
+    """A position in the file."""
 
     line: int = 1
     column: int = 1
 
     def after(self, passed: bytes | str) -> "_Place":
-        """The place behind *passed*, which stands here."""
+        """Return the position after the text `passed`, which begins here."""
         text = passed.decode("utf-8", "replace") if isinstance(passed, bytes) else passed
         lines = text.count("\n")
         column = len(text) - text.rfind("\n") if lines else self.column + len(text)
@@ -93,16 +93,19 @@ class _Place:
 
 
 def _places(before: bytes, behind: _Place) -> Callable[[str], str]:
-    """Says where a text goes on in the file, if what stands in the file at *behind* follows upon *before* in it."""
+    """Return a function from a leading part of the text that was parsed to the position where it ends in the file.
+
+    The text is `before`, and then what the file has at `behind`.
+    """
     cut = len(before.decode("utf-8", "replace"))
     return lambda text: str(_Place().after(text) if len(text) < cut else behind.after(text[cut:]))
 
 
 @dataclass(eq=False)
 class _GridReader:
-    """Reads the grid that *file* goes on with.
+    """A reader of the grid at the current position of `file`.
 
-    *unread* has been taken out of the file already, and begins at *place*.
+    `unread` has already been read from the file, and begins at `place`.
     """
 
     file: IO[bytes]
@@ -114,7 +117,7 @@ class _GridReader:
     _begun: int = 0  # points of the last row, if that has not ended
 
     def read(self) -> NDArray[Any]:
-        """The grid, (height, width, 2). Afterwards *unread* is what follows upon it."""
+        """Read the grid, (height, width, 2). Afterwards `unread` is what follows it."""
         self._fill(_PIECE)
         begin = _BEGIN.match(self.unread)
         if begin is None:
@@ -134,14 +137,14 @@ class _GridReader:
         return self._whole()
 
     def rest(self, limit: int) -> bytes | None:
-        """What follows upon the grid, up to the end of the file; None if that is more than *limit* bytes."""
+        """Read what follows the grid, up to the end of the file; None if that is more than `limit` bytes."""
         while len(self.unread) <= limit:
             if not self._fill(limit + 1):
                 return self.unread
         return None
 
     def _fill(self, length: int) -> bool:
-        """Have *length* bytes in *unread*, as far as there are; whether any came."""
+        """Fill `unread` up to `length` bytes, if the file has so many; return whether any were read."""
         more = self.file.read(max(0, length - len(self.unread)))
         self.unread += more
         return bool(more)
@@ -151,7 +154,7 @@ class _GridReader:
         self.unread = self.unread[length:]
 
     def _cut(self) -> int:
-        """The end of the last point in *unread* that is followed by another one."""
+        """Find the end of the last point in `unread` that is followed by another one."""
         while True:
             last = self.unread.rfind(b"]")
             while last >= 0 and not _COMMA.match(self.unread, last + 1):
@@ -164,10 +167,10 @@ class _GridReader:
                 raise ParameterFileError(f"{self.place.after(self.unread)}: the grid is cut off, or is none")
 
     def _add(self, piece: bytes) -> None:
-        """Take in *piece*: rows, of which the first may go on with one that was begun, and the last may not end."""
+        """Add `piece`: rows, of which the first may continue the last row before, and the last may be incomplete."""
         opened = b"[[" if self._begun else b"["
         has_end = piece[:-1].rstrip(_BLANK).endswith(b"]")
-        rows = self._parsed(opened, piece + (b"]" if has_end else b"]]"))
+        rows = self._parse(opened, piece + (b"]" if has_end else b"]]"))
         if not rows or not all(type(row) is list for row in rows):
             raise ParameterFileError(f"{self.place}: {_NO_GRID}")
         points = numbers(list(chain.from_iterable(rows)), "grid")
@@ -184,7 +187,7 @@ class _GridReader:
             raise ParameterFileError("the rows of grid differ in length")
         self._height += len(lengths)
 
-    def _parsed(self, opened: bytes, piece: bytes) -> Any:
+    def _parse(self, opened: bytes, piece: bytes) -> Any:
         try:
             return json.loads((opened + piece).decode("utf-8"))
         except json.JSONDecodeError as error:

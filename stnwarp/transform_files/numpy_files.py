@@ -28,8 +28,8 @@ _HEADERS: dict[tuple[int, int], Callable[[Any], tuple[tuple[int, ...], bool, np.
 
 
 def fields_of_npy(file: IO[bytes], size: int) -> dict[str, Any]:
-    """The one array of an open .npy of *size* bytes: a theta, or a grid; points have a grid's shape, too."""
-    shape = _checked_shape(file, size, "the array", MAX_ARRAY_BYTES)
+    """Read the array of an open .npy of `size` bytes: a theta, or a grid; points have the shape of a grid, too."""
+    shape = _read_shape(file, size, "the array", MAX_ARRAY_BYTES)
     if shape in ((2, 3), (3, 3)):
         return {Kind.THETA: _data(file)}
     if len(shape) == 3 and shape[2] == 2:
@@ -39,8 +39,8 @@ def fields_of_npy(file: IO[bytes], size: int) -> dict[str, Any]:
 
 
 def fields_of_npz(file: IO[bytes], size: int) -> dict[str, Any]:
-    """The fields of an open .npz: one array each, named after its field; sizes are (height, width)."""
-    with opened_archive(file) as archive:
+    """Read the fields of an open .npz: one array each, named after its field; sizes are (height, width)."""
+    with open_archive(file) as archive:
         members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
         if len(members) < len(archive.infolist()):
             raise ParameterFileError("two entries have the same name; keep one")
@@ -49,13 +49,13 @@ def fields_of_npz(file: IO[bytes], size: int) -> dict[str, Any]:
         return {key: _field(archive, key, member) for key, member in members.items()}
 
 
-def opened_archive(file: IO[bytes]) -> zipfile.ZipFile:
-    """*file* as an .npz; zipfile.BadZipFile for one whose list of entries alone would fill the memory, too."""
-    return zipfile.ZipFile(_InPieces(file))
+def open_archive(file: IO[bytes]) -> zipfile.ZipFile:
+    """Open `file` as an .npz; zipfile.BadZipFile also for one whose list of entries alone would fill the memory."""
+    return zipfile.ZipFile(_LimitedReads(file))
 
 
-class _InPieces:
-    """A file of which nothing long is read at once, as is only the list of an archive's entries."""
+class _LimitedReads:
+    """A file that refuses long reads: only the list of an archive's entries is read at once, whatever its length."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -81,13 +81,13 @@ def _check_is_transform(members: Mapping[str, Any]) -> None:
 def _field(archive: zipfile.ZipFile, key: str, member: zipfile.ZipInfo) -> Any:
     limit = MAX_ARRAY_BYTES if key == Kind.GRID else _MAX_NOTE_BYTES
     with archive.open(member) as entry:
-        _checked_shape(entry, member.file_size, key, limit)
+        _read_shape(entry, member.file_size, key, limit)
         array = _data(entry)
     return array if key in ARRAY_KEYS.values() else _note(array, key)
 
 
-def _checked_shape(file: IO[bytes], size: int, what: str, limit: int) -> tuple[int, ...]:
-    """The shape that *file*, which claims to be *size* bytes long, begins with; its data is not read."""
+def _read_shape(file: IO[bytes], size: int, what: str, limit: int) -> tuple[int, ...]:
+    """Read the shape in the header of `file`, which claims to have `size` bytes; its data is not read."""
     head = io.BytesIO(file.read(_MAX_NOTE_BYTES))
     file.seek(0)
     shape, dtype = _header(head, what)
@@ -102,7 +102,7 @@ def _checked_shape(file: IO[bytes], size: int, what: str, limit: int) -> tuple[i
 
 
 def _data(file: IO[bytes]) -> NDArray[Any]:
-    """The array in *file*, in native byte order."""
+    """Read the array in `file`, in native byte order."""
     array: NDArray[Any] = npy.read_array(file, allow_pickle=False)
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
@@ -118,7 +118,7 @@ def _header(head: io.BytesIO, what: str) -> tuple[tuple[int, ...], np.dtype[Any]
 
 
 def _note(array: NDArray[Any], key: str) -> Any:
-    """A field of an .npz that is not the transform itself, as plain Python."""
+    """Convert a field of an .npz that is not the transform itself to plain Python."""
     if key in ("input_size", "output_size"):
         if array.shape != (2,):
             raise ParameterFileError(f"{key} must be (height, width), got shape {array.shape}")

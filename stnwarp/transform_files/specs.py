@@ -92,17 +92,17 @@ class PixelSplineSpec:
     inverse: bool = False
 
     def __post_init__(self) -> None:
-        self.normalised(DEFAULT_ALIGN_CORNERS)  # refuses at once what cannot be used
+        self.to_normalised(DEFAULT_ALIGN_CORNERS)  # refuses at once what cannot be used
 
     @cache_calls(4)  # align_corners is the same for a whole folder
-    def normalised(self, align_corners: bool) -> TransformSpec:
+    def to_normalised(self, align_corners: bool) -> TransformSpec:
         """Return the same spline in normalised coordinates."""
         points = normalised_numbers(self.points, Units.PIXEL, Frame(self.reference_size, align_corners))
         return TransformSpec(ThinPlateSpline(points), self.inverse, self.reference_size)
 
     def resolve(self, input_size: Size, request: SizeRequest, align_corners: bool) -> ImageWarp:
         """See `WarpSpec.resolve`."""
-        return self.normalised(align_corners).resolve(input_size, request, align_corners)
+        return self.to_normalised(align_corners).resolve(input_size, request, align_corners)
 
     def advice(self, absence: Absence, frames: WarpFrames, file: str | None = None) -> str:
         """See `WarpSpec.advice`."""

@@ -1,8 +1,8 @@
-"""What makes nothing of a picture: a transform by which no pixel of the output reads it, or all of them one place.
+"""Find warps whose output shows nothing of the picture: no pixel reads it, or all pixels read one point or line.
 
-Convention: reverse mapping; sizes are (height, width), positions pixel indices (x, y) with centres at integers. What
-is said of a matrix is exact: the places where the output reads the picture are a polygon, bounded by the lines on
-which the reading enters and leaves it, one for each sign of a homography's third coordinate.
+Convention: reverse mapping; sizes are (height, width), positions pixel indices (x, y) with centres at integers. For
+matrices the answer is exact: the part of the output that reads the picture is a polygon, bounded by the lines on which
+the read point enters and leaves the picture, one polygon for each sign of a homography's third coordinate.
 """
 
 import math
@@ -33,17 +33,17 @@ _FARTHER = 1 - _SLACK
 
 
 class Absence(StrEnum):
-    """What makes nothing of a picture."""
+    """The reason that an output shows nothing of the picture."""
 
     POINT = "point"  # every pixel of the output reads the same point
     LINE = "line"  # every pixel reads the same line
-    OUTSIDE = "outside"  # the output is read beside the picture
-    BETWEEN = "between"  # the picture is so small in the output that it lies between the pixels
+    OUTSIDE = "outside"  # every pixel reads outside the picture
+    BETWEEN = "between"  # the picture is so small in the output that it falls between the pixels
 
 
 @dataclass(frozen=True)
 class WarpFrames:
-    """The frame of the input of a warp and that of its output, under one convention, and how pixels are read."""
+    """The frames of the input and the output of a warp, under one convention, and the interpolation."""
 
     source: Frame
     output: Frame
@@ -51,18 +51,18 @@ class WarpFrames:
 
     @property
     def reach(self) -> float:
-        """How far from the centre of an outer pixel something of the picture is read."""
+        """How far beyond the centre of an outer pixel the picture is still read, in pixels."""
         return _REACH.get(self.interpolation, _FARTHER)
 
 
 def absence_of_matrix(transform: MatrixTransform, frames: WarpFrames) -> Absence | None:
-    """What makes nothing of a picture under *transform*; None where something of it comes out."""
+    """Find the reason that the output shows nothing of the picture; None where it shows something."""
     source, output = frames.source, frames.output
     matrix = pixel_entries(transform.theta, source.size, output.size, source.align_corners)
     if not all(map(math.isfinite, matrix)):  # it is read at places that are not numbers, which lie outside
         return Absence.OUTSIDE
     parts = [[form for form in _forms(matrix, sign, frames) if form != (0.0, 0.0, 1.0)] for sign in _signs(matrix)]
-    if not any(_hold(forms, *pixel) for pixel in _some_pixels(output.size) for forms in parts):
+    if not any(_all_positive(forms, *pixel) for pixel in _sample_pixels(output.size) for forms in parts):
         polygons = [_polygon(forms, output.size) for forms in parts]
         if not any(polygons):
             return Absence.OUTSIDE
@@ -72,12 +72,12 @@ def absence_of_matrix(transform: MatrixTransform, frames: WarpFrames) -> Absence
 
 
 def _signs(matrix: Sequence[float]) -> tuple[float, ...]:
-    """The signs that the third coordinate can have; of an affine matrix it is 1."""
+    """Return the signs that the third coordinate can have; that of an affine matrix is 1."""
     return (1.0,) if matrix[6] == matrix[7] == 0.0 and matrix[8] > 0.0 else (1.0, -1.0)
 
 
 def _forms(matrix: Sequence[float], sign: float, frames: WarpFrames) -> Iterator[Form]:
-    """What is positive exactly where the picture is read with a third coordinate of *sign*."""
+    """Yield forms that are positive exactly where the picture is read with a third coordinate of `sign`."""
     reach, (height, width) = frames.reach, frames.source.size
     a, b, c, d, e, f, g, h, i = (sign * number for number in matrix)
     yield g, h, i
@@ -86,12 +86,12 @@ def _forms(matrix: Sequence[float], sign: float, frames: WarpFrames) -> Iterator
         yield (last + reach) * g - p, (last + reach) * h - q, (last + reach) * i - r
 
 
-def _hold(forms: Iterable[Form], x: float, y: float) -> bool:
+def _all_positive(forms: Iterable[Form], x: float, y: float) -> bool:
     return all(p * x + q * y + r > 0.0 for p, q, r in forms)
 
 
-def _some_pixels(size: Size) -> Iterator[Point]:
-    """Pixels spread over an output, its middle first: nearly always one of them shows the picture."""
+def _sample_pixels(size: Size) -> Iterator[Point]:
+    """Yield pixels all over an output, its middle first: nearly always one of them shows the picture."""
     bottom, right = size[0] - 1, size[1] - 1
     for down in (2, 1, 3, 0, 4):
         for along in (2, 1, 3, 0, 4):
@@ -99,7 +99,7 @@ def _some_pixels(size: Size) -> Iterator[Point]:
 
 
 def _polygon(forms: Iterable[Form], size: Size) -> list[Point]:
-    """Where *forms* hold among and between the pixels of an output of *size*; of no extent where that has none."""
+    """Return the polygon where `forms` are positive in an output of `size`, without extent if the output has none."""
     bottom, right = size[0] - 1.0, size[1] - 1.0
     polygon = [(0.0, 0.0), (right, 0.0), (right, bottom), (0.0, bottom)]
     for form in forms:
@@ -108,7 +108,7 @@ def _polygon(forms: Iterable[Form], size: Size) -> list[Point]:
 
 
 def _clip(polygon: Sequence[Point], form: Form) -> Iterator[Point]:
-    """The part of *polygon* in which *form* holds. Source: Sutherland and Hodgman, 1974."""
+    """Cut `polygon` down to where `form` is positive. Source: Sutherland and Hodgman, 1974."""
     p, q, r = form
     values = [p * x + q * y + r for x, y in polygon]
     for index, (x, y) in enumerate(polygon):
@@ -122,7 +122,7 @@ def _clip(polygon: Sequence[Point], form: Form) -> Iterator[Point]:
 
 
 def _has_pixel(polygon: Sequence[Point], forms: Sequence[Form]) -> bool:
-    """Whether a whole position lies in *polygon*, in which *forms* hold: line by line, along the fewer lines."""
+    """Whether the centre of a pixel lies in `polygon`, where `forms` are positive; along rows or columns, if fewer."""
     if not polygon:
         return False
     columns, rows = (_whole_numbers(axis) for axis in zip(*polygon, strict=True))
@@ -136,7 +136,7 @@ def _whole_numbers(values: Sequence[float]) -> range:
 
 
 def _line_has_pixel(lines: Array, positions: range, forms: Iterable[Form]) -> bool:
-    """Whether on one of *lines*, the second coordinate of *forms*, one of *positions* lies where they hold."""
+    """Whether `forms` are positive at one of `positions` on one of `lines`, their second coordinate."""
     low, high = np.full(len(lines), float(positions.start)), np.full(len(lines), float(positions.stop - 1))
     with np.errstate(all="ignore"):
         for p, q, r in forms:
@@ -151,7 +151,7 @@ def _line_has_pixel(lines: Array, positions: range, forms: Iterable[Form]) -> bo
 
 
 def _collapse(matrix: Sequence[float], transform: MatrixTransform, frames: WarpFrames) -> Absence | None:
-    """POINT or LINE where all of the output reads one; an output of one row or column reads no more than a line.
+    """Return POINT or LINE if all of the output reads one; an output of one row or column always reads a line.
 
     A picture of one row or column is a line itself, and has no more than that to lose.
     """
@@ -172,7 +172,7 @@ def _collapse(matrix: Sequence[float], transform: MatrixTransform, frames: WarpF
 
 
 def _edges(matrix: Sequence[float], size: Size) -> tuple[Point, Point] | None:
-    """How far apart the corners of an output of *size* are read, along its top and across it; None past a horizon."""
+    """Measure how far apart the corners of an output of `size` are read, along its top and across; None past one."""
     a, b, c, d, e, f, g, h, i = matrix
     bottom, right = size[0] - 1, size[1] - 1
     if g == h == 0.0:
@@ -188,7 +188,7 @@ def _edges(matrix: Sequence[float], size: Size) -> tuple[Point, Point] | None:
 
 
 def _is_singular(theta: Array) -> bool:
-    """Whether the determinant of *theta* is what rounding leaves of its terms; scaling alone makes it never so."""
+    """Whether the determinant of `theta` is no more than the rounding errors of its terms, whatever its scale."""
     (a, b, c), (d, e, f), (g, h, i) = theta.tolist()
     terms = [a * e * i, b * f * g, c * d * h, -c * e * g, -b * d * i, -a * f * h]
     return not abs(sum(terms)) > _ROUNDING * sum(map(abs, terms))

@@ -1,7 +1,7 @@
-"""What makes nothing of a picture, for any transform: a matrix exactly, any other by the places it takes pixels to.
+"""Find warps whose output shows nothing of the picture, for any transform: of matrices exactly, else by samples.
 
-Convention: as in `absence`. A lattice of the output's pixels is mapped; where none of them reads the picture, the cells
-that could hold it are looked at more closely.
+Convention: as in `absence`. A lattice of the output's pixels is mapped; where none of them reads the picture, the
+search goes on in the cells that could hold it.
 """
 
 import numpy as np
@@ -14,35 +14,35 @@ from stnwarp.transforms.matrix_transform import MatrixTransform
 from stnwarp.transforms.sampling_grid import SamplingGrid
 
 _COARSE, _FINE = 9, 65  # pixels along each side of a lattice
-_BAND = 2**16  # points of a grid that are looked at together
+_BAND = 2**16  # points of a grid that are converted at a time
 
 Indices = NDArray[np.intp]
 Box = tuple[int, int, int, int]  # the first and the last row, the first and the last column
 
 
 def absence_of(transform: Transform, frames: WarpFrames) -> Absence | None:
-    """What makes nothing of a picture under *transform*; None where something comes out, or nothing is known.
+    """Find the reason that the output shows nothing of the picture; None where it shows something, or is unknown.
 
     Args:
-        transform: any; a sampling grid is looked at point by point.
-        frames: of the warp.
+        transform: any; of a sampling grid every point counts.
+        frames: those of the warp.
     """
     if isinstance(transform, MatrixTransform):
         return absence_of_matrix(transform, frames)
     height, width = frames.output.size
     box = (0, height - 1, 0, width - 1)
-    places = _places(transform, _lattice(box, _COARSE), frames)
-    if not _inside(places, frames).any():
-        miss = _miss(transform, box, frames)
-        if miss is not None:
-            return miss
-    if _collapse(places, frames) is None:
+    points = _read_points(transform, _lattice(box, _COARSE), frames)
+    if not _inside(points, frames).any():
+        outcome = _outside_or_between(transform, box, frames)
+        if outcome is not None:
+            return outcome
+    if _collapse(points, frames) is None:
         return None
-    return _collapse(_places(transform, _lattice(box, _FINE), frames), frames)
+    return _collapse(_read_points(transform, _lattice(box, _FINE), frames), frames)
 
 
 def _lattice(box: Box, side: int) -> tuple[Indices, Indices]:
-    """The rows and the columns of no more than *side* by *side* pixels of *box*, its corners included."""
+    """Return the rows and columns of at most `side` by `side` pixels of `box`, its corners included."""
     top, bottom, left, right = box
     return _spread(top, bottom, side), _spread(left, right, side)
 
@@ -51,8 +51,8 @@ def _spread(first: int, last: int, side: int) -> Indices:
     return np.unique(np.linspace(first, last, min(side, last - first + 1)).round().astype(np.intp))
 
 
-def _places(transform: Transform, lattice: tuple[Indices, Indices], frames: WarpFrames) -> Array:
-    """Where the pixels of *lattice* read the input, in pixels: (rows, columns, 2)."""
+def _read_points(transform: Transform, lattice: tuple[Indices, Indices], frames: WarpFrames) -> Array:
+    """Return where the pixels of `lattice` read the input, in pixels: (rows, columns, 2)."""
     rows, columns = lattice
     if isinstance(transform, SamplingGrid):
         points = transform.grid[rows[:, np.newaxis], columns].astype(np.float64)
@@ -64,9 +64,9 @@ def _places(transform: Transform, lattice: tuple[Indices, Indices], frames: Warp
     return frames.source.to_pixels(points)
 
 
-def _inside(places: Array, frames: WarpFrames) -> NDArray[np.bool_]:
-    """Which of *places* (..., 2) read something of the picture."""
-    return np.asarray(((places > -frames.reach) & (places < _ends(frames))).all(axis=-1))
+def _inside(points: Array, frames: WarpFrames) -> NDArray[np.bool_]:
+    """Mark which of `points` (..., 2) read something of the picture."""
+    return np.asarray(((points > -frames.reach) & (points < _ends(frames))).all(axis=-1))
 
 
 def _ends(frames: WarpFrames) -> Array:
@@ -74,24 +74,24 @@ def _ends(frames: WarpFrames) -> Array:
     return np.array([width, height]) - 1 + frames.reach
 
 
-def _miss(transform: Transform, box: Box, frames: WarpFrames) -> Absence | None:
-    """OUTSIDE or BETWEEN where no pixel reads the picture; None where one does, or where that cannot be said."""
+def _outside_or_between(transform: Transform, box: Box, frames: WarpFrames) -> Absence | None:
+    """Return OUTSIDE or BETWEEN where no pixel reads the picture; None where one does, or that is unknown."""
     if isinstance(transform, SamplingGrid) and _any_inside(transform, frames):
         return None
     whole = box
     while True:
         lattice = _lattice(box, _FINE)
-        places = _places(transform, lattice, frames)
-        if _inside(places, frames).any():
+        points = _read_points(transform, lattice, frames)
+        if _inside(points, frames).any():
             return None
-        closer = _closer(places, lattice, frames)
-        if closer is None:
+        narrower = _narrow(points, lattice, frames)
+        if narrower is None:
             return Absence.OUTSIDE if box == whole else Absence.BETWEEN
         if all(len(axis) == last - first + 1 for axis, first, last in zip(lattice, box[::2], box[1::2], strict=True)):
             return Absence.BETWEEN
-        if closer == box:
+        if narrower == box:
             return None
-        box = closer
+        box = narrower
 
 
 def _any_inside(grid: SamplingGrid, frames: WarpFrames) -> bool:
@@ -100,10 +100,10 @@ def _any_inside(grid: SamplingGrid, frames: WarpFrames) -> bool:
     return any(_inside(frames.source.to_pixels(band), frames).any() for band in bands)
 
 
-def _closer(places: Array, lattice: tuple[Indices, Indices], frames: WarpFrames) -> Box | None:
-    """The pixels round the cells of *lattice* that could read the picture, by the box round their corners; if any."""
+def _narrow(points: Array, lattice: tuple[Indices, Indices], frames: WarpFrames) -> Box | None:
+    """Return the box of the cells of `lattice` that could read the picture, judged by their corners; None if none."""
     wide = [np.concatenate((axis, axis[-1:])) for axis in lattice]  # a lattice of one line has cells as well
-    padded = np.pad(places, ((0, 1), (0, 1), (0, 0)), mode="edge")
+    padded = np.pad(points, ((0, 1), (0, 1), (0, 0)), mode="edge")
     corners = (padded[:-1, :-1], padded[:-1, 1:], padded[1:, :-1], padded[1:, 1:])
     with np.errstate(all="ignore"):
         low, high = (np.array(end.reduce(corners)) for end in (np.fmin, np.fmax))
@@ -117,12 +117,12 @@ def _closer(places: Array, lattice: tuple[Indices, Indices], frames: WarpFrames)
     return top, bottom, left, right
 
 
-def _collapse(places: Array, frames: WarpFrames) -> Absence | None:
-    """POINT or LINE where all *places* are one; see `absence` for when that is no loss."""
+def _collapse(points: Array, frames: WarpFrames) -> Absence | None:
+    """Return POINT or LINE where all `points` lie on one; see `absence` for when that is no loss."""
     axes = [axis for axis in (0, 1) if frames.source.size[1 - axis] > 1]
     if min(frames.output.size) == 1 or not axes:
         return None
-    known = places[np.isfinite(places).all(axis=-1)][:, axes]
+    known = points[np.isfinite(points).all(axis=-1)][:, axes]
     if len(known) < 2:
         return None
     with np.errstate(all="ignore"):

@@ -1,4 +1,4 @@
-"""What to say where a transform makes nothing of a picture: in which way, and what is to be done about it."""
+"""Warnings about outputs that show nothing of the picture: the reason, and what to do about it."""
 
 from stnwarp.conventions import Units
 from stnwarp.transforms.absence import Absence
@@ -13,12 +13,12 @@ _WAYS = {
 
 
 def absence_warning(absence: Absence, advice: str) -> str:
-    """One line: what is wrong, and *advice*."""
+    """Compose one line: what is wrong, and `advice`."""
     return f"{_WAYS[absence]}; {advice}"
 
 
 def units_advice(what: str, units: Units, file: str | None) -> str:
-    """That *what* may be meant in *units* rather than in the others; *file* is what says its units, if a file does."""
+    """Suggest that `what` may be in `units`, not in the others; `file` is the one with its units, if any."""
     words = "in pixels" if units is Units.PIXEL else "normalized"
     if file is not None:
         return f"if {what} is {words}, set its units to {units} in {file}"
@@ -26,7 +26,7 @@ def units_advice(what: str, units: Units, file: str | None) -> str:
 
 
 def numbers_advice(what: str, absence: Absence, extent: str, file: str | None) -> str:
-    """That the numbers of *what* have to be others; *extent* is where the input lies, in their units."""
+    """Suggest other numbers for `what`; `extent` is where the input lies, in their units."""
     place = what if file is None else f"{what} in {file}"
     if absence is Absence.OUTSIDE:
         return f"{place} takes the output to the input, which lies {extent}"

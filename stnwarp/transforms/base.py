@@ -15,8 +15,8 @@ class Transform(ABC):
 
     @abstractmethod
     def map_points(self, points: ArrayLike) -> Array:
-        """The input coordinates of output *points* (..., 2), last axis (x, y), normalised."""
+        """Map output `points` (..., 2), last axis (x, y), to the input; both normalised."""
 
     @abstractmethod
     def inverse(self) -> "Transform":
-        """The mapping that undoes this one; SingularTransformError where there is none."""
+        """Return the mapping that undoes this one; SingularTransformError where there is none."""

@@ -39,42 +39,42 @@ class ThetaConstraints:
 
     @classmethod
     def none(cls) -> "ThetaConstraints":
-        """Every entry free."""
+        """Leave every entry free."""
         return cls(((None, None, None), (None, None, None)))
 
     @classmethod
     def no_shear(cls) -> "ThetaConstraints":
-        """Scale and translation of each axis; no rotation either."""
+        """Leave the scale and translation of each axis free; no rotation either."""
         return cls(((None, 0.0, None), (0.0, None, None)))
 
     @classmethod
     def no_translation(cls) -> "ThetaConstraints":
-        """The linear part only."""
+        """Leave the linear part free."""
         return cls(((None, None, 0.0), (None, None, 0.0)))
 
     @classmethod
     def translation_only(cls) -> "ThetaConstraints":
-        """tx and ty."""
+        """Leave tx and ty free."""
         return cls(((1.0, 0.0, None), (0.0, 1.0, None)))
 
     @classmethod
     def scale_only(cls) -> "ThetaConstraints":
-        """The scale of each axis."""
+        """Leave the scale of each axis free."""
         return cls(((None, 0.0, 0.0), (0.0, None, 0.0)))
 
     @property
     def free_count(self) -> int:
-        """How many entries are free."""
+        """The number of free entries."""
         return sum(entry is None for entry in self._entries())
 
     def apply(self, theta: ArrayLike) -> Array:
-        """A copy of *theta* (..., 2, 3) with the fixed entries at their values."""
+        """Return a copy of `theta` (..., 2, 3) with the fixed entries at their values."""
         given = self._thetas(theta)
         free, fixed = self._free()
         return np.where(free, given, fixed)
 
     def expand(self, parameters: ArrayLike) -> Array:
-        """The theta (..., 2, 3) whose free entries, row by row, are *parameters* (..., free_count)."""
+        """Return the theta (..., 2, 3) whose free entries, row by row, are `parameters` (..., free_count)."""
         given = as_floats(parameters, "parameters")
         if given.ndim == 0 or given.shape[-1] != self.free_count:
             raise ShapeError(f"parameters must have shape (..., {self.free_count}), got {given.shape}")
@@ -84,12 +84,12 @@ class ThetaConstraints:
         return theta
 
     def reduce(self, theta: ArrayLike) -> Array:
-        """The free entries of *theta* (..., 2, 3), row by row: (..., free_count)."""
+        """Return the free entries of `theta` (..., 2, 3), row by row: (..., free_count)."""
         free, _ = self._free()
         return self._thetas(theta)[..., free]
 
     def __and__(self, other: "ThetaConstraints") -> "ThetaConstraints":
-        """Both constraints at once; ParameterError where they fix an entry to different values."""
+        """Combine both constraints; ParameterError where they fix an entry to different values."""
         merged = [
             _both(index, a, b) for index, (a, b) in enumerate(zip(self._entries(), other._entries(), strict=True))
         ]

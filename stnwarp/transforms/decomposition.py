@@ -1,6 +1,6 @@
-"""How far a transform moves a picture: its turn, scale, stretch and shift, its perspective, and its corners.
+"""Measure how far a transform moves a picture: its turn, scale, stretch and shift, its perspective, and its corners.
 
-Convention: the transform is in reverse mapping and normalised; what is measured is the picture's motion, in its own
+Convention: the transform is in reverse mapping and normalised; the measures are of the picture's motion, in its own
 pixels, counter-clockwise positive as seen on screen.
 """
 
@@ -52,7 +52,7 @@ def affine_part(transform: Transform) -> Array:
         return _at_the_middle(transform.theta)
     if isinstance(transform, ThinPlateSpline):
         return nearest_affine(transform.points)
-    return _nearest_to_finite(control_points(_SAMPLES, _SAMPLES).reshape(-1, 2), transform)
+    return _fit_affine(control_points(_SAMPLES, _SAMPLES).reshape(-1, 2), transform)
 
 
 def decompose(affine: Array, source: Frame, output: Frame) -> Decomposition:
@@ -124,14 +124,14 @@ def _at_the_middle(theta: Array) -> Array:
     return affine
 
 
-def _nearest_to_finite(places: Array, transform: Transform) -> Array:
-    """By least squares over those of *places* that *transform* takes somewhere."""
-    points = transform.map_points(places)
-    known = np.isfinite(points).all(axis=1)
+def _fit_affine(points: Array, transform: Transform) -> Array:
+    """Fit by least squares over those of `points` that `transform` maps to finite ones."""
+    images = transform.map_points(points)
+    known = np.isfinite(images).all(axis=1)
     affine = np.eye(3)
     if known.sum() < 3:
         affine[:2] = np.nan
         return affine
-    basis = np.column_stack((places[known], np.ones(int(known.sum()))))
-    affine[:2] = np.linalg.lstsq(basis, points[known])[0].T
+    basis = np.column_stack((points[known], np.ones(int(known.sum()))))
+    affine[:2] = np.linalg.lstsq(basis, images[known])[0].T
     return affine

@@ -62,7 +62,7 @@ class Frame:
     def __post_init__(self) -> None:
         axes_of(self.size, self.align_corners)  # refuses what is no size
 
-    def resized(self, size: Size) -> "Frame":
+    def with_size(self, size: Size) -> "Frame":
         """Return the frame of an image of another `size` under the same convention."""
         return replace(self, size=size)
 

@@ -52,7 +52,7 @@ class GridSpec:
 
 @dataclass(frozen=True)
 class TransformSpec:
-    """Any transform in normalised coordinates, for images of any size; of a matrix, what ThetaSpec is.
+    """Any transform in normalised coordinates, for images of any size; for a matrix the same as `ThetaSpec`.
 
     An exact size samples the same frame more or less densely. Only a matrix can be fitted: where a spline leaves a
     picture is not known beyond its frame. `reference_size` is as in `ThetaSpec`.

@@ -32,7 +32,7 @@ def to_opencv(
     align_corners: bool = DEFAULT_ALIGN_CORNERS,
     inverse_map: bool = False,
 ) -> Array:
-    """The matrix for cv2.warpAffine, (2, 3), or for cv2.warpPerspective, (3, 3), when it is projective.
+    """Return the matrix for cv2.warpAffine, (2, 3), or for cv2.warpPerspective, (3, 3), when it is projective.
 
     Args:
         transform: output to input, normalised.
@@ -59,7 +59,7 @@ def from_opencv(
     align_corners: bool = DEFAULT_ALIGN_CORNERS,
     inverse_map: bool = False,
 ) -> MatrixTransform:
-    """The transform of a matrix of cv2.warpAffine or cv2.warpPerspective; arguments as to_opencv.
+    """Make the transform of a matrix of cv2.warpAffine or cv2.warpPerspective; arguments as in `to_opencv`.
 
     Raises:
         ShapeError, ThetaError: another shape, or numbers that are not finite.
@@ -77,7 +77,7 @@ def to_pillow(
     output_size: tuple[int, int],
     align_corners: bool = DEFAULT_ALIGN_CORNERS,
 ) -> tuple[float, ...]:
-    """The data for Image.transform: six numbers for Transform.AFFINE, eight for PERSPECTIVE when projective.
+    """Return the data for Image.transform: six numbers for Transform.AFFINE, eight for PERSPECTIVE when projective.
 
     Args:
         transform: output to input, normalised.
@@ -103,7 +103,7 @@ def from_pillow(
     output_size: tuple[int, int],
     align_corners: bool = DEFAULT_ALIGN_CORNERS,
 ) -> MatrixTransform:
-    """The transform of Image.transform's *data*, six numbers or eight; other arguments as to_pillow.
+    """Make the transform of Image.transform's `data`, six numbers or eight; other arguments as in `to_pillow`.
 
     Raises:
         ShapeError: another count of numbers.  ThetaError: numbers that are not finite.
@@ -123,7 +123,7 @@ def to_skimage(
     output_size: tuple[int, int],
     align_corners: bool = DEFAULT_ALIGN_CORNERS,
 ) -> Array:
-    """The (3, 3) matrix for skimage.transform.warp(image, inverse_map=matrix, output_shape=output_size).
+    """Return the (3, 3) matrix for skimage.transform.warp(image, inverse_map=matrix, output_shape=output_size).
 
     Args:
         transform: output to input, normalised.
@@ -140,7 +140,7 @@ def from_skimage(
     output_size: tuple[int, int],
     align_corners: bool = DEFAULT_ALIGN_CORNERS,
 ) -> MatrixTransform:
-    """The transform of a matrix that skimage.transform.warp takes as inverse_map; others as to_skimage.
+    """Make the transform of a matrix that skimage.transform.warp takes as inverse_map; others as in `to_skimage`.
 
     Raises:
         ShapeError, ThetaError: not (2, 3) or (3, 3), or numbers that are not finite.

@@ -1,4 +1,4 @@
-"""Three by three matrices of homogeneous coordinates: checked, applied to points, inverted.
+"""Three by three matrices of homogeneous coordinates: check, multiply, invert them, apply them to points.
 
 Nothing here knows whether the coordinates are normalised or pixels: theta and pixel matrices are alike.
 """
@@ -30,7 +30,7 @@ _WAY_OUT = "correct its numbers, or do without its inverse, which size fit needs
 
 
 def as_floats(values: ArrayLike, what: str) -> Array:
-    """*values* as a new float64 array; ShapeError where they are not real numbers."""
+    """Copy `values` to a new float64 array; ShapeError where they are not real numbers."""
     array = as_array(values, what)
     try:
         if array.dtype.kind not in "biuf":
@@ -62,7 +62,7 @@ MatrixLike: TypeAlias = ArrayLike | HasMatrix
 
 
 def matrix_of(values: MatrixLike, what: str = "theta") -> ArrayLike:
-    """*values*, or the matrix of the transform that is given for one; ShapeError for a transform that has none."""
+    """Return `values`, or the matrix of a transform given instead; ShapeError for a transform without one."""
     if not hasattr(values, "map_points"):
         return cast(ArrayLike, values)
     if not hasattr(values, "theta"):
@@ -71,7 +71,7 @@ def matrix_of(values: MatrixLike, what: str = "theta") -> ArrayLike:
 
 
 def as_matrix(values: MatrixLike, what: str = "theta") -> Array:
-    """*values*, (2, 3) or (3, 3), or with an axis of one before, as a new (3, 3) float64 array.
+    """Copy `values`, (2, 3) or (3, 3), or with an axis of one before, to a new (3, 3) float64 array.
 
     An affine matrix comes back with the last row (0, 0, 1), whatever its scale was. A transform that has a matrix may
     be given for it.
@@ -95,7 +95,7 @@ def as_matrix(values: MatrixLike, what: str = "theta") -> Array:
 
 
 def as_matrices(values: ArrayLike, what: str = "theta") -> Array:
-    """*values*, (N, 2, 3) or (N, 3, 3), as `as_matrix` makes each of them: (N, 3, 3)."""
+    """Copy `values`, (N, 2, 3) or (N, 3, 3), as `as_matrix` does for each: (N, 3, 3)."""
     given = as_floats(values, what)
     if given.ndim != 3 or given.shape[1:] not in ((2, 3), (3, 3)):
         raise ShapeError(f"{what} must have shape (N, 2, 3) or (N, 3, 3), got {given.shape}")
@@ -121,22 +121,22 @@ def _unit_scale(matrix: Array, what: str) -> Array:
 
 
 def is_affine(matrix: Array) -> bool:
-    """Whether the last row of *matrix* is (0, 0, 1)."""
+    """Whether the last row of `matrix` is (0, 0, 1)."""
     return bool(matrix[2, 0] == 0.0 and matrix[2, 1] == 0.0 and matrix[2, 2] == 1.0)
 
 
 def shift(x: float, y: float) -> Array:
-    """The (3, 3) matrix that adds (x, y) to a point."""
+    """Return the (3, 3) matrix that adds (x, y) to a point."""
     return np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
 
 
 def product(*factors: Array) -> Array:
-    """The product of (3, 3) matrices, entries that miss a multiple of 1/256 by rounding alone put onto it.
+    """Multiply (3, 3) matrices, and round entries to the multiple of 1/256 that they miss by rounding errors alone.
 
     Theta cannot hold a quarter turn of a 640x427 picture exactly (its entries are 640/427 and 427/640), so
     the way back to pixels returns 0.9999999999999999 for 1, and a warp would then blend neighbours where it
     should copy; turns of 30 and 60 degrees leave 1e-17 for 0. The error is bounded by the size of the terms
-    added up, which tells a rounding error from a number that was meant.
+    added up, which tells a rounding error from an intended number.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         exact, terms = np.eye(3), np.eye(3)
@@ -146,13 +146,13 @@ def product(*factors: Array) -> Array:
 
 
 def snap_all(values: Array, terms: Array) -> Array:
-    """*values*, those that miss a multiple of 1/256 by what rounding *terms* explains put onto it."""
+    """Round those of `values` to a multiple of 1/256 that miss it by no more than the rounding errors of `terms`."""
     near = np.rint(values * _GRAIN) / _GRAIN
     return np.where(np.abs(values - near) <= _ROUNDING * terms, near, values) + 0.0
 
 
 def snap(value: float, terms: float) -> float:
-    """The same for one number."""
+    """Do the same for one number."""
     scaled = value * _GRAIN
     if -_WHOLE < scaled < _WHOLE:
         near = (scaled + 3 * _WHOLE - 3 * _WHOLE) / _GRAIN  # rounded half to even, in half the time of round()
@@ -164,7 +164,7 @@ def snap(value: float, terms: float) -> float:
 
 
 def as_points(points: ArrayLike) -> Array:
-    """*points* as a new float64 array (..., 2); ShapeError for another shape."""
+    """Copy `points` to a new float64 array (..., 2); ShapeError for another shape."""
     given = as_floats(points, "points")
     if given.ndim == 0 or given.shape[-1] != 2:
         raise ShapeError(f"points must have shape (..., 2), last axis (x, y), got {given.shape}")
@@ -172,7 +172,7 @@ def as_points(points: ArrayLike) -> Array:
 
 
 def map_points(matrix: Array, points: ArrayLike) -> Array:
-    """The images of *points* (..., 2), in (x, y), under *matrix*: (..., 2) float64.
+    """Map `points` (..., 2), in (x, y), by `matrix`: (..., 2) float64.
 
     A point on the horizon of a homography comes out infinite or NaN, never as an error: outside any image.
     """
@@ -185,7 +185,7 @@ def map_points(matrix: Array, points: ArrayLike) -> Array:
 
 
 def invert(matrix: Array, what: str = "the transform") -> Array:
-    """The inverse of *matrix* (3, 3); exact wherever the arithmetic of its entries is, as for quarter turns.
+    """Invert `matrix` (3, 3); exactly wherever the arithmetic of its entries is exact, as for quarter turns.
 
     Raises:
         SingularTransformError: the condition number, taken after rows and columns were scaled alike so that a
@@ -219,7 +219,7 @@ def _singular(what: str, condition: float) -> SingularTransformError:
 
 
 def _equilibrate(matrix: Array) -> tuple[Array, Array, Array]:
-    """Rows and columns scaled to about one; by powers of two, so that no entry is rounded."""
+    """Scale rows and columns to about one; by powers of two, so that no entry is rounded."""
     scaled = matrix.copy()
     rows, columns = np.ones(3), np.ones(3)
     for _ in range(3):
@@ -245,7 +245,7 @@ def _adjugate_inverse(matrix: Array) -> Array:
 
 
 def row_of_numbers(values: ArrayLike) -> list[float]:
-    """*values* as finite numbers; ShapeError or ThetaError, the place named."""
+    """Return `values` as a list of finite numbers; ShapeError or ThetaError, which names the place."""
     vector = as_floats(values, "theta")
     if vector.ndim != 1:
         raise ShapeError(f"parameters must be one row of numbers, got shape {vector.shape}")

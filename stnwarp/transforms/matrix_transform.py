@@ -1,4 +1,4 @@
-"""Transforms by a matrix: made from parameters and read as them, composed, inverted, applied to points.
+"""Transforms by a matrix: to and from the parameters of a family, composed, inverted, applied to points.
 
 Convention: reverse mapping; a transform takes normalised (x, y) of the output to those of the input.
 """

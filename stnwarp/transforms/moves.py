@@ -74,7 +74,7 @@ def _check_range(kind: MoveKind, values: tuple[float, ...]) -> None:
 
 
 def forward_matrix(moves: Iterable[Move], input_size: tuple[int, int]) -> Array:
-    """The (3, 3) matrix from input pixel to output pixel of *moves* in order, on a canvas of *input_size*.
+    """Return the (3, 3) matrix from input pixel to output pixel of `moves` in order, on a canvas of `input_size`.
 
     Every move is about the centre of the canvas. Multiples of 90 degrees have entries 0, 1 and -1 exactly,
     and with sizes of the same parity whole-pixel shifts.
@@ -93,7 +93,7 @@ def forward_matrix(moves: Iterable[Move], input_size: tuple[int, int]) -> Array:
 
 
 def quad_matrix(corners: ArrayLike, size: tuple[int, int]) -> Array:
-    """The (3, 3) matrix from output pixel to input pixel that spreads a quad over the whole output.
+    """Return the (3, 3) matrix from output pixel to input pixel that spreads a quad over the whole output.
 
     The corners are centres of pixels in the input, and land on the centres of the output's corner pixels.
 
@@ -119,31 +119,31 @@ def quad_matrix(corners: ArrayLike, size: tuple[int, int]) -> Array:
 
 
 def check_quad(corners: ArrayLike) -> Array:
-    """*corners* as a (4, 2) float64 array; refuses quads that no homography can flatten."""
+    """Return `corners` as a (4, 2) float64 array; refuse quads that no homography can flatten."""
     quad = as_floats(corners, "corners")
     if quad.shape != (4, 2):
         raise ShapeError(f"corners must be four points (x, y), got shape {quad.shape}")
     if not np.abs(quad).max() <= _FARTHEST_CORNER:  # written so that NaN fails as well
-        raise ParameterError(f"corners must be finite, within {_FARTHEST_CORNER:g} pixels, got {_points(quad)}")
+        raise ParameterError(f"corners must be finite, within {_FARTHEST_CORNER:g} pixels, got {_quad_text(quad)}")
     sides = np.roll(quad, -1, axis=0) - quad
     lengths = np.hypot(sides[:, 0], sides[:, 1])
     turns = _cross(np.roll(sides, 1, axis=0), sides)
     flattest = _FLATTEST_CORNER * np.roll(lengths, 1) * lengths
     if lengths.min() <= _FLATTEST_CORNER * max(1.0, lengths.max()) or np.any(np.abs(turns) <= flattest):
-        raise ParameterError(f"three of the corners lie on a line: {_points(quad)}; give the four corners of a quad")
+        raise ParameterError(f"three of the corners lie on a line: {_quad_text(quad)}; give the four corners of a quad")
     if not (np.all(turns > 0) or np.all(turns < 0)):
         raise ParameterError(
-            f"the corners cross or turn inwards: {_points(quad)}; give them clockwise from the top left"
+            f"the corners cross or turn inwards: {_quad_text(quad)}; give them clockwise from the top left"
         )
     return quad
 
 
 def check_clockwise(quad: Array) -> None:
-    """ParameterError unless *quad*, a checked one, runs clockwise as seen on screen, where y points down."""
+    """Raise ParameterError unless `quad`, a checked one, runs clockwise as seen on screen, where y points down."""
     following = np.roll(quad, -1, axis=0)
     if _cross(quad - quad[0], following - quad[0]).sum() < 0.0:  # twice the signed area
         raise ParameterError(
-            f"the corners {_points(quad)} run counter-clockwise, which mirrors the picture; "
+            f"the corners {_quad_text(quad)} run counter-clockwise, which mirrors the picture; "
             f"give them clockwise from the top left, or --allow-mirror"
         )
 
@@ -152,12 +152,12 @@ def _cross(first: Array, second: Array) -> Array:
     return np.asarray(first[..., 0] * second[..., 1] - first[..., 1] * second[..., 0])
 
 
-def _points(quad: Array) -> str:
+def _quad_text(quad: Array) -> str:
     return " ".join(f"{x:g},{y:g}" for x, y in quad)
 
 
 def _square_to_quad(quad: Array) -> Array:
-    """From the unit square, clockwise from (0, 0), to *quad*; exactly affine for a parallelogram."""
+    """Map the unit square, clockwise from (0, 0), to `quad`; exactly affine for a parallelogram."""
     first, second, third, fourth = quad
     along, across = second - third, fourth - third
     surplus = first - second + third - fourth
@@ -168,7 +168,7 @@ def _square_to_quad(quad: Array) -> Array:
 
 
 def _cosine_sine(degrees: float) -> tuple[float, float]:
-    """Cosine and sine, exact at the multiples of 90 degrees and symmetric at those of 45."""
+    """Return cosine and sine, exact at the multiples of 90 degrees and symmetric at those of 45."""
     turn = math.fmod(degrees, 360.0)
     quarter = round(turn / 90.0)
     rest = turn - 90.0 * quarter  # exact: both are below 2**9 and the difference is smaller than either

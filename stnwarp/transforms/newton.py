@@ -13,7 +13,7 @@ _SHORTEST = 2.0**-12  # of a Newton step that is still tried
 
 
 def solve(function: Slopes, targets: Array, starts: Array, tolerance: float) -> Array:
-    """The points p with function(p) = *targets*, searched from *starts*, all (N, 2); NaN where none was found.
+    """Find the points p with function(p) = `targets`, from `starts`, all (N, 2); NaN where there is none.
 
     Each step goes as far along Newton's as brings the value nearer to its target, so that an iteration never
     gets worse; it ends without a result where no step does, or where the slopes are singular.
@@ -25,21 +25,21 @@ def solve(function: Slopes, targets: Array, starts: Array, tolerance: float) -> 
     found = np.full_like(targets, np.nan)
     with np.errstate(all="ignore"):
         rows = np.flatnonzero(np.isfinite(targets).all(axis=1) & np.isfinite(starts).all(axis=1))
-        state = _State(function, targets[rows], starts[rows])
+        search = _Search(function, targets[rows], starts[rows])
         for _ in range(_STEPS):
-            done = state.misses() <= tolerance
-            found[rows[done]] = state.points[done]
-            going = ~done & (state.share >= _SHORTEST)
+            done = search.misses() <= tolerance
+            found[rows[done]] = search.points[done]
+            going = ~done & (search.share >= _SHORTEST)
             rows = rows[going]
             if not rows.size:
                 break
-            state.keep(going)
-            state.step()
+            search.select(going)
+            search.step()
     return found
 
 
-class _State:
-    """The points still searched for, and the share of a Newton step that each of them tries next."""
+class _Search:
+    """The points that have not converged yet, and the share of a Newton step that each of them tries next."""
 
     def __init__(self, function: Slopes, targets: Array, points: Array) -> None:
         self.function, self.targets, self.points = function, targets, points
@@ -49,7 +49,7 @@ class _State:
     def misses(self) -> Array:
         return np.asarray(np.abs(self.values - self.targets).max(axis=1, initial=0.0))
 
-    def keep(self, going: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> None:
+    def select(self, going: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> None:
         for name in ("targets", "points", "values", "slopes", "share"):
             setattr(self, name, getattr(self, name)[going])
 

@@ -1,4 +1,4 @@
-"""The size a result is asked to have, and the smallest canvas that holds a moved picture."""
+"""The requested size of a result, and the smallest canvas that holds a picture after its moves."""
 
 import math
 import re
@@ -27,7 +27,7 @@ class SizeMode(StrEnum):
 
 @dataclass(frozen=True)
 class SizeRequest:
-    """The output's size as asked for: the input's (SAME), what holds the picture (FIT), or *size* (EXACT).
+    """The requested size of the output: the input's (SAME), what holds the picture (FIT), or `size` (EXACT).
 
     Args:
         mode: which of them.
@@ -45,7 +45,7 @@ class SizeRequest:
 
     @classmethod
     def parse(cls, text: str) -> "SizeRequest":
-        """The request written as 'same', 'fit' or 'WxH' (width first, as the command line has it).
+        """Read 'same', 'fit' or 'WxH' (width first, as on the command line).
 
         Raises:
             ParameterError: anything else, the text named.
@@ -59,12 +59,12 @@ class SizeRequest:
         return cls(SizeMode.EXACT, (int(match[2]), int(match[1])))
 
     def exact_or(self, size: tuple[int, int]) -> tuple[int, int]:
-        """The exact size asked for, or *size*."""
+        """Return the exact size of the request, or `size` if it has none."""
         return self.size or size
 
 
 def fit(reverse: Array, forward: Array, input_size: tuple[int, int]) -> tuple[Array, tuple[int, int]]:
-    """The smallest canvas that holds the whole moved picture, and the reverse mapping from it.
+    """Find the smallest canvas that holds the whole picture after its moves, and the reverse mapping from it.
 
     Args:
         reverse: (3, 3), output pixel to input pixel on any canvas.

@@ -41,11 +41,11 @@ class SamplingGrid(Transform):
         return (int(self.grid.shape[0]), int(self.grid.shape[1]))
 
     def map_points(self, points: ArrayLike) -> Array:
-        """Not known between the points of the grid: ParameterError."""
+        """Raise ParameterError: a grid is not known between its points."""
         raise ParameterError("a sampling grid holds only its own points; use theta where other points are wanted")
 
     def inverse(self) -> "SamplingGrid":
-        """Not known for a grid: SingularTransformError."""
+        """Raise SingularTransformError: a grid has no inverse."""
         raise SingularTransformError("a sampling grid cannot be inverted; use the theta it was made from")
 
 

@@ -45,7 +45,7 @@ def transform_from_parameters(family: str, vector: ArrayLike, shape: tuple[int, 
 
 
 def as_fields(transform: Transform) -> dict[str, Any]:
-    """*transform* as fields that JSON can hold; `from_fields` gives it back to the last bit.
+    """Convert `transform` to fields that JSON can hold; `from_fields` gives it back to the last bit.
 
     Raises:
         ParameterError: a transform that a record has no room for, such as a sampling grid.
@@ -62,7 +62,7 @@ def as_fields(transform: Transform) -> dict[str, Any]:
 
 
 def from_fields(fields: Mapping[str, Any]) -> Transform:
-    """The transform that *fields* hold, exactly one of theta, points, inverse and compose.
+    """Read the transform in `fields`, exactly one of theta, points, inverse and compose.
 
     Raises:
         ParameterError: fields that hold something else; the message names what.
@@ -110,7 +110,7 @@ def _composition(value: Any) -> Transform:
 
 
 def _numbers(value: Any, what: str) -> Array:
-    """Nested lists of numbers as an array; true is not 1 and a word is no number."""
+    """Convert nested lists of numbers to an array; true is not 1 and a word is no number."""
     try:
         entries = np.array(value, dtype=object)
     except ValueError:

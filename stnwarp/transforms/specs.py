@@ -244,7 +244,7 @@ def shows_picture(spec: Callable[[], WarpSpec], frames: WarpFrames) -> bool:
         image_warp = spec().resolve(source.size, SizeRequest(), source.align_corners)
     except ParameterError:
         return False
-    return absence_of(image_warp.transform, replace(frames, output=source.resized(image_warp.size))) is None
+    return absence_of(image_warp.transform, replace(frames, output=source.with_size(image_warp.size))) is None
 
 
 def extent_text(size: Size) -> str:

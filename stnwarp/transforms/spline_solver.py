@@ -19,7 +19,7 @@ _AFFINE = 64 * float(np.finfo(np.float64).eps)  # bending as small as this, rela
 
 
 def control_points(rows: int, cols: int) -> Array:
-    """The control points of a spline: (rows, cols, 2), evenly over the output's frame, read row by row.
+    """Return the control points of a spline: (rows, cols, 2), evenly over the output's frame, row by row.
 
     Raises:
         ShapeError: fewer than two of a side, or more than MAX_CONTROL_POINTS of them.
@@ -32,9 +32,9 @@ def control_points(rows: int, cols: int) -> Array:
 
 
 def nearest_affine(points: Array) -> Array:
-    """The affine matrix (3, 3) nearest to *points* (rows, cols, 2) at the control points, by least squares.
+    """Fit the affine matrix (3, 3) nearest to `points` (rows, cols, 2) at the control points, by least squares.
 
-    Entries that miss a multiple of 1/256 by rounding alone are put onto it, as everywhere.
+    Entries that miss a multiple of 1/256 by rounding errors alone are rounded to it, as everywhere.
     """
     controls = control_points(*points.shape[:2])
     affine = np.eye(3)
@@ -47,7 +47,7 @@ def nearest_affine(points: Array) -> Array:
 
 
 def coefficients(points: Array) -> tuple[Array, Array]:
-    """The affine coefficients (2, 3) and the weights (rows * cols, 2) of the spline through *points*."""
+    """Solve for the affine coefficients (2, 3) and the weights (rows * cols, 2) of the spline through `points`."""
     shape = points.shape[:2]
     affine = nearest_affine(points)
     # Only what is not affine is solved for: an affine set of points gets exactly its affine mapping.
@@ -60,7 +60,7 @@ def coefficients(points: Array) -> tuple[Array, Array]:
 
 @lru_cache(maxsize=4)  # the control points are known once their number is, and few numbers are in use at a time
 def _solver(rows: int, cols: int) -> Array:
-    """What takes values at the control points to weights and affine coefficients x, y, 1: (K + 3, K)."""
+    """Return the matrix from values at the control points to weights and affine coefficients x, y, 1: (K + 3, K)."""
     controls = control_points(rows, cols).reshape(-1, 2)
     count = len(controls)
     squares = ((controls[:, np.newaxis] - controls) ** 2).sum(axis=-1)

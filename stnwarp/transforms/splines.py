@@ -1,4 +1,4 @@
-"""Thin plate splines: a regular grid of control points over the output, and where each of them is read.
+"""Thin plate splines: a regular grid of control points over the output, and where each of them reads the input.
 
 Convention: reverse mapping; control points and the places they are read from are normalised (x, y), x to the right,
 y down. The control points are the corners of the frame, -1 and 1, and what lies evenly between.
@@ -31,7 +31,7 @@ _TOLERANCE = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class ThinPlateSpline(Transform):
-    """The smoothest mapping that reads each control point at the place given for it.
+    """The smoothest mapping that takes each control point to a given point of the input.
 
     Between and beyond the control points it bends as little as it can; where the places are an affine image of the
     control points it is that affine mapping. It may fold, and read one place of the input several times.
@@ -59,7 +59,7 @@ class ThinPlateSpline(Transform):
 
     @classmethod
     def from_parameters(cls, vector: ArrayLike, shape: tuple[int, int] | None = None) -> "ThinPlateSpline":
-        """The spline of a row of numbers x0 y0 x1 y1 ..., control point by control point, row by row.
+        """Make the spline of a row of numbers x0 y0 x1 y1 ..., control point by control point, row by row.
 
         Args:
             vector: two numbers for each control point.
@@ -83,19 +83,19 @@ class ThinPlateSpline(Transform):
         return (self.points.shape[0], self.points.shape[1])
 
     def parameters(self) -> Array:
-        """The numbers that `from_parameters` takes: (2 rows cols,)."""
+        """Return the numbers that `from_parameters` takes: (2 rows cols,)."""
         return self.points.ravel().copy()
 
     def control_points(self) -> Array:
-        """The places in the output whose readings `points` are: (rows, cols, 2)."""
+        """Return the points of the output that are mapped to `points`: (rows, cols, 2)."""
         return control_points(*self.shape)
 
     def affine_part(self) -> MatrixTransform:
-        """The affine transform that is nearest to `points` at the control points, by least squares."""
+        """Fit the affine transform nearest to `points` at the control points, by least squares."""
         return MatrixTransform(nearest_affine(self.points))
 
     def bend(self) -> float:
-        """How far `points` are from their affine part: the root of the mean square distance, normalised."""
+        """Measure how far `points` are from their affine part: the root of the mean square distance, normalised."""
         away = self.points - self.affine_part().map_points(self.control_points())
         return float(np.sqrt((away**2).sum(axis=-1).mean()))
 
@@ -108,9 +108,9 @@ class ThinPlateSpline(Transform):
         return bool((signs != signs[0]).any() or not signs[0])
 
     def map_points(self, points: ArrayLike) -> Array:
-        """The input coordinates of output *points* (..., 2); NaN of a point that is not finite.
+        """Map output `points` (..., 2) to the input; NaN for a point that is not finite.
 
-        Points are worked off in blocks, so that memory does not grow with their number times that of the control
+        Points are mapped in blocks, so that memory does not grow with their number times that of the control
         points.
         """
         given = matrices.as_points(points)
@@ -120,14 +120,14 @@ class ThinPlateSpline(Transform):
         return mapped.reshape(given.shape)
 
     def slopes(self, points: Array) -> tuple[Array, Array]:
-        """The values (N, 2) and slopes (N, 2, 2) at *points* (N, 2): entry (i, j) is coordinate i's along axis j."""
+        """Return values (N, 2) and slopes (N, 2, 2) at `points` (N, 2): entry (i, j) is coordinate i's along axis j."""
         values, slopes = np.empty_like(points), np.empty((len(points), 2, 2))
         for block in self._blocks(len(points)):
             values[block], slopes[block] = self._values_and_slopes(points[block])
         return values, slopes
 
     def inverse(self) -> "SplineInverse":
-        """The mapping that undoes this one, found numerically; see SplineInverse.
+        """Return the mapping that undoes this one, found numerically; see `SplineInverse`.
 
         Raises:
             SingularTransformError: the places lie on a line, or nearly so.
@@ -140,31 +140,31 @@ class ThinPlateSpline(Transform):
 
     def _values(self, points: Array) -> Array:
         with np.errstate(all="ignore"):
-            mapped = self._affinely(points)
+            mapped = self._affine_values(points)
             if self._weights.any():  # an affine spline stays one to the last bit
                 squares = self._distances(points)[2]
                 squares *= np.log(squares + LEAST)
-                mapped += self._weighed(squares)
+                mapped += self._weighted_sums(squares)
         return np.asarray(mapped)
 
     def _values_and_slopes(self, points: Array) -> tuple[Array, Array]:
         with np.errstate(all="ignore"):
             across, along, squares = self._distances(points)
             logarithms = np.log(squares + LEAST)
-            values = self._affinely(points)
-            values += self._weighed(squares * logarithms)
+            values = self._affine_values(points)
+            values += self._weighted_sums(squares * logarithms)
             logarithms += 1.0
             slopes = np.empty((len(points), 2, 2))
             for axis, distances in enumerate((across, along)):
-                slopes[:, :, axis] = 2 * self._weighed(logarithms * distances) + self._affine[:, axis]
+                slopes[:, :, axis] = 2 * self._weighted_sums(logarithms * distances) + self._affine[:, axis]
         return values, slopes
 
-    def _affinely(self, points: Array) -> Array:
+    def _affine_values(self, points: Array) -> Array:
         across, along, shift = self._affine.T
         return np.asarray(points[:, :1] * across + points[:, 1:] * along + shift)
 
-    def _weighed(self, table: Array) -> Array:
-        """The sums (N, 2) of *table* (N, rows, cols) times the weights.
+    def _weighted_sums(self, table: Array) -> Array:
+        """Sum `table` (N, rows, cols) times the weights: (N, 2).
 
         Not a matrix product, whose last bit depends on where a block ends.
         """
@@ -173,7 +173,7 @@ class ThinPlateSpline(Transform):
         return np.stack(sums, axis=1)
 
     def _distances(self, points: Array) -> tuple[Array, Array, Array]:
-        """From the control points: along x (N, 1, cols), along y (N, rows, 1), and squared (N, rows, cols)."""
+        """Measure distances from the control points: along x (N, 1, cols), y (N, rows, 1), squared (N, rows, cols)."""
         rows, cols = self.shape
         across = points[:, 0, np.newaxis, np.newaxis] - np.linspace(-1.0, 1.0, cols)
         along = points[:, 1, np.newaxis, np.newaxis] - np.linspace(-1.0, 1.0, rows)[:, np.newaxis]
@@ -182,7 +182,7 @@ class ThinPlateSpline(Transform):
 
 @dataclass(frozen=True, eq=False)
 class SplineInverse(Transform):
-    """What undoes a thin plate spline, found point by point by Newton's method.
+    """The inverse of a thin plate spline, found point by point by Newton's method.
 
     A point that comes back is right: the spline takes it to the point asked for, within 1e-12 of the largest of its
     points. Of a spline that does not fold within the frame every point is found that the frame is read from, and
@@ -195,23 +195,23 @@ class SplineInverse(Transform):
     """
 
     spline: ThinPlateSpline
-    _outwards: Array = field(init=False, repr=False)  # (3, 3), the inverse of the affine part
+    _inverse_affine: Array = field(init=False, repr=False)  # (3, 3), the inverse of the affine part
 
     def __post_init__(self) -> None:
         affine = nearest_affine(self.spline.points)
-        object.__setattr__(self, "_outwards", matrices.invert(affine, "the affine part of the spline"))
+        object.__setattr__(self, "_inverse_affine", matrices.invert(affine, "the affine part of the spline"))
 
     def inverse(self) -> ThinPlateSpline:
-        """The spline itself."""
+        """Return the spline itself."""
         return self.spline
 
     def map_points(self, points: ArrayLike) -> Array:
-        """The output coordinates that the spline reads at *points* (..., 2) of the input."""
+        """Map `points` (..., 2) of the input to those of the output that the spline takes there."""
         given = matrices.as_points(points)
         targets = given.reshape(-1, 2)
         found = self._solve(targets, self._samples.nearest(targets))
         lost = np.isnan(found[:, 0])
-        found[lost] = self._solve(targets[lost], matrices.map_points(self._outwards, targets[lost]))
+        found[lost] = self._solve(targets[lost], matrices.map_points(self._inverse_affine, targets[lost]))
         return found.reshape(given.shape)
 
     @cached_property
@@ -223,7 +223,7 @@ class SplineInverse(Transform):
         found = solve(self.spline.slopes, targets, starts, tolerance)
         _, slopes = self.spline.slopes(found)
         with np.errstate(invalid="ignore"):
-            upright = _determinants(slopes) * np.linalg.det(self._outwards[:2, :2]) > 0.0
+            upright = _determinants(slopes) * np.linalg.det(self._inverse_affine[:2, :2]) > 0.0
         return np.where(upright[:, np.newaxis], found, np.nan)
 
 

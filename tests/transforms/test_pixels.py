@@ -188,7 +188,7 @@ def test_a_frame_of_one_pixel_has_a_length_where_one_is_needed() -> None:
     assert frame.spans.tolist() == [2.0, 0.5]
     assert frame.edge_shares == (0.8, 0.5)
     assert Frame((1, 5), False).edge_shares == (1.0, 1.0)
-    assert frame.resized((2, 2)) == Frame((2, 2), True)
+    assert frame.with_size((2, 2)) == Frame((2, 2), True)
     with pytest.raises(ShapeError, match="0x3"):
         Frame((3, 0), False)
 

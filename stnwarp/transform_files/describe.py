@@ -1,4 +1,4 @@
-"""What a transform file holds, in facts that can be printed or written as JSON."""
+"""Facts about a transform file, to be printed or written as JSON."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from stnwarp.conventions import Units
 from stnwarp.errors import ParameterError, ParameterFileError
 from stnwarp.transform_files.content import Content, Kind, Size
-from stnwarp.transform_files.reading import read, theta_transform
+from stnwarp.transform_files.load import read, theta_transform
 from stnwarp.transforms import MatrixTransform, ThinPlateSpline
 
 _UNSAID = "not in the file"
@@ -18,7 +18,7 @@ _BEYOND = 1 / np.finfo(np.float64).eps  # a condition number that rounding error
 
 
 def describe_file(path: Path) -> dict[str, Any]:
-    """The facts about the transform file *path*: its kind, shape and convention, and what its numbers say.
+    """List the facts about the transform file `path`: kind, shape, convention, and what its numbers say.
 
     A theta has its family (the narrowest it belongs to), that family's parameters and its condition number; a
     grid the range of its finite points in the file's own units, the share of points outside the image and the
@@ -66,7 +66,7 @@ def _theta_facts(content: Content) -> dict[str, Any]:
 
 
 def _condition(transform: MatrixTransform) -> float | str:
-    """How much more one direction is stretched than another; an affine theta's shift has no part in it."""
+    """Measure how much more one direction is stretched than another, whatever the shift of an affine theta."""
     matrix = transform.theta[:2, :2] if transform.is_affine else transform.theta
     with np.errstate(all="ignore"):
         condition = float(np.linalg.cond(matrix))
@@ -97,7 +97,7 @@ def _spline_facts(content: Content) -> dict[str, Any]:
 
 
 def _count_inside(points: NDArray[Any], content: Content) -> int | None:
-    """How many of *points* lie within the image: between -1 and 1, or on its pixels; None if that is not known."""
+    """Count the `points` within the image: between -1 and 1, or on its pixels; None if that is unknown."""
     if content.units is Units.NORMALIZED:
         low, high = np.array([-1.0, -1.0]), np.array([1.0, 1.0])
     elif content.units is Units.PIXEL and content.input_size is not None:

@@ -1,4 +1,4 @@
-"""A sampling grid as the bytes of a file, with its convention wherever the format has room for it."""
+"""Write sampling grids as the bytes of a file, with their convention wherever the format has room for it."""
 
 import io
 import json
@@ -36,10 +36,10 @@ def dump_grid(
     input_size: Size | None,
     output_size: Size | None,
 ) -> bytes:
-    """The bytes of a file with *suffix* that holds the sampling grid *grid*.
+    """Return the bytes of a file with `suffix` that holds the sampling grid `grid`.
 
-    *grid* is (H', W', 2) in normalised coordinates, whatever *units* the file is to have: pixels are computed
-    here, from *input_size*. Sizes are (height, width); *output_size*, if given, must be the grid's own.
+    `grid` is (H', W', 2) in normalised coordinates, whatever `units` the file is to have: pixels are computed
+    here, from `input_size`. Sizes are (height, width); `output_size`, if given, must be the grid's own.
 
     `.npy` holds the points alone; `.npz` and `.json` the whole convention; `.csv` a row i, j, y, x for each
     point, i being the row and j the column of the output pixel. NaN and infinity are null in JSON, which has
@@ -106,7 +106,7 @@ def _csv_rows(grid: NDArray[Any]) -> Iterator[bytes]:
 
 
 def _json(dump: _Dump) -> bytes:
-    """One line for each fact, and one for each row of the grid."""
+    """Write one line for each fact, and one for each row of the grid."""
     facts: dict[str, Any] = {
         "kind": Kind.GRID,
         "units": dump.units,

@@ -1,6 +1,6 @@
-"""From a transform file to a spec: opened with care, read by its suffix, its convention applied.
+"""Load transform files: open them with care, read them by suffix, and apply their convention.
 
-What a file does not say is up to the caller: units when it is loaded, align_corners when it is placed.
+What a file does not say is up to the caller: units when it is loaded, align_corners when its spec is resolved.
 """
 
 import os
@@ -15,7 +15,7 @@ from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, Units
 from stnwarp.errors import ParameterError, ParameterFileError, SingularTransformError
 from stnwarp.files.regular import open_regular
 from stnwarp.text import suggestion
-from stnwarp.transform_files.content import Content, Direction, Kind, Size, assembled
+from stnwarp.transform_files.content import Content, Direction, Kind, Size, assemble
 from stnwarp.transform_files.large_json import fields_of_json_file
 from stnwarp.transform_files.numpy_files import fields_of_npy, fields_of_npz
 from stnwarp.transform_files.specs import BareGridSpec, PixelSplineSpec, as_floating, normalised_numbers
@@ -42,10 +42,10 @@ _READERS: dict[str, Callable[[IO[bytes], int], dict[str, Any]]] = {
 
 
 @dataclass(frozen=True)
-class LoadedTransform:
-    """What a transform file asks for; None where the file does not say. Sizes are (height, width).
+class TransformFile:
+    """The spec in a transform file and its convention; None for what it does not say. Sizes are (height, width).
 
-    *says_units*: the file itself says what its numbers are in.
+    `has_units` is whether the file itself has the units of its numbers.
     """
 
     spec: WarpSpec
@@ -54,23 +54,26 @@ class LoadedTransform:
     kind: Kind = Kind.THETA
     input_size: Size | None = None
     output_size: Size | None = None
-    says_units: bool = False
+    has_units: bool = False
 
 
-def load_transform(path: Path, *, units: Units = Units.NORMALIZED, inverse: bool = False) -> LoadedTransform:
-    """The transformation in the .json, .npy or .npz file *path*.
+def load_transform(path: Path, *, units: Units = Units.NORMALIZED, inverse: bool = False) -> TransformFile:
+    """Load the transformation in the .json, .npy or .npz file `path`.
 
-    *units* is how its numbers are meant where the file does not say. *inverse* undoes the transformation.
+    If the file has the input_size that it was made for, to resolve the spec for another image may give a warning: for
+    other proportions if it is normalised (or a grid or spline in pixels, which is scaled with the image); for any other
+    size if it is a theta in pixels, which is used unchanged, since its pixel positions may well be meant. The inverse
+    is for images of the file's output_size, if it has one. The size of the result is the caller's choice: the
+    output_size of a theta is not used for it.
 
-    Where the file tells the input_size it was made for, placing it on another image may be a warning: of other
-    proportions for what is normalised (and a grid or spline in pixels, which is scaled with the image); of any other
-    size for a theta in pixels, which is used as it is, since its pixel positions may well be meant. An inverse is
-    made for images of the file's output_size, if it has one. The size of the result is the caller's choice: a
-    theta's output_size is not used for it.
+    Args:
+        path: its suffix decides the format.
+        units: of the numbers, where the file does not say.
+        inverse: load the inverse of the transformation.
 
     Raises:
         ParameterFileError: the file cannot be read, or does not hold one theta, one grid or one spline's points.
-        SingularTransformError: an inverse is needed, by *inverse* or the file's direction, and there is none.
+        SingularTransformError: an inverse is needed, by `inverse` or the file's direction, and there is none.
     """
     content = read(path)
     chosen = content.units or units
@@ -80,13 +83,13 @@ def load_transform(path: Path, *, units: Units = Units.NORMALIZED, inverse: bool
         _raise_named(path, error)
     description = f"{content.kind} ({chosen}) from {path}"
     sizes = (content.input_size, content.output_size)
-    return LoadedTransform(
-        spec, content.align_corners, description, content.kind, *sizes, says_units=content.units is not None
+    return TransformFile(
+        spec, content.align_corners, description, content.kind, *sizes, has_units=content.units is not None
     )
 
 
 def load_grid(path: Path, *, units: Units = Units.NORMALIZED) -> SamplingGrid:
-    """The sampling grid in the .json, .npy or .npz file *path*, normalised; see load_transform.
+    """Load the sampling grid in the .json, .npy or .npz file `path`, normalised; see `load_transform`.
 
     Where the file does not say, align_corners is the default, False, and a grid in pixels cannot be loaded.
 
@@ -103,7 +106,7 @@ def load_grid(path: Path, *, units: Units = Units.NORMALIZED) -> SamplingGrid:
 
 
 def read(path: Path) -> Content:
-    """What the transform file *path* says; ParameterFileError, its name first, for all that is wrong."""
+    """Read and check the transform file `path`; a ParameterFileError begins with its name."""
     path = Path(path)
     try:
         reader = _reader(path.suffix.lower())
@@ -113,7 +116,7 @@ def read(path: Path) -> Content:
                 raise ParameterFileError("empty file")
             if size > MAX_FILE_BYTES:
                 raise ParameterFileError(f"has {size:,} bytes; the limit is {MAX_FILE_BYTES:,}")
-            return assembled(reader(file, size))
+            return assemble(reader(file, size))
     except ParameterError as error:
         _raise_named(path, error)
     except OSError as error:
@@ -125,14 +128,14 @@ def read(path: Path) -> Content:
 
 
 def theta_transform(array: NDArray[Any]) -> MatrixTransform:
-    """The transform of *array*: (2, 3), (3, 3) or a row of numbers."""
+    """Make the transform of `array`: (2, 3), (3, 3) or a row of numbers."""
     if array.ndim == 1:
         return theta_from_numbers(array.tolist())
     return MatrixTransform(array)
 
 
 def _raise_named(path: Path, error: ParameterError) -> NoReturn:
-    """*error* again, with the file's name in front of it."""
+    """Raise `error` again, with the name of the file in front of it."""
     kind = SingularTransformError if isinstance(error, SingularTransformError) else ParameterFileError
     raise kind(f"{path}: {error}") from error
 
@@ -146,11 +149,11 @@ def _reader(suffix: str) -> Callable[[IO[bytes], int], dict[str, Any]]:
 
 def _theta_spec(content: Content, units: Units, inverse: bool) -> WarpSpec:
     transform = theta_transform(content.array)
-    undone = inverse != (content.direction is Direction.INPUT_TO_OUTPUT)
+    is_inverse = inverse != (content.direction is Direction.INPUT_TO_OUTPUT)
     reference_size = (content.output_size or content.input_size) if inverse else content.input_size
     if units is Units.PIXEL:
-        return PixelMatrixSpec(transform.theta, undone, reference_size)
-    return ThetaSpec(transform, undone, reference_size)
+        return PixelMatrixSpec(transform.theta, is_inverse, reference_size)
+    return ThetaSpec(transform, is_inverse, reference_size)
 
 
 def _grid_spec(content: Content, units: Units, inverse: bool) -> WarpSpec:
@@ -172,7 +175,7 @@ def _spline_spec(content: Content, units: Units, inverse: bool) -> WarpSpec:
     if content.input_size is None:
         raise ParameterFileError("a spline in pixels needs the input_size it was made for; add that to the file")
     spec = PixelSplineSpec(content.array, content.input_size, inverse)
-    return spec if content.align_corners is None else spec.normalised(content.align_corners)
+    return spec if content.align_corners is None else spec.to_normalised(content.align_corners)
 
 
 def _sampling_grid(content: Content, units: Units, default_align_corners: bool) -> SamplingGrid:
