@@ -1,4 +1,4 @@
-"""Limits to how far a transform may move a picture: what exceeds them is reported in words and brought back.
+"""Limits to how far a transform may move a picture: report in words what is beyond them, and bring it back.
 
 Convention: the transform is in reverse mapping and normalised; limits speak of the picture, in its own pixels, so that
 an angle is an angle in a picture that is not square.
@@ -45,7 +45,7 @@ class LimitResult(NamedTuple):
 
 @dataclass(frozen=True)
 class Limits:
-    """How far a transform may move a picture; None where anything goes. The ends of a range are allowed.
+    """The limits to how far a transform may move a picture; None for no limit. The ends of a range are allowed.
 
     All but perspective are judged by the affine part: of a matrix its slopes and its place at the middle of the
     output, of a spline the affine transform nearest to its points.
@@ -163,17 +163,23 @@ class Limits:
             pixels = _turn(self._nearest("angle", 0.0)) / self._nearest("scale", 1.0)
             clamped[:2, :2] = pixels * output.spans / source.spans[:, np.newaxis]
         elif linear:
-            pixels = self._clamp_pixels(source.spans[:, np.newaxis] * affine[:2, :2] / output.spans, motion)
-            clamped[:2, :2] = pixels * output.spans / source.spans[:, np.newaxis]
+            clamped[:2, :2] = self._clamp_linear(affine, motion, source, output)
+            rest = decompose(clamped, source, output)
+            if not all(self._allows(term, getattr(rest, term)) for term in _LINEAR):
+                # A nearly singular matrix keeps rounding errors the first time; what is left is regular.
+                clamped[:2, :2] = self._clamp_linear(clamped, rest, source, output)
         farthest = math.inf if self.shift is None else self.shift
         clamped[:2, 2] = np.clip(np.where(np.isfinite(affine[:2, 2]), affine[:2, 2], 0.0), -farthest, farthest)
         return clamped
 
-    def _clamp_pixels(self, pixels: Array, motion: Decomposition) -> Array:
+    def _clamp_linear(self, affine: Array, motion: Decomposition, source: Frame, output: Frame) -> Array:
+        """Bring angle, scale and stretch of `affine`, which has the `motion`, to what is allowed: (2, 2)."""
+        pixels = source.spans[:, np.newaxis] * affine[:2, :2] / output.spans
         mirrored = np.linalg.det(pixels) < 0.0  # first mirrored and then turned, the reading turns the other way
         turn = _turn((self._nearest("angle", motion.angle) - motion.angle) * (-1 if mirrored else 1))
         less = _stretch_by(pixels, self._nearest("stretch", motion.stretch) / motion.stretch)
-        return np.asarray(turn @ pixels @ less * (motion.scale / self._nearest("scale", motion.scale)))
+        clamped = turn @ pixels @ less * (motion.scale / self._nearest("scale", motion.scale))
+        return np.asarray(clamped * output.spans / source.spans[:, np.newaxis])
 
     def _clamp_slopes(self, transform: Transform, beyond: bool) -> Array:
         """Return the slopes of a homography's depth, less steep if `beyond` the limit; 0 if they are infinite."""

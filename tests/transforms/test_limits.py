@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stnwarp.errors import ParameterError
@@ -216,6 +216,7 @@ def test_no_theta_is_too_odd(row: list[float], last: float, size: tuple[int, int
 
 @EXAMPLES
 @given(st.lists(st.floats(-3, 3), min_size=6, max_size=6), st.sampled_from(SIZES))
+@example([1.9127877106879543, 0.5, 0.0, 2.5e-07, 0.0, 0.0], (480, 640))  # stretched by 3e7
 def test_what_was_kept_is_within(row: list[float], size: tuple[int, int]) -> None:
     limits = Limits.parse("angle=40,scale=0.5..2,stretch=3,shift=0.3")
     limited = limits.apply(MatrixTransform(np.reshape(row, (2, 3))), size, size, False)
