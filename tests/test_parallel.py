@@ -60,12 +60,12 @@ def test_many_callers_at_once_do_not_wait_for_each_other() -> None:
 def test_a_forked_process_has_threads_of_its_own() -> None:
     code = """if True:
         import os
-        from stnwarp.parallel import share_out
+        from stnwarp.parallel import run_parallel
         done = []
-        share_out(done.append, range(4), 2)
+        run_parallel(done.append, range(4), 2)
         child = os.fork()
         if not child:
-            share_out(done.append, range(4), 2)
+            run_parallel(done.append, range(4), 2)
             os._exit(0 if sorted(done) == [0, 0, 1, 1, 2, 2, 3, 3] else 1)
         raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     """

@@ -286,8 +286,8 @@ ROOMS = {
     "params": ["apply", "info", "train"],
     "training": ["train"],
     "transform_files": ["apply", "grid", "info"],
-    "transform_files/specs.py": ["apply", "grid"],  # what is said where one is placed
-    "transforms": ["apply", "grid"],  # only what places a grid names one
+    "transform_files/specs.py": ["apply", "grid"],  # advice about one that is resolved
+    "transforms": ["apply", "grid"],  # only advice about a grid names an option
 }
 
 

@@ -1,5 +1,8 @@
 """What a folder of images of one size has in common is computed once for all of them."""
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -130,3 +133,29 @@ def test_errors_are_not_kept_and_what_cannot_be_hashed_is_computed() -> None:
         with pytest.raises(ValueError, match=r"1|\[2\]"):
             refuse(value)
     assert calls == [1, 1, [2], [2]]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_forked_process_does_not_wait_for_threads_that_it_lacks() -> None:
+    code = """if True:
+        import os, threading
+        from stnwarp.parallel import cache_calls
+        entered, go_on = threading.Event(), threading.Event()
+
+        @cache_calls(2)
+        def compute():
+            entered.set()
+            go_on.wait(30)
+            return os.getpid()
+
+        thread = threading.Thread(target=compute)
+        thread.start()
+        entered.wait(30)
+        child = os.fork()
+        go_on.set()
+        if not child:
+            os._exit(0 if compute() == os.getpid() else 1)
+        raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    """
+    ended = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 0, ended.stderr

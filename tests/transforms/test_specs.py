@@ -239,7 +239,7 @@ def test_a_homography_in_pixels_fits_the_bounding_box() -> None:
     assert image_warp.size == tuple(np.ceil((high - low)[::-1] - 1e-6))
 
 
-RECIPES = {
+SPECS = {
     "theta": lambda inverse: ThetaSpec(theta_from_numbers([0.9, 0.2, 0.1, -0.1, 1.1, 0.05]), inverse),
     "homography": lambda inverse: ThetaSpec(theta_from_numbers([0.9, 0.2, 0.1, -0.1, 1.1, 0, 0.1, -0.1, 1]), inverse),
     "pixel": lambda inverse: PixelMatrixSpec(np.array([[0.9, 0.2, 3.0], [-0.1, 1.1, -2.0]]), inverse),
@@ -251,11 +251,11 @@ RECIPES = {
 
 
 @both
-@pytest.mark.parametrize("name", RECIPES)
-def test_inverse_undoes_the_recipe_on_a_canvas_of_the_same_size(name: str, align_corners: bool) -> None:
+@pytest.mark.parametrize("name", SPECS)
+def test_inverse_undoes_the_spec_on_a_canvas_of_the_same_size(name: str, align_corners: bool) -> None:
     size = (41, 61)
     there, back = (
-        matrix_of(RECIPES[name](inverse).resolve(size, SAME, align_corners), size, align_corners)
+        matrix_of(SPECS[name](inverse).resolve(size, SAME, align_corners), size, align_corners)
         for inverse in (False, True)
     )
     whole = there @ back
@@ -266,11 +266,11 @@ def test_inverse_undoes_the_recipe_on_a_canvas_of_the_same_size(name: str, align
 @both
 @pytest.mark.parametrize("request_", [SAME, FIT, exact(9, 4)])
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("name", RECIPES)
-def test_every_recipe_places_images_down_to_one_pixel(
+@pytest.mark.parametrize("name", SPECS)
+def test_every_spec_resolves_images_down_to_one_pixel(
     name: str, size: tuple[int, int], request_: SizeRequest, align_corners: bool
 ) -> None:
-    image_warp = RECIPES[name](False).resolve(size, request_, align_corners)
+    image_warp = SPECS[name](False).resolve(size, request_, align_corners)
     assert min(image_warp.size) >= 1
     assert np.isfinite(matrix_of(image_warp, size, align_corners)).all()
 
@@ -352,7 +352,7 @@ def test_nan_in_a_grid_survives_the_change_of_convention() -> None:
 SINGULAR = np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0]])
 
 
-def test_what_has_no_inverse_is_refused_when_the_recipe_is_written() -> None:
+def test_what_has_no_inverse_is_refused_when_the_spec_is_made() -> None:
     with pytest.raises(SingularTransformError, match="theta cannot be inverted"):
         ThetaSpec(MatrixTransform(SINGULAR), inverse=True)
     with pytest.raises(SingularTransformError, match="pixel matrix cannot be inverted"):

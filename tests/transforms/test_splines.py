@@ -280,7 +280,7 @@ def test_a_recipe_places_any_transform() -> None:
     assert warning.startswith("made for 30x40, this image is 40x30")
 
 
-def test_a_recipe_places_matrices_and_grids_as_their_own_recipes_do() -> None:
+def test_a_spec_resolves_matrices_and_grids_as_their_own_specs_do() -> None:
     image_warp = TransformSpec(TURN).resolve((30, 40), SizeRequest.parse("fit"), False)
     assert image_warp.size != (30, 40)
     grid = SamplingGrid(np.zeros((3, 4, 2)))
