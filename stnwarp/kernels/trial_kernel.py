@@ -25,7 +25,7 @@ from stnwarp.kernels.simd.memory import (
     store_pixels,
     store_points,
 )
-from stnwarp.kernels.simd.mixed_precision import cast_like, cast_to_weight, multiply_unless_zero
+from stnwarp.kernels.simd.mixed_precision import add_unless_zero, cast_like, cast_to_weight, multiply_unless_zero
 from stnwarp.kernels.simd.tap_window import blend_4x4_three, clamp_to_range
 
 CHANNELS, _WIDTH, _HEIGHT, _COUNT = 3, 16, 8, 20
@@ -91,7 +91,7 @@ def _blend(
     every = np.uintp(2 * channels)
     for channel in range(np.uintp(channels)):
         left = multiply_unless_zero(load_source(source, at + channel), cast_like(across, 1) - across)
-        mean = left + multiply_unless_zero(load_source(source, at + np.uintp(channels) + channel), across)
+        mean = add_unless_zero(left, load_source(source, at + np.uintp(channels) + channel), across)
         byte = to_byte(byte_as_float(load_pixels(pixels, k), np.int64(8) * np.int64(channel)))
         round_and_store(
             output, to * every + channel, clamp_to_range(output, mean + load_points(weights, _SUMS + np.uintp(4)))

@@ -348,7 +348,7 @@ def test_taps_are_blended_and_weighed_in_vectors() -> None:
         from stnwarp.kernels.forward import convolution
         warp(np.zeros((8, 8, 3), np.uint8), np.eye(2, 3), interpolation="bicubic")
         text = next(iter(convolution.convolution_rows.inspect_llvm().values()))
-        for vectors in (r"fmul contract <16 x float>", r"load <16 x i8>", r"llvm[.]floor[.]v[48]f64"):
+        for vectors in (r"@llvm[.]fma[.]v16f32", r"load <16 x i8>", r"llvm[.]floor[.]v[48]f64"):
             assert re.search(vectors, text), vectors
         assert "NRT_incref" not in text, "references are counted inside the kernel"
     """

@@ -50,8 +50,9 @@ from stnwarp.kernels.backward.tiles import (
 from stnwarp.kernels.compiler.decorators import inline, kernel
 from stnwarp.kernels.geometry.padding import pad_positions
 from stnwarp.kernels.layout import BLOCK, BORDER, SLOPES, WRAP, ZEROS, Memory, X, Y
+from stnwarp.kernels.simd.fused import fma
 from stnwarp.kernels.simd.memory import load_pixels, load_points, load_source, store_points, unsigned_stride
-from stnwarp.kernels.simd.mixed_precision import cast_like, cast_to_weight, multiply_unless_zero
+from stnwarp.kernels.simd.mixed_precision import add_unless_zero, cast_like, cast_to_weight
 
 _A = -0.75
 
@@ -108,11 +109,11 @@ def _cubic(past: Any, tap: int) -> tuple[Any, Any]:
     side = cast_like(past, 1 if tap < 2 else -1)  # away grows with past, or shrinks
     if tap == 1 or tap == 2:
         a, b = cast_like(past, _A + 2), cast_like(past, _A + 3)
-        weight = (a * away - b) * away * away + cast_like(past, 1)
-        return weight, side * (cast_like(past, 3) * a * away - cast_like(past, 2) * b) * away
+        weight = fma(fma(a, away, -b) * away, away, cast_like(past, 1))
+        return weight, side * fma(cast_like(past, 3) * a, away, cast_like(past, -2) * b) * away
     a = cast_like(past, _A)
-    weight = ((away - cast_like(a, 5)) * away + cast_like(a, 8)) * away - cast_like(a, 4)
-    return a * weight, side * a * ((cast_like(a, 3) * away - cast_like(a, 10)) * away + cast_like(a, 8))
+    weight = fma(fma(away - cast_like(a, 5), away, cast_like(a, 8)), away, cast_like(a, -4))
+    return a * weight, side * a * fma(fma(cast_like(a, 3), away, cast_like(a, -10)), away, cast_like(a, 8))
 
 
 @inline
@@ -185,10 +186,11 @@ def _scatter(
             c, d = load_points(weights, parts[2] + k), load_points(weights, parts[3] + k)
             for line in range(4):
                 share = value * load_points(weights, LINE_WEIGHTS + tap_part(line) + k)
-                to_source[at] += share * a
-                to_source[at + right] += share * b
-                to_source[at + right + right] += share * c
-                to_source[at + right + right + right] += share * d
+                second, third = at + right, at + right + right
+                to_source[at] = fma(share, a, to_source[at])
+                to_source[second] = fma(share, b, to_source[second])
+                to_source[third] = fma(share, c, to_source[third])
+                to_source[third + right] = fma(share, d, to_source[third + right])
                 at += down
 
 
@@ -211,10 +213,10 @@ def _sum(
                 across, along = zero, zero
                 for column in range(4):
                     pixel = load_source(source, at + np.uintp(column) * right)
-                    across += pixel * load_points(weights, COLUMN_SLOPES + tap_part(column) + k)
-                    along += pixel * load_points(weights, COLUMN_WEIGHTS + tap_part(column) + k)
-                slope_x += across * load_points(weights, LINE_WEIGHTS + tap_part(line) + k)
-                slope_y += along * load_points(weights, LINE_SLOPES + tap_part(line) + k)
+                    across = fma(pixel, load_points(weights, COLUMN_SLOPES + tap_part(column) + k), across)
+                    along = fma(pixel, load_points(weights, COLUMN_WEIGHTS + tap_part(column) + k), along)
+                slope_x = fma(across, load_points(weights, LINE_WEIGHTS + tap_part(line) + k), slope_x)
+                slope_y = fma(along, load_points(weights, LINE_SLOPES + tap_part(line) + k), slope_y)
                 at += down
             if is_finite(slope_x + slope_y):
                 add_slopes(k, slope_x, slope_y, values)
@@ -239,6 +241,5 @@ def _scatter_non_finite(
                 weight_y = load_points(weights, LINE_WEIGHTS + tap_part(line) + k)
                 for column in range(4):
                     at = np.uintp(first + line * call.row_stride + column * call.column_stride) + shift
-                    to_source[at] += multiply_unless_zero(
-                        value, weight_y * load_points(weights, COLUMN_WEIGHTS + tap_part(column) + k)
-                    )
+                    weight = weight_y * load_points(weights, COLUMN_WEIGHTS + tap_part(column) + k)
+                    to_source[at] = add_unless_zero(to_source[at], value, weight)

@@ -12,8 +12,9 @@ from stnwarp.kernels.backward.neighbours import MISSING
 from stnwarp.kernels.backward.tiles import COLUMNS, ROWS, SUM_X, SUM_Y, VALUES, is_finite
 from stnwarp.kernels.compiler.decorators import inline
 from stnwarp.kernels.layout import BLOCK, Memory
+from stnwarp.kernels.simd.fused import fma
 from stnwarp.kernels.simd.memory import load_pixels, load_points, load_source, store_pixels
-from stnwarp.kernels.simd.mixed_precision import cast_like, cast_to_weight, multiply_unless_zero
+from stnwarp.kernels.simd.mixed_precision import add_unless_zero, cast_like, cast_to_weight
 
 COLUMN_WEIGHTS, LINE_WEIGHTS = np.uintp(0), np.uintp(4 * BLOCK)
 COLUMN_SLOPES, LINE_SLOPES = np.uintp(8 * BLOCK), np.uintp(12 * BLOCK)
@@ -37,11 +38,12 @@ def scatter_irregular(to_source: Memory, shift: Any, k: Any, offsets: Memory, we
                 at = np.uintp(row + start) + shift
                 if is_finite(value):
                     share = value * load_points(weights, LINE_WEIGHTS + tap_part(line) + k)
-                    to_source[at] += share * load_points(weights, COLUMN_WEIGHTS + tap_part(column) + k)
+                    weight_x = load_points(weights, COLUMN_WEIGHTS + tap_part(column) + k)
+                    to_source[at] = fma(share, weight_x, to_source[at])
                 else:
                     weight_y = _merge_weights(offsets, ROWS, weights, LINE_WEIGHTS, line, k)
                     weight_x = _merge_weights(offsets, COLUMNS, weights, COLUMN_WEIGHTS, column, k)
-                    to_source[at] += multiply_unless_zero(value, weight_y * weight_x)
+                    to_source[at] = add_unless_zero(to_source[at], value, weight_y * weight_x)
 
 
 @inline
@@ -56,10 +58,10 @@ def sum_irregular(source: Memory, shift: Any, k: Any, offsets: Memory, weights: 
             start, part = load_points(offsets, COLUMNS + tap_part(column) + k), tap_part(column) + k
             if row > MISSING and start > MISSING:
                 pixel = load_source(source, np.uintp(row + start) + shift)
-                across += pixel * load_points(weights, COLUMN_SLOPES + part)
-                along += pixel * load_points(weights, COLUMN_WEIGHTS + part)
-        slope_x += across * load_points(weights, LINE_WEIGHTS + tap_part(line) + k)
-        slope_y += along * load_points(weights, LINE_SLOPES + tap_part(line) + k)
+                across = fma(pixel, load_points(weights, COLUMN_SLOPES + part), across)
+                along = fma(pixel, load_points(weights, COLUMN_WEIGHTS + part), along)
+        slope_x = fma(across, load_points(weights, LINE_WEIGHTS + tap_part(line) + k), slope_x)
+        slope_y = fma(along, load_points(weights, LINE_SLOPES + tap_part(line) + k), slope_y)
     if is_finite(slope_x + slope_y):
         add_slopes(k, slope_x, slope_y, values)
         return False
@@ -78,14 +80,12 @@ def sum_taps(source: Memory, shift: Any, k: Any, offsets: Memory, weights: Memor
             start = load_points(offsets, COLUMNS + tap_part(column) + k)
             if row > MISSING and start > MISSING:
                 pixel = load_source(source, np.uintp(row + start) + shift)
-                across += multiply_unless_zero(
-                    pixel, _merge_weights(offsets, COLUMNS, weights, COLUMN_SLOPES, column, k)
-                )
-                along += multiply_unless_zero(
-                    pixel, _merge_weights(offsets, COLUMNS, weights, COLUMN_WEIGHTS, column, k)
-                )
-        slope_x += multiply_unless_zero(across, _merge_weights(offsets, ROWS, weights, LINE_WEIGHTS, line, k))
-        slope_y += multiply_unless_zero(along, _merge_weights(offsets, ROWS, weights, LINE_SLOPES, line, k))
+                slope = _merge_weights(offsets, COLUMNS, weights, COLUMN_SLOPES, column, k)
+                weight = _merge_weights(offsets, COLUMNS, weights, COLUMN_WEIGHTS, column, k)
+                across, along = add_unless_zero(across, pixel, slope), add_unless_zero(along, pixel, weight)
+        weight = _merge_weights(offsets, ROWS, weights, LINE_WEIGHTS, line, k)
+        slope = _merge_weights(offsets, ROWS, weights, LINE_SLOPES, line, k)
+        slope_x, slope_y = add_unless_zero(slope_x, across, weight), add_unless_zero(slope_y, along, slope)
     add_slopes(k, slope_x, slope_y, values)
 
 
@@ -105,5 +105,5 @@ def _merge_weights(offsets: Memory, indices: Any, weights: Memory, part: Any, ta
 def add_slopes(k: Any, slope_x: Any, slope_y: Any, values: Memory) -> None:
     """Add slopes times the incoming gradient; a slope of 0 reads none, be it NaN or infinite."""
     value = load_pixels(values, VALUES + k)
-    store_pixels(values, SUM_X + k, load_pixels(values, SUM_X + k) + multiply_unless_zero(value, slope_x))
-    store_pixels(values, SUM_Y + k, load_pixels(values, SUM_Y + k) + multiply_unless_zero(value, slope_y))
+    store_pixels(values, SUM_X + k, add_unless_zero(load_pixels(values, SUM_X + k), value, slope_x))
+    store_pixels(values, SUM_Y + k, add_unless_zero(load_pixels(values, SUM_Y + k), value, slope_y))

@@ -37,6 +37,7 @@ from stnwarp.kernels.backward.tiles import (
 from stnwarp.kernels.compiler.decorators import force_inline, inline, kernel
 from stnwarp.kernels.geometry.padding import pad_positions
 from stnwarp.kernels.layout import BLOCK, Memory
+from stnwarp.kernels.simd.fused import fma
 from stnwarp.kernels.simd.memory import (
     copy_pair,
     load_pixels,
@@ -46,7 +47,7 @@ from stnwarp.kernels.simd.memory import (
     store_points,
     unsigned_stride,
 )
-from stnwarp.kernels.simd.mixed_precision import cast_like, multiply_unless_zero
+from stnwarp.kernels.simd.mixed_precision import add_unless_zero, cast_like, multiply_unless_zero
 
 
 @kernel
@@ -176,10 +177,10 @@ def _scatter(to_source: Memory, call: GradientCall, at: Any, k: Any, weights: Me
     across, along = load_points(weights, ACROSS + k), load_points(weights, ALONG + k)
     left, value = cast_like(across, 1) - across, load_pixels(values, VALUES + k)
     above, below = value * (cast_like(along, 1) - along), value * along
-    to_source[at] += above * left
-    to_source[at + right] += above * across
-    to_source[at + down] += below * left
-    to_source[at + down + right] += below * across
+    to_source[at] = fma(above, left, to_source[at])
+    to_source[at + right] = fma(above, across, to_source[at + right])
+    to_source[at + down] = fma(below, left, to_source[at + down])
+    to_source[at + down + right] = fma(below, across, to_source[at + down + right])
 
 
 @inline
@@ -194,8 +195,13 @@ def _scatter_non_finite(
             for line in range(2):
                 weight_y = along if line == 1 else cast_like(along, 1) - along
                 at = np.uintp(first + line * call.row_stride) + shift
-                to_source[at] += multiply_unless_zero(value, weight_y * (cast_like(across, 1) - across))
-                to_source[at + unsigned_stride(call.column_stride)] += multiply_unless_zero(value, weight_y * across)
+                _add_output(to_source, at, value, weight_y * (cast_like(across, 1) - across))
+                _add_output(to_source, at + unsigned_stride(call.column_stride), value, weight_y * across)
+
+
+@inline
+def _add_output(to_source: Memory, at: Any, value: Any, weight: Any) -> None:
+    to_source[at] = add_unless_zero(to_source[at], value, weight)
 
 
 @inline
@@ -223,7 +229,7 @@ def _visit_irregular(
                 if sums:
                     store_points(weights, pair + k + k + np.uintp(column), load_source(source, at))
                 if scatters:
-                    to_source[at] += multiply_unless_zero(value, weight_y * (across if column == 1 else one - across))
+                    _add_output(to_source, at, value, weight_y * (across if column == 1 else one - across))
 
 
 @inline
@@ -238,13 +244,13 @@ def _add_slopes(count: Any, first: bool, non_finite: bool, weights: Memory, valu
         c, d = load_points(weights, lower), load_points(weights, lower + np.uintp(1))
         across, along = load_points(weights, ACROSS + k), load_points(weights, ALONG + k)
         left, above, value = cast_like(across, 1) - across, cast_like(along, 1) - along, load_pixels(values, VALUES + k)
-        slope_x = multiply_unless_zero(b - a, above) + multiply_unless_zero(d - c, along)
-        slope_y = multiply_unless_zero(c - a, left) + multiply_unless_zero(d - b, across)
+        slope_x = add_unless_zero(multiply_unless_zero(b - a, above), d - c, along)
+        slope_y = add_unless_zero(multiply_unless_zero(c - a, left), d - b, across)
         sum_x = cast_like(value, 0) if first else load_pixels(values, SUM_X + k)
         sum_y = cast_like(value, 0) if first else load_pixels(values, SUM_Y + k)
         if non_finite:
-            store_pixels(values, SUM_X + k, sum_x + multiply_unless_zero(value, slope_x))
-            store_pixels(values, SUM_Y + k, sum_y + multiply_unless_zero(value, slope_y))
+            store_pixels(values, SUM_X + k, add_unless_zero(sum_x, value, slope_x))
+            store_pixels(values, SUM_Y + k, add_unless_zero(sum_y, value, slope_y))
         else:
-            store_pixels(values, SUM_X + k, sum_x + slope_x * value)
-            store_pixels(values, SUM_Y + k, sum_y + slope_y * value)
+            store_pixels(values, SUM_X + k, fma(slope_x, value, sum_x))
+            store_pixels(values, SUM_Y + k, fma(slope_y, value, sum_y))

@@ -10,8 +10,9 @@ import numpy as np
 
 from stnwarp.kernels.backward.tiles import SUM_X, SUM_Y, GradientCall, GradientTask, Tile, point_count
 from stnwarp.kernels.compiler.decorators import inline
-from stnwarp.kernels.geometry.coordinates import pixels_per_unit, row_start
+from stnwarp.kernels.geometry.coordinates import affine_position, pixels_per_unit, row_start
 from stnwarp.kernels.layout import AFFINE, PROJECTIVE, SLOPES, ZEROS, Memory, X, Y
+from stnwarp.kernels.simd.fused import fma
 from stnwarp.kernels.simd.memory import load_pixels, load_points, store_output, store_pixels
 from stnwarp.kernels.simd.mixed_precision import cast_like, cast_to_weight, multiply_unless_zero
 
@@ -100,10 +101,11 @@ def _add_projective(tile: Tile, line: int, at: Any, matrices: Memory, values: Me
         to_x = np.float64(load_pixels(values, SUM_X + first + k))
         to_y = np.float64(load_pixels(values, SUM_Y + first + k))
         if to_x != 0.0 or to_y != 0.0:  # else the position may not be finite, and does not matter
-            w = start_w + matrices[m + 6] * output_column
-            p, q = start_p + matrices[m] * output_column, start_q + matrices[m + 3] * output_column
+            w = affine_position(matrices[m + 6], start_w, output_column)
+            p = affine_position(matrices[m], start_p, output_column)
+            q = affine_position(matrices[m + 3], start_q, output_column)
             to_p, to_q = to_x / w, to_y / w
-            to_w = -(to_p * p + to_q * q) / w
+            to_w = -fma(to_q, q, to_p * p) / w
             sum_p, across_p = sum_p + to_p, across_p + to_p * output_column
             sum_q, across_q = sum_q + to_q, across_q + to_q * output_column
             sum_w, across_w = sum_w + to_w, across_w + to_w * output_column

@@ -40,9 +40,9 @@ if not PLAIN_PYTHON and not BOUNDS_CHECK:
 FALLBACK = OBSTACLE is not None
 TAKES_ARRAYS = PLAIN_PYTHON or BOUNDS_CHECK or FALLBACK  # what kernels take; otherwise addresses
 
-# `contract` lets multiply-add fuse, which can move the last bit of a float. Flags that assume no NaN would remove the
-# range tests, which are NaN tests; `reassoc` would let coordinates depend on how a row is cut into blocks.
-_DOCUMENTED: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
+# No `fastmath`: each of its flags leaves something to LLVM, which decides by the length of the processor's vectors, and
+# otherwise for what is left over at the end of a loop. What is to be fused is written so, see `simd.fused`.
+_DOCUMENTED: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 # Kernels own no memory: with `_nrt` Numba would count references to each array at each use, which costs more than the
 # sampling. Its rewrites are for expressions of whole arrays, of which there are none; to look for them takes a tenth of
 # the time.

@@ -27,7 +27,7 @@ from stnwarp.kernels.layout import (
     SampleTask,
 )
 from stnwarp.kernels.simd.memory import load_points, load_source, round_and_store, unsigned_stride
-from stnwarp.kernels.simd.mixed_precision import cast_like, multiply_unless_zero
+from stnwarp.kernels.simd.mixed_precision import add_unless_zero, cast_like, multiply_unless_zero
 
 
 @kernel
@@ -67,11 +67,10 @@ def _blend_inside(task: SampleTask, block: Block) -> None:
             one = cast_like(across, 1)
             a, b = load_source(source, at), load_source(source, at + right)
             c, d = load_source(source, at + down), load_source(source, at + down + right)
-            upper = multiply_unless_zero(a, one - across) + multiply_unless_zero(b, across)
-            lower = multiply_unless_zero(c, one - across) + multiply_unless_zero(d, across)
-            round_and_store(
-                output, first + k * step, multiply_unless_zero(upper, one - along) + multiply_unless_zero(lower, along)
-            )
+            upper = add_unless_zero(multiply_unless_zero(a, one - across), b, across)
+            lower = add_unless_zero(multiply_unless_zero(c, one - across), d, across)
+            value = add_unless_zero(multiply_unless_zero(upper, one - along), lower, along)
+            round_and_store(output, first + k * step, value)
 
 
 @inline
@@ -93,9 +92,9 @@ def blend_partial(task: SampleTask, block: Block) -> None:
             )
             a, b = load_source(source, at), load_source(source, at + right)
             c, d = load_source(source, at + down), load_source(source, at + down + right)
-            upper = multiply_unless_zero(a, left_weight) + multiply_unless_zero(b, right_weight)
-            lower = multiply_unless_zero(c, left_weight) + multiply_unless_zero(d, right_weight)
+            upper = add_unless_zero(multiply_unless_zero(a, left_weight), b, right_weight)
+            lower = add_unless_zero(multiply_unless_zero(c, left_weight), d, right_weight)
             value = multiply_unless_zero(upper, load_points(weights, UPPER_WEIGHT + k))
-            value += multiply_unless_zero(lower, load_points(weights, LOWER_WEIGHT + k))
-            value += multiply_unless_zero(outside, load_points(weights, OUTSIDE_WEIGHT + k))
+            value = add_unless_zero(value, lower, load_points(weights, LOWER_WEIGHT + k))
+            value = add_unless_zero(value, outside, load_points(weights, OUTSIDE_WEIGHT + k))
             round_and_store(output, first + k * step, value)

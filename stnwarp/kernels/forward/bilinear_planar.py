@@ -42,7 +42,7 @@ from stnwarp.kernels.simd.memory import (
     store_pixels,
     unsigned_stride,
 )
-from stnwarp.kernels.simd.mixed_precision import cast_like, multiply_unless_zero
+from stnwarp.kernels.simd.mixed_precision import add_unless_zero, cast_like, multiply_unless_zero
 
 _ONE, _TWO = np.uintp(1), np.uintp(2)
 
@@ -103,10 +103,10 @@ def _blend(outside: Any, weights: Memory, pixels: Memory, begin: Any, region: in
             left, upper = one - right, one - lower
         else:
             left, upper = load_points(weights, LEFT_WEIGHT + k), load_points(weights, UPPER_WEIGHT + k)
-        value = multiply_unless_zero(multiply_unless_zero(a, left) + multiply_unless_zero(b, right), upper)
-        value += multiply_unless_zero(multiply_unless_zero(c, left) + multiply_unless_zero(d, right), lower)
+        value = multiply_unless_zero(add_unless_zero(multiply_unless_zero(a, left), b, right), upper)
+        value = add_unless_zero(value, add_unless_zero(multiply_unless_zero(c, left), d, right), lower)
         if region != INSIDE:
-            value += multiply_unless_zero(outside, load_points(weights, OUTSIDE_WEIGHT + k))
+            value = add_unless_zero(value, outside, load_points(weights, OUTSIDE_WEIGHT + k))
         store_pixels(pixels, k, float_to_bits(value))
 
 

@@ -38,6 +38,7 @@ from stnwarp.kernels.layout import (
     SampleTask,
 )
 from stnwarp.kernels.simd.byte_floats import BYTE, blend_bytes, byte_as_float, to_byte
+from stnwarp.kernels.simd.fused import fma
 from stnwarp.kernels.simd.gather import (
     complete_chunks,
     gather_1_channel,
@@ -221,10 +222,9 @@ def _blend_partial(a: Any, b: Any, c: Any, d: Any, weights: Memory, k: Any, fill
     """The same with the weights of `locate_pairs`, and the fill's share."""
     bias = np.float32(256)
     left, right = load_points(weights, LEFT_WEIGHT + k), load_points(weights, RIGHT_WEIGHT + k)
-    upper = left * (a - bias) + right * (b - bias)
-    lower = left * (c - bias) + right * (d - bias)
-    value = load_points(weights, UPPER_WEIGHT + k) * upper + load_points(weights, LOWER_WEIGHT + k) * lower
-    return to_byte(value + load_points(weights, OUTSIDE_WEIGHT + k) * fill)
+    upper, lower = fma(right, b - bias, left * (a - bias)), fma(right, d - bias, left * (c - bias))
+    value = fma(load_points(weights, LOWER_WEIGHT + k), lower, load_points(weights, UPPER_WEIGHT + k) * upper)
+    return to_byte(fma(load_points(weights, OUTSIDE_WEIGHT + k), fill, value))
 
 
 @inline

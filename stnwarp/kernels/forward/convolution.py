@@ -40,6 +40,7 @@ from stnwarp.kernels.geometry.taps import (
     locate_taps,
 )
 from stnwarp.kernels.layout import INSIDE, OUTSIDE, TAP_BLOCK, UNKNOWN, WRAP, Block, Memory, SampleCall, SampleTask
+from stnwarp.kernels.simd.fused import fma
 from stnwarp.kernels.simd.memory import (
     load_pixels,
     load_points,
@@ -48,7 +49,7 @@ from stnwarp.kernels.simd.memory import (
     store_points,
     unsigned_stride,
 )
-from stnwarp.kernels.simd.mixed_precision import cast_to_weight, multiply_unless_zero
+from stnwarp.kernels.simd.mixed_precision import add_unless_zero, cast_to_weight
 from stnwarp.kernels.simd.tap_window import clamp_to_range
 
 
@@ -136,8 +137,8 @@ def _add_fill(outside: Any, weights: Memory, skip: Any, every: Any, count: int) 
     for k in range(np.uintp(count)):
         share_x, share_y = load_pixels(weights, MISSING_X + k), load_pixels(weights, MISSING_Y + k)
         at = BLENDED + skip + every * k
-        share = multiply_unless_zero(outside, share_x + share_y - share_x * share_y)
-        store_points(weights, at, load_points(weights, at) + share)
+        share = fma(-share_x, share_y, share_x + share_y)
+        store_points(weights, at, add_unless_zero(load_points(weights, at), outside, share))
 
 
 @inline
@@ -177,10 +178,9 @@ def _blend_inside(task: SampleTask, block: Block, taps: int) -> None:
                 along = cast_to_weight(weights, 0)
                 for tap in range(np.uintp(taps)):
                     weight = load_pixels(weights, WINDOW_ACROSS + weights_stride(taps) * k + tap)
-                    along += multiply_unless_zero(load_source(source, at + tap * right), weight)
-                total += multiply_unless_zero(
-                    along, load_pixels(weights, WINDOW_ALONG + weights_stride(taps) * k + line)
-                )
+                    along = add_unless_zero(along, load_source(source, at + tap * right), weight)
+                weight = load_pixels(weights, WINDOW_ALONG + weights_stride(taps) * k + line)
+                total = add_unless_zero(total, along, weight)
                 at += down
             round_and_store(output, first + k * step, clamp_to_range(output, total))
 
@@ -214,8 +214,8 @@ def _square(
             weight = load_points(weights, ACROSS + np.uintp(TAP_BLOCK) * tap + k)
             if (x >= 0) & (x < call.width) & (y >= 0) & (y < call.height):
                 at = np.uintp(shift + y * call.row_stride + x * call.column_stride)
-                along += multiply_unless_zero(load_source(source, at), weight)
+                along = add_unless_zero(along, load_source(source, at), weight)
             else:
-                along += multiply_unless_zero(outside, weight)
-        total += multiply_unless_zero(along, load_points(weights, ALONG + np.uintp(TAP_BLOCK) * line + k))
+                along = add_unless_zero(along, outside, weight)
+        total = add_unless_zero(total, along, load_points(weights, ALONG + np.uintp(TAP_BLOCK) * line + k))
     return total

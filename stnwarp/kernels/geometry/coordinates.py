@@ -26,6 +26,7 @@ from stnwarp.kernels.layout import (
     Y,
 )
 from stnwarp.kernels.simd.division import divide
+from stnwarp.kernels.simd.fused import fma
 from stnwarp.kernels.simd.memory import load_points, load_source, store_points
 from stnwarp.kernels.simd.mixed_precision import cast_like, cast_to_weight
 
@@ -70,13 +71,13 @@ def generate_row(
 @inline
 def affine_position(across: Any, start: Any, column: Any) -> Any:
     """The coordinate at *column* of a row that starts at *start*: the one formula that spans and positions share."""
-    return start + across * np.float64(column)
+    return fma(across, np.float64(column), start)
 
 
 @inline
 def row_start(matrices: Memory, entry: int, row: int) -> Any:
     """The coordinate at column 0 of *row*, by the matrix row that begins at *entry*."""
-    return matrices[entry + 1] * row + matrices[entry + 2]
+    return fma(matrices[entry + 1], np.float64(row), matrices[entry + 2])
 
 
 @inline
@@ -153,9 +154,18 @@ def _grid_positions(
 
 @inline
 def to_pixel(coordinate: Any, size: int, align_corners: int) -> Any:
-    """A normalised coordinate as a continuous pixel index; its slope is `pixels_per_unit`."""
-    inset = cast_like(coordinate, 0.0 if align_corners != 0 else 0.5)
-    return (coordinate + cast_like(coordinate, 1)) * pixels_per_unit(coordinate, size, align_corners) - inset
+    """A normalised coordinate as a continuous pixel index; its slope is `pixels_per_unit`.
+
+    Rounded twice, as in torch for images; for volumes torch rounds three times. That decides ties.
+    """
+    scale = pixels_per_unit(coordinate, size, align_corners)
+    return fma(coordinate + cast_like(coordinate, 1), scale, -edge_inset(coordinate, align_corners))
+
+
+@inline
+def edge_inset(coordinate: Any, align_corners: int) -> Any:
+    """How far the first pixel's centre lies from where the coordinate is -1, in pixels, in the coordinate's type."""
+    return cast_like(coordinate, 0.0 if align_corners != 0 else 0.5)
 
 
 @inline

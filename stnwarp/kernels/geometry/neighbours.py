@@ -30,6 +30,7 @@ from stnwarp.kernels.layout import (
     X,
     Y,
 )
+from stnwarp.kernels.simd.fused import fma
 from stnwarp.kernels.simd.memory import load_points, load_source, round_and_store, store_points
 from stnwarp.kernels.simd.mixed_precision import cast_like, cast_to_weight
 
@@ -90,7 +91,8 @@ def _offset(call: SampleCall, column: Any, line: Any) -> Any:
 
     Multiplied in float64, which is exact below 2**53 and faster than with integers of 64 bits.
     """
-    return np.int64(line * np.float64(call.row_stride) + column * np.float64(call.column_stride))
+    along = np.float64(line) * np.float64(call.row_stride)
+    return np.int64(fma(np.float64(column), np.float64(call.column_stride), along))
 
 
 @inline
@@ -131,7 +133,7 @@ def locate_anywhere(task: SampleTask, block: Block) -> None:
         # Not as one minus the weights above, whose rounding would let a little of the fill into the image.
         missing_x = (zero if column >= 0.0 else left) + (zero if wraps | (column < right) else across)
         missing_y = (zero if line >= 0.0 else upper) + (zero if wraps | (line < bottom) else along)
-        store_points(weights, OUTSIDE_WEIGHT + k, missing_x + missing_y - missing_x * missing_y)
+        store_points(weights, OUTSIDE_WEIGHT + k, fma(-missing_x, missing_y, missing_x + missing_y))
         near_column, near_line = max(column, 0.0), max(line, 0.0)
         far_column = column + 1.0 if column < right else behind_right
         far_line = line + 1.0 if line < bottom else behind_bottom
@@ -163,7 +165,7 @@ def locate_pairs(task: SampleTask, block: Block) -> None:
         # Inside not as a sum, whose rounding would let a little of the fill into the image.
         covered_x = one if (across >= zero) & (across <= one) else left + after
         covered_y = one if (along >= zero) & (along <= one) else upper + below
-        store_points(weights, OUTSIDE_WEIGHT + k, one - covered_x * covered_y)
+        store_points(weights, OUTSIDE_WEIGHT + k, fma(-covered_x, covered_y, one))
         offset = base + _offset(call, column, line)
         store_points(offsets, FIRST + k, offset)
 
@@ -267,5 +269,5 @@ def _steps_stay_inside(task: SampleTask, block: Block, margin: int) -> Any:
 @inline
 def _ends_within(across: Any, start: Any, column: int, count: int, stop: int) -> Any:
     first = affine_position(across, start, column)
-    last = first + across * np.float64(count - 1)
+    last = fma(across, np.float64(count - 1), first)
     return min(first, last) > 0.0 and max(first, last) < np.float64(stop)

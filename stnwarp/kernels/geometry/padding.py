@@ -17,6 +17,7 @@ import numpy as np
 
 from stnwarp.kernels.compiler.decorators import inline
 from stnwarp.kernels.layout import BLOCK, BORDER, GRID_FLOAT32, REFLECTION, SLOPES, WRAP, ZEROS, Memory
+from stnwarp.kernels.simd.fused import fma
 from stnwarp.kernels.simd.memory import load_points, store_points
 from stnwarp.kernels.simd.mixed_precision import cast_like, cast_to_weight
 
@@ -43,7 +44,7 @@ def reflect(position: Any, size: int, align_corners: int) -> tuple[Any, Any]:
     period = cast_like(position, max(2 * (size - 1 if align_corners != 0 else size), 1))
     shifted = position - low
     distance = abs(shifted)
-    distance -= period * np.floor(distance / period)
+    distance = fma(-period, np.floor(distance / period), distance)
     mirrored = period - distance
     folded, slope = clamp(low + (mirrored if distance > mirrored else distance), size)
     backwards = (distance > mirrored) != (shifted < zero)
@@ -58,7 +59,7 @@ def wrap(position: Any, size: int) -> tuple[Any, Any]:
     pixel, and the slope is 0. Positions of more than `_FAR` pixels come by way of `reduce_to_period`.
     """
     zero, one, period = cast_like(position, 0), cast_like(position, 1), cast_like(position, size)
-    folded = position - period * np.floor(position / period)
+    folded = fma(-period, np.floor(position / period), position)
     # A hair below 0 is rounded to the period itself, which is pixel 0 again; that still has slope 1.
     slope = one if (abs(position) < cast_like(position, np.inf)) & (size > 1) else zero
     return folded if (folded >= zero) & (folded < period) else zero, slope

@@ -7,6 +7,7 @@ import numpy as np
 
 from stnwarp.kernels.compiler.decorators import inline
 from stnwarp.kernels.layout import CUBIC_TAPS, TAP_BLOCK, Memory
+from stnwarp.kernels.simd.fused import fma
 from stnwarp.kernels.simd.memory import load_points, store_pixels, store_points
 from stnwarp.kernels.simd.mixed_precision import cast_like, cast_to_weight
 
@@ -50,7 +51,7 @@ def _store(weights: Memory, part: Any, k: Any, tap: Any, value: Any, by_tap: int
 def _past_pixel(position: Any) -> Any:
     """How far *position* lies past the pixel on its left, in [0, 1]; 0 for what is not finite."""
     past = position - np.floor(position)
-    return past if past >= 0.0 else 0.0
+    return past if past > 0.0 else 0.0
 
 
 @inline
@@ -63,8 +64,8 @@ def _cubic_weights(
         one, a, b = cast_like(t, 1), cast_like(t, -0.75), cast_like(t, 1.25)
         r = one - t
         _store(weights, part, k, np.uintp(0), a * t * (r * r), by_tap, taps)
-        _store(weights, part, k, np.uintp(1), r * (one + t * (one - b * t)), by_tap, taps)
-        _store(weights, part, k, np.uintp(2), t * (one + r * (one - b * r)), by_tap, taps)
+        _store(weights, part, k, np.uintp(1), r * fma(t, fma(-b, t, one), one), by_tap, taps)
+        _store(weights, part, k, np.uintp(2), t * fma(r, fma(-b, r, one), one), by_tap, taps)
         _store(weights, part, k, np.uintp(3), a * r * (t * t), by_tap, taps)
 
 
@@ -102,11 +103,12 @@ def _lanczos_weights(
 @inline
 def _sine(t: Any) -> Any:
     q, s = t * t, _SINE
-    high = s[5] + q * (s[6] + q * (s[7] + q * (s[8] + q * s[9])))
-    return s[0] + q * (s[1] + q * (s[2] + q * (s[3] + q * (s[4] + q * high))))
+    high = fma(q, fma(q, fma(q, fma(q, s[9], s[8]), s[7]), s[6]), s[5])
+    return fma(q, fma(q, fma(q, fma(q, fma(q, high, s[4]), s[3]), s[2]), s[1]), s[0])
 
 
 @inline
 def _cosine(u: Any) -> Any:
     q, c = u * u, _COSINE
-    return c[0] + q * (c[1] + q * (c[2] + q * (c[3] + q * (c[4] + q * (c[5] + q * (c[6] + q * c[7]))))))
+    high = fma(q, fma(q, fma(q, c[7], c[6]), c[5]), c[4])
+    return fma(q, fma(q, fma(q, fma(q, high, c[3]), c[2]), c[1]), c[0])

@@ -158,7 +158,7 @@ def _order_weights(axis: int, count: int, offsets: Memory, weights: Memory, taps
                 index = load_points(offsets, indices + np.uintp(TAP_BLOCK) * tap + k)
                 # Loaded whatever the condition, which then need not become a gather.
                 weight = load_points(weights, part + np.uintp(TAP_BLOCK) * tap + k)
-                total += weight if index == low + np.int64(column) else nothing
+                total = total + weight if index == low + np.int64(column) else total
             store_pixels(weights, ordered + weights_stride(taps) * k + column, total)
 
 
@@ -168,9 +168,9 @@ def _sum_missing(call: SampleCall, axis: int, count: int, offsets: Memory, weigh
     size = call.height if axis == 1 else call.width
     indices, part, missing = (LINES, ALONG, MISSING_Y) if axis == 1 else (COLUMNS, ACROSS, MISSING_X)
     for k in range(np.uintp(count)):
-        total, nothing = cast_to_weight(weights, 0), cast_to_weight(weights, 0)
+        total = cast_to_weight(weights, 0)
         for tap in range(np.uintp(taps)):
             index = load_points(offsets, indices + np.uintp(TAP_BLOCK) * tap + k)
             weight = load_points(weights, part + np.uintp(TAP_BLOCK) * tap + k)
-            total += weight if (index < 0) | (index >= size) else nothing
+            total = total + weight if (index < 0) | (index >= size) else total
         store_pixels(weights, missing + k, total)

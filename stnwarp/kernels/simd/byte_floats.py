@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from stnwarp.kernels.compiler.decorators import inline
+from stnwarp.kernels.simd.fused import fma
 from stnwarp.kernels.simd.memory import bits_to_float, float_to_bits
 
 BIAS = np.uint32(0x43800000)
@@ -28,9 +29,8 @@ def byte_as_float(word: Any, at: Any) -> Any:
 def blend_bytes(a: Any, b: Any, c: Any, d: Any, across: Any, along: Any) -> Any:
     """The byte between the biased neighbours upper left, upper right, lower left and lower right, as a word."""
     both = across * along
-    value = a * ((np.float32(1) - across) - (along - both)) + b * (across - both)
-    value += c * (along - both) + d * both
-    return to_byte(value)
+    value = a * ((np.float32(1) - across) - (along - both))
+    return to_byte(fma(d, both, fma(c, along - both, fma(b, across - both, value))))
 
 
 @inline

@@ -2,34 +2,22 @@
 
 from typing import Any
 
-from numba import types
-from numba.extending import intrinsic
-
 from stnwarp.kernels.compiler.decorators import TAKES_ARRAYS, inline
 from stnwarp.kernels.compiler.target import has_fma
-
-
-def _fused(typingctx: Any, a: Any, b: Any, c: Any) -> Any:  # pragma: no cover: compiled only
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.fma(*args)
-
-    return types.float64(types.float64, types.float64, types.float64), codegen
+from stnwarp.kernels.simd.fused import fma
 
 
 def _plain_divide(dividend: Any, divisor: Any, reciprocal: Any) -> Any:
     return dividend / divisor
 
 
-_fma = intrinsic(_fused)
-
-
 def _divide(dividend: Any, divisor: Any, reciprocal: Any) -> Any:  # pragma: no cover: compiled only
     """Source: Markstein 1990: the remainder of the rounded product is exact, and what it adds is rounded once."""
     quotient = dividend * reciprocal
-    return _fma(_fma(-quotient, divisor, dividend), reciprocal, quotient)
+    return fma(fma(-quotient, divisor, dividend), reciprocal, quotient)
 
 
 # divide(dividend, divisor, 1 / divisor): the quotient as a division rounds it, for numbers whose quotients and
-# reciprocals do not leave the range of float64. Where the processor has no fused multiply-add, that would be a call of
-# a function for each number, and a division is the faster.
+# reciprocals do not leave the range of float64. It takes an addition that is fused with a multiplication; where the
+# processor has none, a division.
 divide = inline(_plain_divide if TAKES_ARRAYS or not has_fma() else _divide)

@@ -13,12 +13,12 @@ from numba.extending import intrinsic
 
 from stnwarp.kernels.compiler.decorators import TAKES_ARRAYS, inline
 from stnwarp.kernels.layout import Memory
+from stnwarp.kernels.simd.fused import emit_fma
 from stnwarp.kernels.simd.memory import load_source, set_alias_scope, store_output
-from stnwarp.kernels.simd.mixed_precision import cast_like, multiply_unless_zero
+from stnwarp.kernels.simd.mixed_precision import add_unless_zero, cast_like, multiply_unless_zero
 
 _LANES = 4
 _VECTOR, _LANE = ir.VectorType(ir.FloatType(), _LANES), ir.IntType(32)
-_FUSE = ("contract",)
 
 
 def _blender(channels: int) -> Callable[..., Any]:
@@ -35,7 +35,7 @@ def _blender(channels: int) -> Callable[..., Any]:
                     start = builder.bitcast(builder.gep(source, [position], inbounds=True), _VECTOR.as_pointer())
                     neighbour = builder.load(start, align=4)
                     set_alias_scope(builder, neighbour, "source")
-                    more = builder.fadd(builder.fmul(neighbour, share, flags=_FUSE), value, flags=_FUSE)
+                    more = emit_fma(builder, neighbour, share, value)
                     # What has weight 0 is not read, be it NaN or infinite.
                     value = builder.select(builder.fcmp_unordered("!=", share, none), more, value)
             kept = ir.Constant(ir.VectorType(_LANE, channels), list(range(channels)))
@@ -63,9 +63,9 @@ def _plain_blender(channels: int) -> Callable[..., Any]:
         for channel in range(np.uintp(channels)):
             here = at + channel
             value = multiply_unless_zero(load_source(source, here), upper * left)
-            value += multiply_unless_zero(load_source(source, here + right), upper * across)
-            value += multiply_unless_zero(load_source(source, here + down), along * left)
-            value += multiply_unless_zero(load_source(source, here + down + right), along * across)
+            value = add_unless_zero(value, load_source(source, here + right), upper * across)
+            value = add_unless_zero(value, load_source(source, here + down), along * left)
+            value = add_unless_zero(value, load_source(source, here + down + right), along * across)
             store_output(output, where + channel, value)
 
     return inline(blend)

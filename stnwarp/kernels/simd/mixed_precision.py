@@ -10,6 +10,8 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
+from stnwarp.kernels.simd.fused import fma
+
 
 def cast_like(weight: Any, value: Any) -> Any:
     """*value* in the type of *weight*."""
@@ -24,6 +26,11 @@ def cast_to_weight(weights: Any, value: Any) -> Any:
 def multiply_unless_zero(value: Any, weight: Any) -> Any:
     """*value* times *weight* in the weight's type; what has weight 0 is not read, be it NaN or infinite."""
     return type(weight)(value) * weight if weight != 0 else type(weight)(0)
+
+
+def add_unless_zero(total: Any, value: Any, weight: Any) -> Any:
+    """*total* plus `multiply_unless_zero`, in one operation; *total* is of the weight's type."""
+    return fma(type(weight)(value), weight, total) if weight != 0 else total
 
 
 def _type(weight: Any) -> Callable[[Any], Any]:
@@ -48,3 +55,11 @@ def _overload_multiply_unless_zero(value: Any, weight: Any) -> Any:
     if isinstance(value, types.Integer):
         return lambda value, weight: to(np.int32(value)) * weight
     return lambda value, weight: to(value) * weight if weight != 0 else to(0)
+
+
+@overload(add_unless_zero, strict=False)  # type: ignore[untyped-decorator]
+def _overload_add_unless_zero(total: Any, value: Any, weight: Any) -> Any:
+    to = _type(weight)
+    if isinstance(value, types.Integer):
+        return lambda total, value, weight: fma(to(np.int32(value)), weight, total)
+    return lambda total, value, weight: fma(to(value), weight, total) if weight != 0 else total

@@ -16,13 +16,13 @@ from numba.extending import intrinsic
 from stnwarp.kernels.compiler.decorators import TAKES_ARRAYS, inline
 from stnwarp.kernels.layout import CHUNK, FIRST, LOWER_WEIGHT, RIGHT_WEIGHT, Memory
 from stnwarp.kernels.simd.byte_floats import BIAS, BYTE_MASK, ROUNDING, blend_bytes, byte_as_float
+from stnwarp.kernels.simd.fused import emit_fma
 from stnwarp.kernels.simd.memory import load_points, load_uint64, set_alias_scope, store_output, store_pixels
 
 _BYTE, _WORD, _LONG, _FLOAT, _DOUBLE = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.FloatType(), ir.DoubleType()
 _HALF = CHUNK // 2
 _BYTES, _WORDS, _FLOATS = ir.VectorType(_BYTE, 4 * CHUNK), ir.VectorType(_WORD, CHUNK), ir.VectorType(_FLOAT, CHUNK)
 _PAIRS = ir.VectorType(_DOUBLE, _HALF)  # of pixels side by side, eight bytes each
-_FUSE = ("contract",)
 _LOW, _NONE = np.uint64(255), np.int64(0)
 
 
@@ -44,9 +44,9 @@ class _Chunk:
         packed = None
         for channel in range(self.channels):
             corners = [self._biased(row, byte) for row in (upper, lower) for byte in (channel, channel + self.channels)]
-            value = self.builder.fmul(corners[0], shares[0], flags=_FUSE)
+            value = self.builder.fmul(corners[0], shares[0])
             for corner, share in zip(corners[1:], shares[1:], strict=True):
-                value = self.builder.fadd(self.builder.fmul(corner, share, flags=_FUSE), value, flags=_FUSE)
+                value = emit_fma(self.builder, corner, share, value)
             rounded = self.builder.bitcast(self.builder.fadd(value, _every(_FLOATS, float(ROUNDING))), _WORDS)
             byte = self.builder.and_(rounded, _every(_WORDS, 255))
             word = self.builder.shl(byte, _every(_WORDS, 8 * channel))

@@ -17,9 +17,9 @@ from numba import types
 from numba.extending import intrinsic, overload
 
 from stnwarp.kernels.compiler.decorators import TAKES_ARRAYS, inline
+from stnwarp.kernels.simd.fused import emit_fma
 from stnwarp.kernels.simd.mixed_precision import cast_to_weight
 
-_FUSE = ("contract",)  # as everywhere: a multiplication and an addition may become one instruction
 _BYTES = {"i8": 1, "i16": 2, "float": 4, "double": 8}
 
 
@@ -52,6 +52,14 @@ def _shuffle(builder: Any, vector: Any, lanes: list[int]) -> Any:
     return builder.shuffle_vector(vector, ir.Constant(vector.type, ir.Undefined), mask)
 
 
+def _lengthen(builder: Any, vector: Any, lanes: int) -> Any:
+    """*vector* with zeros behind it: these cost nothing, and what nobody reads is then a number all the same."""
+    mask = [min(lane, vector.type.count) for lane in range(lanes)]
+    return builder.shuffle_vector(
+        vector, ir.Constant(vector.type, None), ir.Constant(ir.VectorType(ir.IntType(32), lanes), mask)
+    )
+
+
 def _broadcast(builder: Any, memory: Any, index: Any, lanes: int) -> Any:
     """The number at *index* in each of *lanes* lanes."""
     number = builder.load(builder.gep(memory, [index]))
@@ -63,7 +71,7 @@ def _row(builder: Any, source: Any, at: Any, number: Any, elements: int, lanes: 
     """*elements* elements of the source from *at* on, as floats in *lanes* lanes."""
     pixels = _load(builder, source, at, elements)
     if elements < lanes:
-        pixels = _shuffle(builder, pixels, [min(lane, elements - 1) for lane in range(lanes)])
+        pixels = _lengthen(builder, pixels, lanes)
     return _as_floats(builder, pixels, number)
 
 
@@ -73,8 +81,7 @@ def _sum_rows(builder: Any, source: Any, at: Any, down: Any, weights: Any, along
         elements = lanes if row < taps - 1 else taps * channels
         pixels = _row(builder, source, at, weights.type.pointee, elements, lanes)
         weight = _broadcast(builder, weights, builder.add(along, along.type(row)), lanes)
-        product = builder.fmul(pixels, weight, flags=_FUSE)
-        total = builder.fadd(total, product, flags=_FUSE) if total else product
+        total = emit_fma(builder, pixels, weight, total) if total else builder.fmul(pixels, weight)
         at = builder.add(at, down)
     return total
 
@@ -90,7 +97,7 @@ def _sum_taps(builder: Any, products: Any, taps: int, channels: int) -> Any:
         ]
         products = halves[0]
         for half in halves[1:]:
-            products = builder.fadd(products, half, flags=_FUSE)
+            products = builder.fadd(products, half)
     return products
 
 
@@ -103,7 +110,7 @@ def _blender(taps: int, channels: int) -> Callable[..., Any]:
             rows = _sum_rows(builder, source, at, down, weights, along, taps, channels)
             columns = _load(builder, weights, across, _lane_count(taps, 1))
             repeated = [min(lane // channels, taps - 1) for lane in range(lanes)]
-            products = builder.fmul(rows, _shuffle(builder, columns, repeated), flags=_FUSE)
+            products = builder.fmul(rows, _shuffle(builder, columns, repeated))
             sums = _sum_taps(builder, products, taps, channels)
             start, align = _at(builder, weights, to, sums.type.count)
             builder.store(sums, start, align=align)

@@ -13,7 +13,7 @@ from stnwarp.kernels.compiler.decorators import inline, kernel
 from stnwarp.kernels.geometry.coordinates import pixels_per_unit
 from stnwarp.kernels.layout import BLOCK, Memory
 from stnwarp.kernels.simd.memory import load_points, load_source, store_output, store_points, unsigned_stride
-from stnwarp.kernels.simd.mixed_precision import cast_to_weight, multiply_unless_zero
+from stnwarp.kernels.simd.mixed_precision import add_unless_zero, cast_to_weight, multiply_unless_zero
 from stnwarp.kernels.volumes.coordinates import (
     axis_size,
     block_of,
@@ -98,14 +98,14 @@ def _add_slopes(output_gradient: Memory, first: Any, weights: Memory, voxels: Me
         slope_x = mix_rows(slopes, weights, NEAR, FAR, NEAR, FAR, k)
         slope_y = mix_rows(rows, weights, NEAR_SLOPE, FAR_SLOPE, NEAR, FAR, k)
         slope_z = mix_rows(rows, weights, NEAR, FAR, NEAR_SLOPE, FAR_SLOPE, k)
-        _add(weights, SUMS + k, multiply_unless_zero(gradient, slope_x))
-        _add(weights, SUMS + Y + k, multiply_unless_zero(gradient, slope_y))
-        _add(weights, SUMS + Z + k, multiply_unless_zero(gradient, slope_z))
+        _add(weights, SUMS + k, gradient, slope_x)
+        _add(weights, SUMS + Y + k, gradient, slope_y)
+        _add(weights, SUMS + Z + k, gradient, slope_z)
 
 
 @inline
-def _add(points: Memory, at: Any, value: Any) -> None:
-    store_points(points, at, load_points(points, at) + value)
+def _add(points: Memory, at: Any, gradient: Any, slope: Any) -> None:
+    store_points(points, at, add_unless_zero(load_points(points, at), gradient, slope))
 
 
 @inline
@@ -179,13 +179,15 @@ def _scatter(
 @inline
 def _scatter_along_x(input_gradient: Memory, at: Any, gradient: Any, offsets: Memory, weights: Memory, k: Any) -> None:
     right = load_points(offsets, STEPS + k)
-    _add_output(input_gradient, np.uintp(at), multiply_unless_zero(gradient, load_points(weights, NEAR + k)))
-    _add_output(input_gradient, np.uintp(at + right), multiply_unless_zero(gradient, load_points(weights, FAR + k)))
+    _add_output(input_gradient, np.uintp(at), gradient, load_points(weights, NEAR + k))
+    _add_output(input_gradient, np.uintp(at + right), gradient, load_points(weights, FAR + k))
 
 
 @inline
-def _add_output(output: Memory, at: Any, value: Any) -> None:
-    store_output(output, at, output[at] + value)  # the load is not tagged: it may read what was just stored
+def _add_output(output: Memory, at: Any, gradient: Any, weight: Any) -> None:
+    store_output(
+        output, at, add_unless_zero(output[at], gradient, weight)
+    )  # the load is not tagged: it may read what was just stored
 
 
 @kernel
@@ -212,7 +214,5 @@ def nearest_input_planes(
                 shift = unsigned_stride((plane - volume * call.channels) * call.channel_stride)
                 first = np.uintp(plane * call.points + point)
                 for k in range(np.uintp(count)):
-                    value = multiply_unless_zero(
-                        load_source(output_gradient, first + k), load_points(weights, NEAR + k)
-                    )
-                    _add_output(input_gradient, np.uintp(load_points(offsets, FIRST + k)) + shift, value)
+                    gradient, weight = load_source(output_gradient, first + k), load_points(weights, NEAR + k)
+                    _add_output(input_gradient, np.uintp(load_points(offsets, FIRST + k)) + shift, gradient, weight)

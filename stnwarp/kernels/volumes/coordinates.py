@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from stnwarp.kernels.compiler.decorators import inline
-from stnwarp.kernels.geometry.coordinates import pixels_per_unit
+from stnwarp.kernels.geometry.coordinates import edge_inset, pixels_per_unit
 from stnwarp.kernels.geometry.padding import clamp, reduce_to_period, reflect, wrap
 from stnwarp.kernels.layout import BLOCK, BORDER, GRID_FLOAT32, REFLECTION, WRAP, Memory
 from stnwarp.kernels.simd.memory import load_points, load_source, store_points
@@ -48,33 +48,31 @@ def axis_stride(call: VolumeCall, axis: int) -> int:
 def generate_points(call: VolumeCall, grid: Memory, volume: int, point: int, count: int, positions: Memory) -> None:
     """Set the continuous voxel indices, not folded yet, of *count* points from *point* on."""
     if call.mapping == GRID_FLOAT32:
-        _generate_in(np.float32(1), call, grid, volume, point, count, positions)
+        _generate_in(np.float32(0), call, grid, volume, point, count, positions)
     else:
-        _generate_in(np.float64(1), call, grid, volume, point, count, positions)
+        _generate_in(np.float64(0), call, grid, volume, point, count, positions)
 
 
 @inline
 def _generate_in(
-    one: Any, call: VolumeCall, grid: Memory, volume: int, point: int, count: int, positions: Memory
+    number: Any, call: VolumeCall, grid: Memory, volume: int, point: int, count: int, positions: Memory
 ) -> None:
-    """In the type of *one*, a 1: float32 for float32 volumes read at float32 grids, where torch computes in it too."""
+    """In the type of *number*: float32 for float32 volumes read at float32 grids, where torch computes in it too."""
     first = np.uintp(3 * (volume * call.grid_stride + point))
-    inset = cast_like(one, 0.0 if call.align_corners != 0 else 0.5)
-    scale_x = pixels_per_unit(one, call.width, call.align_corners)
-    scale_y = pixels_per_unit(one, call.height, call.align_corners)
-    scale_z = pixels_per_unit(one, call.depth, call.align_corners)
     for k in range(np.uintp(count)):
         at = first + np.uintp(3) * k
-        x, y = cast_like(one, load_source(grid, at)), cast_like(one, load_source(grid, at + np.uintp(1)))
-        z = cast_like(one, load_source(grid, at + np.uintp(2)))
-        store_points(positions, k, (x + one) * scale_x)
-        store_points(positions, Y + k, (y + one) * scale_y)
-        store_points(positions, Z + k, (z + one) * scale_z)
-    # In a loop of its own: fused with the multiplication it would round other than in torch, which decides ties.
-    for axis in range(3):
-        part = np.uintp(axis * BLOCK)
-        for k in range(np.uintp(count)):
-            store_points(positions, part + k, cast_like(one, load_points(positions, part + k)) - inset)
+        x, y = cast_like(number, load_source(grid, at)), cast_like(number, load_source(grid, at + np.uintp(1)))
+        z = cast_like(number, load_source(grid, at + np.uintp(2)))
+        store_points(positions, k, _to_voxel(x, call.width, call.align_corners))
+        store_points(positions, Y + k, _to_voxel(y, call.height, call.align_corners))
+        store_points(positions, Z + k, _to_voxel(z, call.depth, call.align_corners))
+
+
+@inline
+def _to_voxel(coordinate: Any, size: int, align_corners: int) -> Any:
+    """A normalised coordinate as a continuous voxel index, rounded as torch does; not as in `to_pixel`."""
+    moved = (coordinate + cast_like(coordinate, 1)) * pixels_per_unit(coordinate, size, align_corners)
+    return moved - edge_inset(coordinate, align_corners)
 
 
 @inline

@@ -13,7 +13,7 @@ import numpy as np
 from stnwarp.kernels.compiler.decorators import inline
 from stnwarp.kernels.layout import Memory
 from stnwarp.kernels.simd.memory import load_points, load_source, store_points
-from stnwarp.kernels.simd.mixed_precision import multiply_unless_zero
+from stnwarp.kernels.simd.mixed_precision import add_unless_zero, multiply_unless_zero
 from stnwarp.kernels.volumes.layout import DELTAS, FIRST, RIGHT, ROW, STEPS, Y, Z
 
 
@@ -76,4 +76,4 @@ def mix_rows(
 
 @inline
 def _mix(near_value: Any, far_value: Any, near: Any, far: Any) -> Any:
-    return multiply_unless_zero(near_value, near) + multiply_unless_zero(far_value, far)
+    return add_unless_zero(multiply_unless_zero(near_value, near), far_value, far)
