@@ -1,0 +1,96 @@
+"""Small work for every kernel; `python -m tests.levels` prints a digest of the bytes of each result.
+
+Whatever processor kernels are compiled for, they are to print the same; `test_levels.py` compares two.
+"""
+
+import hashlib
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+import stnwarp
+from tests import smoke
+
+Array = NDArray[np.generic]
+
+# What picks a kernel: channels, dtype and interpolation; and the padding modes it serves.
+PAIRS = ("zeros", "border", "reflection")
+PICTURES = (
+    *((channels, np.uint8, "bilinear", PAIRS) for channels in (1, 3, 4)),
+    *((channels, np.float32, "bilinear", PAIRS) for channels in (1, 3)),
+    (3, np.float64, "bilinear", smoke.PADDING),
+    (1, np.uint16, "bilinear", PAIRS),
+    (3, np.uint8, "nearest", PAIRS),
+    (1, np.float64, "nearest", smoke.PADDING),
+    (3, np.uint8, "bicubic", smoke.PADDING),
+    (3, np.float32, "lanczos", smoke.PADDING),
+)
+SMALL = (5, 61)
+THETA = np.array([[0.83, 0.31, 0.02], [-0.27, 0.91, -0.04], [0.11, -0.07, 1]])
+
+
+def _pictures() -> Iterator[tuple[str, Array]]:
+    for channels, dtype, interpolation, paddings in PICTURES:
+        for padding in paddings:
+            for kind in smoke.MAPS:
+                scene = smoke.scene(channels, dtype, interpolation, padding, kind)
+                yield f"{np.dtype(dtype).name} {channels} {interpolation} {padding} {kind}", scene.warped()
+
+
+def _views() -> Iterator[tuple[str, Array]]:
+    """Every other column, backwards: read where they lie, for the output is smaller than a copy would be."""
+    for channels in (1, 3):
+        backwards = np.random.default_rng(2).integers(0, 256, (70, 180, channels)).astype(np.uint8)[:, ::-2]
+        for padding in PAIRS:
+            for kind, theta in (("affine", THETA[:2]), ("projective", THETA)):
+                yield f"view {channels} {padding} {kind}", stnwarp.warp(backwards, theta, SMALL, padding_mode=padding)
+
+
+def _maps() -> Iterator[tuple[str, Array]]:
+    """Coordinates of float32, and gradients to inputs, grids and thetas."""
+    rng = np.random.default_rng(3)
+    points = rng.uniform(-1.4, 1.4, (2, *SMALL, 2))
+    points[0, 0, :4] = (np.nan, 0), (np.inf, 0.1), (0, -np.inf), (3e9, -3e9)
+    maps, incoming = rng.standard_normal((2, 3, 13, 19)), rng.standard_normal((2, 3, *SMALL))
+    work = [(np.float32, mode, padding) for mode in smoke.GRADIENTS for padding in PAIRS]
+    for dtype, mode, padding in [*work, *((np.float64, "bilinear", padding) for padding in smoke.PADDING)]:
+        name, grid = f"maps {np.dtype(dtype).name} {mode} {padding}", points.astype(dtype)
+        arrays = incoming.astype(dtype), maps.astype(dtype)
+        to_maps, to_grid = stnwarp.grid_sample_backward(*arrays, grid, mode, padding)
+        yield f"{name} to input", to_maps
+        yield f"{name} to grid", to_grid
+        if mode == "bilinear":
+            yield name, stnwarp.grid_sample(arrays[1], grid, mode, padding)
+            for rows, kind in ((2, "affine"), (3, "projective")):
+                thetas = np.stack([THETA[:rows]] * 2)
+                to_maps, to_theta = stnwarp.spatial_transform_backward(*arrays, thetas, mode, padding)
+                yield f"{name} {kind} to input", to_maps
+                yield f"{name} {kind} to theta", to_theta
+
+
+def _volumes() -> Iterator[tuple[str, Array]]:
+    rng = np.random.default_rng(4)
+    points = rng.uniform(-1.6, 1.6, (1, 3, 4, 45, 3))
+    points[0, 0, 0, :3] = (np.nan, 0, 0), (0, np.inf, -np.inf), (3e9, 0, -3e9)
+    volumes, incoming = rng.standard_normal((1, 2, 4, 5, 6)), rng.standard_normal((1, 2, 3, 4, 45))
+    for dtype, paddings in ((np.float32, PAIRS), (np.float64, smoke.PADDING)):
+        for padding in paddings:
+            for mode in smoke.VOLUMES:
+                name, grid = f"volumes {np.dtype(dtype).name} {mode} {padding}", points.astype(dtype)
+                arrays = incoming.astype(dtype), volumes.astype(dtype)
+                yield name, stnwarp.grid_sample(arrays[1], grid, mode, padding)
+                to_volumes, to_grid = stnwarp.grid_sample_backward(*arrays, grid, mode, padding)
+                yield f"{name} to input", to_volumes
+                yield f"{name} to grid", to_grid
+
+
+def digests() -> Iterator[str]:
+    """A line for each case: a digest of its result, and its name."""
+    for cases in (_pictures(), _views(), _maps(), _volumes()):
+        for name, result in cases:
+            yield f"{hashlib.sha256(np.ascontiguousarray(result).tobytes()).hexdigest()[:16]} {name}"
+
+
+if __name__ == "__main__":
+    print(*digests(), sep="\n")  # noqa: T201
