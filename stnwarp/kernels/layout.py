@@ -33,7 +33,6 @@ UPPER_NEIGHBOURS, LOWER_NEIGHBOURS = np.uintp(BLOCK), np.uintp(3 * BLOCK)
 
 # Kernels of many taps part offsets and weights in their own way, see `taps`: for blocks of at most TAP_BLOCK positions.
 TAP_BLOCK = 64
-CUBIC_TAPS, LANCZOS_TAPS = 4, 6  # along each axis
 TAP_OFFSETS, TAP_WEIGHTS = 16 * TAP_BLOCK, 38 * TAP_BLOCK + 1
 
 ZEROS, BORDER, REFLECTION, WRAP = 0, 1, 2, 3  # padding modes

@@ -19,12 +19,7 @@ from stnwarp.text import truncate_repr
 
 DTYPES = (np.uint8, np.uint16, np.float32, np.float64)  # that kernels interpolate
 FLOATS = (np.float16, np.float32, np.float64)
-PADDING_CODES = {
-    PaddingMode.ZEROS: layout.ZEROS,
-    PaddingMode.BORDER: layout.BORDER,
-    PaddingMode.REFLECTION: layout.REFLECTION,
-    PaddingMode.WRAP: layout.WRAP,
-}
+PADDING_CODES: dict[PaddingMode, int] = {mode: getattr(layout, mode.name) for mode in PaddingMode}
 # Outputs of no more pixels than this are worked off without regard to rows, an image by one thread.
 FEW_PIXELS = 1 << 16
 

@@ -98,7 +98,7 @@ def _numbers_worth_a_copy(source: Batch, output: Batch, kind: Interpolation) -> 
     """How many numbers for each output pixel are copied in the time that is lost by following *source*."""
     width, channels = source.shape[2:]
     _, by_row, by_column, by_channel = source.strides
-    if kind in (Interpolation.BICUBIC, Interpolation.LANCZOS) and by_row < 0:  # whose loads take several rows
+    if kind not in (Interpolation.NEAREST, Interpolation.BILINEAR) and by_row < 0:  # whose loads take several rows
         return _GENERAL
     together = channels == 1 or by_channel == 1 or output.strides[2] == 1
     if together and (by_column == output.strides[2] or width == 1):
@@ -124,7 +124,7 @@ def source_region(mapping: Mapping, sides: Sequence[int], output_size: Sequence[
         reaches = _matrix_reaches(mapping.matrices.reshape(-1, 3, 3), output_size)
     else:
         reaches = _grid_reaches(mapping, sides)
-    folds = mapping.padding in (layout.REFLECTION, layout.WRAP)
+    folds = mapping.padding not in (layout.ZEROS, layout.BORDER)
     return [_read_on_axis(reach, side, folds) for reach, side in zip(reaches, sides, strict=True)]
 
 

@@ -46,8 +46,8 @@ def _compiled(module: str, name: str, literal: int | None = None) -> CompiledKer
 _KERNELS = {
     Interpolation.NEAREST: _compiled("nearest", "nearest_rows", 1),
     Interpolation.BILINEAR: _compiled("bilinear", "bilinear_rows"),
-    Interpolation.BICUBIC: _compiled("convolution", "convolution_rows", layout.CUBIC_TAPS),
-    Interpolation.LANCZOS: _compiled("convolution", "convolution_rows", layout.LANCZOS_TAPS),
+    Interpolation.BICUBIC: _compiled("bicubic", "bicubic_rows"),
+    Interpolation.LANCZOS: _compiled("lanczos", "lanczos_rows"),
 }
 _UINT8_BILINEAR = {count: _compiled("bilinear_uint8", "bilinear_uint8_rows", count) for count in (1, 2, 3, 4)}
 _STRIDED_UINT8_BILINEAR = {

@@ -25,7 +25,7 @@ def start(level: str) -> subprocess.Popen[str]:
     """A process that computes all of `levels` with kernels for that processor."""
     features = ",".join(f"+{name}" for name in LEVELS[level])
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.levels"],
+        [sys.executable, "-m", "tests.kernels.levels"],
         env={**os.environ, "NUMBA_CPU_NAME": level, "NUMBA_CPU_FEATURES": features},
         cwd=ROOT,
         stdout=subprocess.PIPE,

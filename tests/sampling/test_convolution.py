@@ -345,9 +345,9 @@ def test_taps_are_blended_and_weighed_in_vectors() -> None:
         from stnwarp.kernels.compiler import compiled_kernel
         compiled_kernel._link = lambda *_: lambda *_: 0
         from stnwarp import warp
-        from stnwarp.kernels.forward import convolution
+        from stnwarp.kernels.forward import bicubic
         warp(np.zeros((8, 8, 3), np.uint8), np.eye(2, 3), interpolation="bicubic")
-        text = next(iter(convolution.convolution_rows.inspect_llvm().values()))
+        text = next(iter(bicubic.bicubic_rows.inspect_llvm().values()))
         for vectors in (r"@llvm[.]fma[.]v16f32", r"load <16 x i8>", r"llvm[.]floor[.]v[48]f64"):
             assert re.search(vectors, text), vectors
         assert "NRT_incref" not in text, "references are counted inside the kernel"

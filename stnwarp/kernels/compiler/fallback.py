@@ -70,8 +70,14 @@ class NjitKernel:
 
     def _mark(self, arguments: tuple[Any, ...]) -> str:
         """A name for this kernel, compiled for such arrays."""
-        types = "".join(argument.dtype.char for argument in arguments if isinstance(argument, np.ndarray))
-        return f"{self._name}-{types}.compiled"
+        return f"{self._name}-{_array_types(arguments)}.compiled"
+
+
+def _array_types(arguments: tuple[Any, ...]) -> str:
+    """NumPy's letters for the dtypes of all arrays, those of tasks too."""
+    inner = (_array_types(argument) if isinstance(argument, tuple) else "" for argument in arguments)
+    own = (argument.dtype.char if isinstance(argument, np.ndarray) else "" for argument in arguments)
+    return "".join(map("".join, zip(own, inner, strict=True)))
 
 
 def warn_once(obstacle: str | None) -> None:

@@ -1,15 +1,16 @@
-"""Bicubic and Lanczos sampling: every position is a weighted sum of 4 x 4 or 6 x 6 pixels, its taps.
+"""Sampling by convolution, for any interpolation that has 4 or 6 taps on each axis.
 
 Where all taps exist and lie side by side in memory, they are blended as in `simd.tap_window`, up to four channels at
 once; else one by one, each with an offset and a weight of its own. Values are kept in the weights' type until a block
 is done and then rounded once.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from stnwarp.kernels.compiler.decorators import inline, kernel
+from stnwarp.kernels.compiler.decorators import inline
 from stnwarp.kernels.forward.rows import sample_rows
 from stnwarp.kernels.forward.window_blend import blend_block, prefetch_taps
 from stnwarp.kernels.geometry.coordinates import generate_positions
@@ -22,7 +23,7 @@ from stnwarp.kernels.geometry.regions import (
     region_of,
     repeat_last_position,
 )
-from stnwarp.kernels.geometry.tap_weights import weights_stride
+from stnwarp.kernels.geometry.tap_weights import Weigh, weights_stride
 from stnwarp.kernels.geometry.taps import (
     ACROSS,
     ALONG,
@@ -53,18 +54,18 @@ from stnwarp.kernels.simd.mixed_precision import add_unless_zero, cast_to_weight
 from stnwarp.kernels.simd.tap_window import clamp_to_range
 
 
-@kernel
-def convolution_rows(task: SampleTask, start: int, stop: int, taps: int) -> None:
-    """Sample rows [start, stop) of the batch's outputs, see `rows.sample_rows`.
-
-    It is compiled for each number of taps: what belongs to the other is left out.
-    """
+@inline
+def convolve_rows(
+    task: SampleTask, start: int, stop: int, sample_block: Callable[[SampleTask, Block, int, int], None], taps: int
+) -> None:
+    """Sample rows [start, stop) of the batch's outputs; *taps* is a literal, *sample_block* calls `convolve_block`."""
     inside, touching = all_taps_bounds(task.call, taps), any_tap_bounds(task.call, taps)
-    sample_rows(task, start, stop, inside, touching, TAP_BLOCK, 0, _sample_block, taps)
+    sample_rows(task, start, stop, inside, touching, TAP_BLOCK, 0, sample_block, taps)
 
 
 @inline
-def _sample_block(task: SampleTask, block: Block, region: int, taps: int) -> None:
+def convolve_block(task: SampleTask, block: Block, region: int, taps: int, weigh: Weigh) -> None:
+    """Sample a block by *taps* taps on each axis, a literal, whose weights *weigh* computes."""
     call, whole = task.call, block
     if region != OUTSIDE:
         generate_positions(task, block)
@@ -76,18 +77,18 @@ def _sample_block(task: SampleTask, block: Block, region: int, taps: int) -> Non
     if region == OUTSIDE:
         fill_pixels(task, block)
     else:
-        _sample_taps(task, block, whole, region == INSIDE, taps)
+        _sample_taps(task, block, whole, region == INSIDE, taps, weigh)
 
 
 @inline
-def _sample_taps(task: SampleTask, block: Block, whole: Block, inside: bool, taps: int) -> None:
+def _sample_taps(task: SampleTask, block: Block, whole: Block, inside: bool, taps: int, weigh: Weigh) -> None:
     """Sample a block by its taps; `whole` is the block with as many positions as whole vectors take."""
     call, together, irregular = task.call, _together(task.call), int(np.int64(0))
     roomy = together > 0 and call.width >= taps and call.height >= taps and call.row_stride >= taps * together
     if inside:
-        locate_inside_taps(task, whole, taps)
+        locate_inside_taps(task, whole, taps, weigh)
     else:
-        locate_taps(task, whole, taps)
+        locate_taps(task, whole, taps, weigh)
         if roomy:
             irregular = fit_windows(task, whole, taps)
     done = roomy and _blend_windows(task, block, inside, together, taps)

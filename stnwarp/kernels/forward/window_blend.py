@@ -7,7 +7,7 @@ import numpy as np
 from stnwarp.kernels.compiler.decorators import inline
 from stnwarp.kernels.geometry.tap_weights import weights_stride
 from stnwarp.kernels.geometry.taps import BLENDED, FIRST_TAP, WINDOW_ACROSS, WINDOW_ALONG
-from stnwarp.kernels.layout import CUBIC_TAPS, Memory
+from stnwarp.kernels.layout import Memory
 from stnwarp.kernels.simd.memory import load_points, prefetch_source
 from stnwarp.kernels.simd.tap_window import (
     blend_4x4_four,
@@ -39,7 +39,7 @@ def blend_block(
         for k in range(np.uintp(count)):
             at, to = np.uintp(load_points(offsets, FIRST_TAP + k)) + shift, BLENDED + k
             across, along = WINDOW_ACROSS + weights_stride(taps) * k, WINDOW_ALONG + weights_stride(taps) * k
-            if taps == CUBIC_TAPS:
+            if taps == 4:
                 blend_4x4_one(source, at, down, weights, across, along, to)
             else:
                 blend_6x6_one(source, at, down, weights, across, along, to)
@@ -47,7 +47,7 @@ def blend_block(
         for k in range(np.uintp(count)):
             at, to = np.uintp(load_points(offsets, FIRST_TAP + k)) + shift, BLENDED + np.uintp(2) * k
             across, along = WINDOW_ACROSS + weights_stride(taps) * k, WINDOW_ALONG + weights_stride(taps) * k
-            if taps == CUBIC_TAPS:
+            if taps == 4:
                 blend_4x4_two(source, at, down, weights, across, along, to)
             else:
                 blend_6x6_two(source, at, down, weights, across, along, to)
@@ -55,7 +55,7 @@ def blend_block(
         for k in range(np.uintp(count)):
             at, to = np.uintp(load_points(offsets, FIRST_TAP + k)) + shift, BLENDED + np.uintp(3) * k
             across, along = WINDOW_ACROSS + weights_stride(taps) * k, WINDOW_ALONG + weights_stride(taps) * k
-            if taps == CUBIC_TAPS:
+            if taps == 4:
                 blend_4x4_three(source, at, down, weights, across, along, to)
             else:
                 blend_6x6_three(source, at, down, weights, across, along, to)
@@ -63,7 +63,7 @@ def blend_block(
         for k in range(np.uintp(count)):
             at, to = np.uintp(load_points(offsets, FIRST_TAP + k)) + shift, BLENDED + np.uintp(4) * k
             across, along = WINDOW_ACROSS + weights_stride(taps) * k, WINDOW_ALONG + weights_stride(taps) * k
-            if taps == CUBIC_TAPS:
+            if taps == 4:
                 blend_4x4_four(source, at, down, weights, across, along, to)
             else:
                 blend_6x6_four(source, at, down, weights, across, along, to)

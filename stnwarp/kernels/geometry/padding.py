@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from stnwarp.kernels.compiler.decorators import inline
-from stnwarp.kernels.layout import BLOCK, BORDER, GRID_FLOAT32, REFLECTION, SLOPES, WRAP, ZEROS, Memory
+from stnwarp.kernels.layout import BORDER, GRID_FLOAT32, REFLECTION, SLOPES, WRAP, ZEROS, Memory, X, Y
 from stnwarp.kernels.simd.fused import fma
 from stnwarp.kernels.simd.memory import load_points, store_points
 from stnwarp.kernels.simd.mixed_precision import cast_like, cast_to_weight
@@ -88,13 +88,18 @@ def pad_tap(tap: Any, size: int, align_corners: int, padding: int) -> Any:
     if padding == ZEROS:
         inside = (tap >= cast_like(tap, 0)) & (tap <= cast_like(tap, size - 1))
         return np.int64(tap) if inside else np.int64(OUTSIDE_TAP)
-    if padding == BORDER:
-        folded, _ = clamp(tap, size)
-    elif padding == REFLECTION:
-        folded, _ = reflect(tap, size, align_corners)
-    else:
-        folded, _ = wrap(tap, size)
+    folded, _ = _fold(tap, size, align_corners, padding)
     return np.int64(folded)
+
+
+@inline
+def _fold(position: Any, size: int, align_corners: int, padding: int) -> tuple[Any, Any]:
+    """*position* as *padding*, any mode but zeros, moves it into the image, and the slope."""
+    if padding == BORDER:
+        return clamp(position, size)
+    if padding == REFLECTION:
+        return reflect(position, size, align_corners)
+    return wrap(position, size)
 
 
 @inline
@@ -103,34 +108,64 @@ def pad_positions(call: Any, count: Any, positions: Memory, slopes: int) -> None
 
     Under zeros nothing is folded, and there are no slopes.
     """
-    for axis in range(2):
-        part, size = np.uintp(axis * BLOCK), call.height if axis else call.width
-        if call.padding == BORDER:
-            for k in range(np.uintp(count)):
-                folded, slope = clamp(load_points(positions, part + k), size)
-                _store(positions, part + k, folded, slope, slopes)
-        elif call.padding == REFLECTION:
-            if call.mapping == GRID_FLOAT32:
-                _reflect_axis(np.float32(0), call, size, part, count, positions, slopes)
-            else:
-                _reflect_axis(cast_to_weight(positions, 0), call, size, part, count, positions, slopes)
-        elif call.padding == WRAP:
-            reduce_to_period(size, part, count, positions)
-            for k in range(np.uintp(count)):
-                folded, slope = wrap(load_points(positions, part + k), size)
-                _store(positions, part + k, folded, slope, slopes)
+    pad_axis(call, call.width, X, count, positions, SLOPES, slopes, 0)
+    pad_axis(call, call.height, Y, count, positions, SLOPES, slopes, 0)
 
 
 @inline
-def _reflect_axis(number: Any, call: Any, size: int, part: Any, count: Any, positions: Memory, slopes: int) -> None:
-    """In the type of *number*."""
+def pad_axis(
+    call: Any, size: int, part: Any, count: Any, positions: Memory, slopes: Any, wants_slopes: int, reads_last: int
+) -> None:
+    """Fold *count* positions from *part* on by the padding mode; nothing under zeros.
+
+    Args:
+        call: the numbers of the call.
+        size: how many pixels the axis has.
+        part: where the positions on this axis begin.
+        count: how many there are.
+        positions: the workspace that they are in.
+        slopes: how far behind the positions their slopes are.
+        wants_slopes: a literal, 1 to set them.
+        reads_last: a literal, 1 where what is not a number reads the last pixel under border and reflection: what torch
+            makes of it in three dimensions.
+    """
+    # The mode is a literal below: a loop is compiled for each.
+    number = cast_to_weight(positions, 0)
+    if call.padding == BORDER:
+        _pad(number, call, size, part, count, positions, slopes, wants_slopes, reads_last, BORDER)
+    elif call.padding == REFLECTION:
+        if call.mapping == GRID_FLOAT32:  # as torch computes it
+            _pad(np.float32(0), call, size, part, count, positions, slopes, wants_slopes, reads_last, REFLECTION)
+        else:
+            _pad(number, call, size, part, count, positions, slopes, wants_slopes, reads_last, REFLECTION)
+    elif call.padding == WRAP:
+        reduce_to_period(size, part, count, positions)
+        _pad(number, call, size, part, count, positions, slopes, wants_slopes, 0, WRAP)
+
+
+@inline
+def _pad(
+    number: Any,
+    call: Any,
+    size: int,
+    part: Any,
+    count: Any,
+    positions: Memory,
+    slopes: Any,
+    wants_slopes: int,
+    reads_last: int,
+    padding: int,
+) -> None:
+    """`pad_axis` under one mode, in the type of *number*."""
+    last = cast_like(number, size - 1)
     for k in range(np.uintp(count)):
-        folded, slope = reflect(cast_like(number, load_points(positions, part + k)), size, call.align_corners)
-        _store(positions, part + k, folded, slope, slopes)
-
-
-@inline
-def _store(positions: Memory, at: Any, folded: Any, slope: Any, slopes: int) -> None:
-    store_points(positions, at, folded)
-    if slopes == 1:
-        store_points(positions, SLOPES + at, slope)
+        position = cast_like(number, load_points(positions, part + k))
+        folded, slope = _fold(position, size, call.align_corners, padding)
+        if reads_last == 1:
+            known = position == position
+            if padding == REFLECTION:
+                known = abs(position) < cast_like(position, np.inf)
+            folded = folded if known else last
+        store_points(positions, part + k, folded)
+        if wants_slopes == 1:
+            store_points(positions, slopes + part + k, slope)

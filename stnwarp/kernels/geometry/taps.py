@@ -22,7 +22,7 @@ import numpy as np
 from stnwarp.kernels.compiler.decorators import inline
 from stnwarp.kernels.geometry.padding import pad_tap
 from stnwarp.kernels.geometry.regions import any_tap_bounds
-from stnwarp.kernels.geometry.tap_weights import compute_weights, weights_stride
+from stnwarp.kernels.geometry.tap_weights import Weigh, weights_stride
 from stnwarp.kernels.layout import TAP_BLOCK, ZEROS, Block, Memory, SampleCall, SampleTask, X, Y
 from stnwarp.kernels.simd.memory import load_points, store_pixels, store_points
 from stnwarp.kernels.simd.mixed_precision import cast_to_weight
@@ -37,7 +37,7 @@ _FAR_OUTSIDE = -16.0
 
 
 @inline
-def locate_inside_taps(task: SampleTask, block: Block, taps: int) -> None:
+def locate_inside_taps(task: SampleTask, block: Block, taps: int, weigh: Weigh) -> None:
     """FIRST_TAP, WINDOW_ACROSS and WINDOW_ALONG of positions all of whose taps exist."""
     image, count = block.image, block.length
     call, positions, offsets, weights = task.call, task.positions, task.offsets, task.weights
@@ -46,12 +46,12 @@ def locate_inside_taps(task: SampleTask, block: Block, taps: int) -> None:
         column, line = np.floor(load_points(positions, X + k)), np.floor(load_points(positions, Y + k))
         offset = base + np.int64(line) * call.row_stride + np.int64(column) * call.column_stride
         store_points(offsets, FIRST_TAP + k, offset)
-    compute_weights(positions, X, count, weights, WINDOW_ACROSS, 0, taps)
-    compute_weights(positions, Y, count, weights, WINDOW_ALONG, 0, taps)
+    weigh(positions, X, count, weights, WINDOW_ACROSS, 0)
+    weigh(positions, Y, count, weights, WINDOW_ALONG, 0)
 
 
 @inline
-def locate_taps(task: SampleTask, block: Block, taps: int) -> None:
+def locate_taps(task: SampleTask, block: Block, taps: int, weigh: Weigh) -> None:
     """COLUMNS, LINES, ACROSS and ALONG of any positions, NaN and infinity included.
 
     Under zeros the index of a tap outside is outside.
@@ -60,8 +60,8 @@ def locate_taps(task: SampleTask, block: Block, taps: int) -> None:
     positions, offsets, weights = task.positions, task.offsets, task.weights
     if call.padding == ZEROS:
         _settle_outside(call, count, positions, taps)
-    compute_weights(positions, X, count, weights, ACROSS, 1, taps)
-    compute_weights(positions, Y, count, weights, ALONG, 1, taps)
+    weigh(positions, X, count, weights, ACROSS, 1)
+    weigh(positions, Y, count, weights, ALONG, 1)
     # The axis is a literal, here and below: LLVM then knows which parts of the work space are different ones.
     _pad_axis(call, 0, count, positions, offsets, taps)
     _pad_axis(call, 1, count, positions, offsets, taps)

@@ -6,8 +6,8 @@ import numpy as np
 
 from stnwarp.kernels.compiler.decorators import inline
 from stnwarp.kernels.geometry.coordinates import edge_inset, pixels_per_unit
-from stnwarp.kernels.geometry.padding import clamp, reduce_to_period, reflect, wrap
-from stnwarp.kernels.layout import BLOCK, BORDER, GRID_FLOAT32, REFLECTION, WRAP, Memory
+from stnwarp.kernels.geometry.padding import pad_axis
+from stnwarp.kernels.layout import BLOCK, GRID_FLOAT32, WRAP, ZEROS, Memory
 from stnwarp.kernels.simd.memory import load_points, load_source, store_points
 from stnwarp.kernels.simd.mixed_precision import cast_like, cast_to_weight
 from stnwarp.kernels.volumes.layout import (
@@ -77,36 +77,13 @@ def _to_voxel(coordinate: Any, size: int, align_corners: int) -> Any:
 
 @inline
 def pad_points(call: VolumeCall, count: int, positions: Memory) -> None:
-    """Fold the indices as the padding mode says, and set the slopes.
-
-    What is not a number reads the last voxel under border and reflection: what torch makes of it in three dimensions.
-    """
+    """Fold the indices as the padding mode says, and set the slopes: 1 under zeros."""
     for axis in range(3):
-        part, size = np.uintp(axis * BLOCK), axis_size(call, axis)
-        slopes = SLOPES + part
-        last = cast_to_weight(positions, size - 1)
-        infinity = cast_to_weight(positions, np.inf)
-        if call.padding == BORDER:
+        part = np.uintp(axis * BLOCK)
+        pad_axis(call, axis_size(call, axis), part, count, positions, SLOPES, 1, 1)
+        if call.padding == ZEROS:
             for k in range(np.uintp(count)):
-                position = load_points(positions, part + k)
-                folded, slope = clamp(position, size)
-                store_points(positions, part + k, folded if position == position else last)
-                store_points(positions, slopes + k, slope)
-        elif call.padding == REFLECTION:
-            for k in range(np.uintp(count)):
-                position = load_points(positions, part + k)
-                folded, slope = reflect(position, size, call.align_corners)
-                store_points(positions, part + k, folded if abs(position) < infinity else last)
-                store_points(positions, slopes + k, slope)
-        elif call.padding == WRAP:
-            reduce_to_period(size, part, count, positions)
-            for k in range(np.uintp(count)):
-                folded, slope = wrap(load_points(positions, part + k), size)
-                store_points(positions, part + k, folded)
-                store_points(positions, slopes + k, slope)
-        else:
-            for k in range(np.uintp(count)):
-                store_points(positions, slopes + k, cast_like(last, 1))
+                store_points(positions, SLOPES + part + k, cast_to_weight(positions, 1))
 
 
 @inline

@@ -1,4 +1,4 @@
-"""Small work for every kernel; `python -m tests.levels` prints a digest of the bytes of each result.
+"""Small work for every kernel; `python -m tests.kernels.levels` prints a digest of the bytes of each result.
 
 Whatever processor kernels are compiled for, they are to print the same; `test_levels.py` compares two.
 """
