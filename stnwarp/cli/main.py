@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from stnwarp.cli.apply import apply
+from stnwarp.cli.compile import compile_kernels
 from stnwarp.cli.console import PROGRAM, Console
 from stnwarp.cli.grid import grid
 from stnwarp.cli.info import info, version_of
@@ -89,5 +90,5 @@ def main() -> None:
     """
 
 
-for _command in (apply, grid, train, info):
+for _command in (apply, grid, train, info, compile_kernels):
     main.add_command(_command)

@@ -159,10 +159,12 @@ def sample(
     modes = (kind, mapping.kind, mapping.padding, bool(mapping.align_corners), mapping.grid_stride)
     places_in = (source.flat.nbytes, *source[1:4], *output[1:3])
     rows, call, places = _plan(modes, source.flat.dtype, *places_in)
+    # Nearest has no weights; their type decides which kernel is compiled, and one is enough.
+    weights = np.float32 if kind is Interpolation.NEAREST else weight_type(dtype)
     total = output.shape[0] * call.output_height
 
     def sample_rows(band: tuple[int, int]) -> None:
-        space = thread_workspace(layout.make_workspace, places, weight_type(dtype))
+        space = thread_workspace(layout.make_workspace, places, weights)
         rows(source.flat, output.flat, call, mapping.matrices, mapping.grid, fills, space, *band)
 
     if threads == 1:

@@ -83,7 +83,7 @@ def sample_volumes(
         element = np.dtype(f"u{output.itemsize}") if copies else output.dtype
         source, target = view.flat.view(element), output.reshape(-1).view(element)
         call = _call(volumes.shape, mapping, size, view)
-        space = _space(mapping, volumes.shape, dtype, element)
+        space = _space(mapping, np.dtype(np.float32) if copies else dtype, element)
         _SAMPLERS[interpolation](source, target, call, mapping.grid, *space, 0, _blocks(volumes.shape, call))
     return round_to(output, dtype)
 
@@ -127,7 +127,7 @@ def sample_volumes_backward(
     points = (len(volumes), *size, 3)
     to_grid = np.zeros(points, mapping.grid.dtype) if output_mask[1] else None
     if incoming.size:
-        space = _space(mapping, volumes.shape, memory, memory)
+        space = _space(mapping, memory, memory)
         if to_grid is not None and interpolation == Interpolation.BILINEAR:
             view = resolve_maps(volumes, mapping, size, memory)
             call = _call(volumes.shape, mapping, size, view)
@@ -167,9 +167,8 @@ def _blocks(shape: tuple[int, ...], call: VolumeCall) -> int:
     return shape[0] * -(-call.points // BLOCK)
 
 
-def _space(
-    mapping: Mapping, shape: tuple[int, ...], dtype: np.dtype[np.generic], voxels: np.dtype[np.generic]
-) -> VolumeWorkspace:
+def _space(mapping: Mapping, dtype: np.dtype[np.generic], voxels: np.dtype[np.generic]) -> VolumeWorkspace:
+    """A work space whose weights are those for images of *dtype*; where there are none, one type is enough."""
     # What is wrapped around is a float32 coordinate plus the size, which float32 need not hold.
     single = mapping.kind == GRID_FLOAT32 and mapping.padding != WRAP
     return make_volume_workspace(np.float32 if single else np.float64, weight_type(dtype), voxels)

@@ -13,26 +13,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stnwarp.errors import LoadingError
+from stnwarp.kernels.compiler import memory_needs
 from stnwarp.kernels.compiler.object_cache import cache_directory, from_cache, to_cache
 from stnwarp.kernels.compiler.target import processor, target_machine
 from stnwarp.resources import check_room
 
 _Function = Callable[[int], None]
 
-# Megabytes of address space, and of memory that is written to: measured, with some to spare.
-_LLVM = (175, 20)
-_COMPILER = (250, 200)  # Numba, and what it takes to compile one kernel
-_FIRST_COMPILER = (300, 220)  # and what has to lie beside it by then: threads, and the smallest of images
-_COMPILATION = (120, 100)
-_CODE = (30, 20)
-
 _compile_listeners: list[Callable[[str], None]] = []
+_kernels: list["CompiledKernel"] = []  # all there are
+_collected: list["Specialisation"] | None = None  # those that calls need, while kernels are not to be run
 _engines: list[Any] = []  # the machine code lives as long as these
 _loading = threading.RLock()  # LLVM is asked for one thing at a time
 
@@ -63,6 +58,53 @@ def on_compile(listener: Callable[[str], None]) -> Iterator[None]:
 def _notify(name: str) -> None:
     for listener in list(_compile_listeners):
         listener(name)
+
+
+class Specialisation(NamedTuple):
+    """A kernel for arrays of some types, and arguments of these types."""
+
+    kernel: "CompiledKernel"
+    types: str
+    arguments: tuple[Any, ...]
+
+    @property
+    def file(self) -> str:
+        """The name of its file in the cache, which tells it from all others."""
+        return self.kernel.file(self.types)
+
+    def is_cached(self) -> bool:
+        """Whether its object code lies in the cache, whole."""
+        return from_cache(self.file) is not None
+
+    def compile(self) -> None:
+        """Compile it for this processor and keep it; it is not run. MemoryError where there is too little for that."""
+        with _loading:
+            memory_needs.check_compiling()
+            self.kernel.compile(self.types, self.arguments)
+
+
+@contextmanager
+def collect_specialisations() -> Iterator[list[Specialisation]]:
+    """Meanwhile, let calls run no kernel, and collect those that they need; what the calls return is worthless.
+
+    For a process of its own, in which nothing else is sampled meanwhile, and where kernels take addresses.
+    """
+    global _collected
+    loaded = [(kernel, kernel._loaded) for kernel in _kernels]
+    for kernel in _kernels:
+        kernel._loaded = {}
+    _collected = []
+    try:
+        yield _collected
+    finally:
+        _collected = None
+        for kernel, functions in loaded:
+            kernel._loaded = functions
+
+
+def loaded_files() -> list[str]:
+    """The names in the cache of all kernels that this process has loaded."""
+    return [kernel.file(types) for kernel in _kernels for types in kernel._loaded]
 
 
 class PointerArgs:
@@ -111,6 +153,7 @@ class CompiledKernel:
         self._literals = () if literal is None else (literal,)
         self._task = task
         self._loaded: dict[str, _Function] = {}
+        _kernels.append(self)
 
     def __call__(self, *arguments: Any) -> None:
         """Run the kernel, without the interpreter's lock."""
@@ -165,29 +208,34 @@ class CompiledKernel:
     def _load(self, types: str, arguments: tuple[Any, ...]) -> _Function | None:
         """The kernel for arrays of *types*; None if it turns out that kernels take arrays here."""
         with _loading:
+            if _collected is not None:
+                _collected.append(Specialisation(self, types, arguments))
+                return _run_nothing
             if types not in self._loaded:
-                if "llvmlite" not in sys.modules:
-                    _check_memory("LLVM", *_LLVM)
-                file = "-".join([self.name, *map(str, self._literals), f"{types}.o"])
-                found = from_cache(file)
+                memory_needs.check_llvm()
+                found = from_cache(self.file(types))
                 if found is None:
-                    _check_compiling()
-                    if _takes_arrays_once_loaded():
+                    memory_needs.check_compiling()
+                    if takes_arrays_once_loaded():
                         return None
                     _notify(self.name)
-                    found = self._compile(arguments)
-                    to_cache(file, found)
-                _check_memory("compiled code", *_CODE)
+                    found = self.compile(types, arguments)
+                memory_needs.check_code()
                 self._loaded[types] = _link(*found)
             return self._loaded[types]
 
-    def _compile(self, arguments: tuple[Any, ...]) -> tuple[str, bytes]:
-        """The name of the compiled function, and its object code."""
+    def file(self, types: str) -> str:
+        """The name in the cache of this kernel for arrays of *types*."""
+        return "-".join([self.name, *map(str, self._literals), f"{types}.o"])
+
+    def compile(self, types: str, arguments: tuple[Any, ...]) -> tuple[str, bytes]:
+        """The name of the function compiled for arrays of *types*, and its object code; both are kept."""
         from stnwarp.kernels.compiler.codegen import compile_kernel
 
-        return compile_kernel(
-            getattr(importlib.import_module(self._module), self.name), self._group(arguments), self._literals
-        )
+        kernel = getattr(importlib.import_module(self._module), self.name)
+        compiled = compile_kernel(kernel, self._group(arguments), self._literals)
+        to_cache(self.file(types), compiled)
+        return compiled
 
 
 def load_compiler() -> None:
@@ -197,24 +245,11 @@ def load_compiler() -> None:
     """
     if _takes_arrays():
         return
-    check_room("LLVM", *_LLVM)
+    check_room("LLVM", *memory_needs.LLVM)
     processor()
     directory = cache_directory()
     if directory is None or next(directory.glob("*.o"), None) is None:
-        check_room("the compiler", *_FIRST_COMPILER)
-
-
-def _check_compiling() -> None:
-    is_loaded = "stnwarp.kernels.compiler.codegen" in sys.modules
-    _check_memory("the compiler", *(_COMPILATION if is_loaded else _COMPILER))
-
-
-def _check_memory(what: str, space: int, data: int) -> None:
-    """MemoryError where LLVM would end the process; another image may leave it enough."""
-    try:
-        check_room(what, space, data)
-    except LoadingError as error:
-        raise MemoryError(str(error)) from None
+        check_room("the compiler", *memory_needs.FIRST_COMPILER)
 
 
 def _address(array: NDArray[np.generic]) -> int:
@@ -237,11 +272,15 @@ def _takes_arrays() -> bool:
     return decorators.TAKES_ARRAYS
 
 
-def _takes_arrays_once_loaded() -> bool:
+def takes_arrays_once_loaded() -> bool:
     """`_takes_arrays` once more, now that Numba has to be loaded whatever the answer is."""
     importlib.import_module("numba")
     _takes_arrays.cache_clear()
     return _takes_arrays()
+
+
+def _run_nothing(_: int) -> None:
+    pass
 
 
 def _link(symbol: str, code: bytes) -> _Function:

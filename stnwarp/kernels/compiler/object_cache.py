@@ -79,19 +79,33 @@ def _checksum(file: str, content: bytes) -> bytes:
 @cache
 def cache_directory() -> Path | None:
     """The private directory of this version's compiled kernels, or None where there can be none."""
-    if os.environ.get("STNWARP_NUMBA_CACHE", "1") == "0":
+    if _is_switched_off():
         return None
     try:
-        directory = _cache_root() / _digest()
-        _make(directory)
-        _check_ours(directory.stat(), directory)
-        if not os.access(directory, os.W_OK | os.X_OK):
-            raise PermissionError(f"{directory} is not writable")
-    # RuntimeError: there is no home directory.  PackageNotFoundError: frozen into a program.
-    except (OSError, RuntimeError, PackageNotFoundError) as error:
+        return make_cache_directory()
+    except OSError as error:
         warn_about_cache(f"compiled kernels cannot be cached: {error}")
         return None
+
+
+def make_cache_directory() -> Path:
+    """That directory, made if need be; OSError where there can be none."""
+    if _is_switched_off():
+        raise OSError("STNWARP_NUMBA_CACHE is 0")
+    try:
+        directory = _cache_root() / _digest()
+    # RuntimeError: there is no home directory.  PackageNotFoundError: frozen into a program.
+    except (RuntimeError, PackageNotFoundError) as error:
+        raise OSError(str(error)) from error
+    _make(directory)
+    _check_ours(directory.stat(), directory)
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise PermissionError(f"{directory} is not writable")
     return directory
+
+
+def _is_switched_off() -> bool:
+    return os.environ.get("STNWARP_NUMBA_CACHE", "1") == "0"
 
 
 def _make(directory: Path) -> None:

@@ -1,0 +1,118 @@
+"""The table of kernels that `stnwarp compile` works off: what it says is what calls need, and nothing is missing."""
+
+import itertools
+import os
+import re
+import shlex
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import stnwarp
+from stnwarp.kernels.compiler.compiled_kernel import collect_specialisations
+from stnwarp.sampling.specialisations import TABLE, specialisations
+from tests.cli_tools import run
+from tests.docs_code import ROOT, blocks, run_python
+
+pytestmark = pytest.mark.skipif(
+    os.environ.get("NUMBA_DISABLE_JIT") == "1" or os.environ.get("NUMBA_BOUNDSCHECK") == "1",
+    reason="kernels run in Python or check their indices: there are no specialisations",
+)
+
+INTERPOLATED = (np.uint8, np.uint16, np.float16, np.float32, np.float64)
+COPIED = (*INTERPOLATED, np.bool_, np.int8, np.int16, np.int32, np.int64, np.uint32, np.uint64)
+FLOATS = (np.float16, np.float32, np.float64)
+PADDING = ("zeros", "border", "reflection", "wrap")
+THETAS = (np.eye(2, 3), np.array([[1, 0, 0], [0, 1, 0], [0.1, 0, 1]]))
+Call = Callable[[], Any]
+
+
+def files_of(call: Call) -> list[str]:
+    with collect_specialisations() as collected:
+        call()
+    return [specialisation.file for specialisation in collected]
+
+
+def pictures(channels: int, dtype: type) -> Iterator[np.ndarray]:
+    """Of the ways to lie in memory those that pick a kernel, large and small."""
+    for height, width in ((1, 8), (9, 8), (40, 30)):
+        yield np.zeros((height, width, channels), dtype)
+        yield np.zeros((height, 2 * width, channels), dtype)[:, ::2]
+        yield np.zeros((channels, height, width), dtype).transpose(1, 2, 0)
+
+
+def calls() -> Iterator[Call]:
+    """Of the library's functions, with arrays of all kinds."""
+    modes = [(mode, COPIED if mode == "nearest" else INTERPOLATED) for mode in stnwarp.conventions.Interpolation]
+    for mode, dtypes in modes:
+        for dtype, channels in itertools.product(dtypes, (1, 2, 3, 4, 5)):
+            transforms = (*THETAS, *(np.zeros((2, 3, 2), grid) for grid in FLOATS))
+            for picture, transform in itertools.product(pictures(channels, dtype), transforms):
+                yield partial(stnwarp.warp, picture, transform, (2, 3), interpolation=mode)
+            yield partial(stnwarp.warp, picture, THETAS[0], interpolation=mode, padding_mode="wrap")
+        for dtype, grid, padding in itertools.product(dtypes, FLOATS, PADDING):
+            maps, points = np.zeros((2, 3, 5, 6), dtype), np.zeros((2, 4, 3, 2), grid)
+            for input in (maps, maps[..., ::2], maps.transpose(0, 1, 3, 2)):
+                yield partial(stnwarp.grid_sample, input, points, mode, padding)
+            yield partial(stnwarp.spatial_transform, maps, np.tile(THETAS[0], (2, 1, 1)), None, mode, padding)
+            if mode in ("nearest", "bilinear"):
+                volumes, places = np.zeros((1, 2, 3, 4, 5), dtype), np.zeros((1, 2, 3, 4, 3), grid)
+                yield partial(stnwarp.grid_sample, volumes, places, mode, padding)
+
+
+def gradients() -> Iterator[Call]:
+    masks = ((True, True), (True, False), (False, True))
+    kinds = itertools.product(("nearest", "bilinear", "bicubic"), FLOATS, FLOATS, PADDING, masks)
+    for mode, dtype, grid, padding, mask in kinds:
+        maps, points, incoming = np.zeros((2, 3, 5, 6), dtype), np.zeros((2, 4, 3, 2), grid), np.zeros((2, 3, 4, 3))
+        yield partial(stnwarp.grid_sample_backward, incoming, maps, points, mode, padding, output_mask=mask)
+        for theta in THETAS:
+            thetas = np.tile(theta, (2, 1, 1))
+            yield partial(stnwarp.spatial_transform_backward, incoming, maps, thetas, mode, padding, output_mask=mask)
+        if mode != "bicubic":
+            volumes, places, coming = (np.zeros((1, *shape)) for shape in ((2, 3, 4, 5), (2, 3, 4, 3), (2, 2, 3, 4)))
+            arrays = (coming, volumes.astype(dtype), places.astype(grid))
+            yield partial(stnwarp.grid_sample_backward, *arrays, mode, padding, output_mask=mask)
+
+
+def test_each_row_of_the_table_stands_for_one_kernel_of_its_own() -> None:
+    files = [files_of(row.call) for row in TABLE]
+    assert {len(names) for names in files} == {1}
+    assert [name for name, count in Counter(itertools.chain(*files)).items() if count > 1] == []
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # what comes out while kernels are not run may be anything
+def test_the_table_holds_what_calls_need_and_nothing_else() -> None:
+    needed = set(itertools.chain.from_iterable(map(files_of, itertools.chain(calls(), gradients()))))
+    assert needed == set(specialisations(wants_all=True))
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_the_common_kernels_are_those_of_the_recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sample_images").symlink_to(ROOT / "sample_images", target_is_directory=True)
+    monkeypatch.chdir(tmp_path)
+    page = ROOT / "README.md"
+    commands = [line for block in blocks(page, "sh") for line in re.findall(r"stnwarp ((?:apply|grid) .*)", block.text)]
+    with collect_specialisations() as collected:
+        for command in commands:
+            ran = run(*shlex.split(command))
+            assert ran.code == 0, f"{command}: {ran.stderr}"
+        for block in blocks(page, "python"):
+            run_python(page, block, {})
+    assert len(commands) > 8
+    assert {specialisation.file for specialisation in collected} == set(specialisations(wants_all=False))
+
+
+def test_the_documentation_lists_the_table() -> None:
+    text = (ROOT / "docs/compile.md").read_text(encoding="utf-8")
+    listed = {
+        use: (int(all_of), int(common))
+        for use, all_of, common in re.findall(r"^\| (.+) \| (\d+) \| (\d+) \|$", text, re.M)
+    }
+    every, common = Counter(row.use for row in TABLE), Counter(row.use for row in TABLE if row.is_common)
+    assert listed == {use: (count, common[use]) for use, count in every.items()}
