@@ -1,7 +1,6 @@
 """`stnwarp compile`: the kernels, ahead of time."""
 
 import time
-from pathlib import Path
 
 import click
 
@@ -11,7 +10,7 @@ from stnwarp.cli.options import verbosity_options
 from stnwarp.cli.reporting import Interrupted
 from stnwarp.cli.sections import Command, run
 from stnwarp.errors import ExitCode, OutputError
-from stnwarp.text import count_noun, quote_path
+from stnwarp.text import count_noun
 
 _EPILOG = """\
 Exit codes: 0 all kernels are there; 2 the command line is wrong; 4 cannot go on, such as when nothing can be
@@ -44,22 +43,22 @@ def compile_kernels(console: Console, wants_all: bool, jobs: int | None) -> Exit
     from stnwarp.kernels.compiler.compiled_kernel import takes_arrays_once_loaded
 
     started = time.perf_counter()
-    directory = _cache_directory()
     work = _compile_by_calls if takes_arrays_once_loaded() else _compile
     try:
         total, compiled = work(console, wants_all, jobs)
     except KeyboardInterrupt as error:
         raise Interrupted.by(error, "what is compiled is kept; the same command goes on from there") from error
-    took = f"{compiled} compiled in {time.perf_counter() - started:.1f} s; " if compiled else ""
-    console.say(f"{took}{count_noun(total, 'kernel')} ready in {quote_path(directory)}")
+    took = f"; {compiled} compiled in {time.perf_counter() - started:.1f} s" if compiled else ""
+    console.say(f"{count_noun(total, 'kernel')} ready{took}")
     return ExitCode.OK
 
 
-def _cache_directory() -> Path:
+def _check_cache() -> None:
+    """OutputError where nothing that is compiled could be kept."""
     from stnwarp.kernels.compiler.object_cache import make_cache_directory
 
     try:
-        return make_cache_directory()
+        make_cache_directory()
     except OSError as error:
         raise OutputError(
             f"compiled kernels cannot be kept: {error}; unset STNWARP_NUMBA_CACHE, or set STNWARP_CACHE_DIR to a "
@@ -73,7 +72,10 @@ def _compile(console: Console, wants_all: bool, jobs: int | None) -> tuple[int, 
     from stnwarp.sampling.specialisations import specialisations
 
     wanted = specialisations(wants_all)
-    missing = [file for file, specialisation in wanted.items() if not specialisation.is_cached()]
+    missing = [file for file, specialisation in wanted.items() if not specialisation.is_shipped()]
+    if missing:
+        _check_cache()
+        missing = [file for file in missing if not wanted[file].is_compiled()]
     if not missing:
         return len(wanted), 0
     processes = min(jobs or processes_for(len(missing)), len(missing))
@@ -100,6 +102,7 @@ def _compile_by_calls(console: Console, wants_all: bool, jobs: int | None) -> tu
 
     if not FALLBACK:
         raise OutputError("kernels are not kept while NUMBA_DISABLE_JIT or NUMBA_BOUNDSCHECK is set; unset it")
+    _check_cache()
     wanted, compiled = rows(wants_all), list[str]()
     console.say(f"compiling {count_noun(len(wanted), 'kernel')} one by one, unless they are there")
     with on_compile(compiled.append), console.progress(len(wanted), "kernel") as advance:

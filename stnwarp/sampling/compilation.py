@@ -142,6 +142,6 @@ def _compile_and_keep(specialisation: Specialisation) -> str:
             specialisation.compile()
         except Exception as error:
             return " ".join(f"{type(error).__name__}: {error}".split())
-        if specialisation.is_cached():
+        if specialisation.is_compiled():
             return ""
     return " ".join("; ".join(str(warning.message) for warning in caught).split()) or "it was not kept"

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from stnwarp.kernels.compiler import memory_needs
 from stnwarp.kernels.compiler.object_cache import cache_directory, from_cache, to_cache
+from stnwarp.kernels.compiler.shipped_objects import from_package, shipped_directory
 from stnwarp.kernels.compiler.target import processor, target_machine
 from stnwarp.resources import check_room
 
@@ -72,9 +73,13 @@ class Specialisation(NamedTuple):
         """The name of its file in the cache, which tells it from all others."""
         return self.kernel.file(self.types)
 
-    def is_cached(self) -> bool:
-        """Whether its object code lies in the cache, whole."""
-        return from_cache(self.file) is not None
+    def is_shipped(self) -> bool:
+        """Whether its object code for this processor came with the package."""
+        return from_package(self.file) is not None
+
+    def is_compiled(self) -> bool:
+        """Whether its object code came with the package, or lies in the cache, whole."""
+        return _find(self.file) is not None
 
     def compile(self) -> None:
         """Compile it for this processor and keep it; it is not run. MemoryError where there is too little for that."""
@@ -213,7 +218,7 @@ class CompiledKernel:
                 return _run_nothing
             if types not in self._loaded:
                 memory_needs.check_llvm()
-                found = from_cache(self.file(types))
+                found = _find(self.file(types))
                 if found is None:
                     memory_needs.check_compiling()
                     if takes_arrays_once_loaded():
@@ -238,6 +243,10 @@ class CompiledKernel:
         return compiled
 
 
+def _find(file: str) -> tuple[str, bytes] | None:
+    return from_package(file) or from_cache(file)
+
+
 def load_compiler() -> None:
     """Load LLVM, before images take what the limits of this process leave of its memory.
 
@@ -247,7 +256,7 @@ def load_compiler() -> None:
         return
     check_room("LLVM", *memory_needs.LLVM)
     processor()
-    directory = cache_directory()
+    directory = shipped_directory() or cache_directory()
     if directory is None or next(directory.glob("*.o"), None) is None:
         check_room("the compiler", *memory_needs.FIRST_COMPILER)
 

@@ -16,9 +16,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from stnwarp.files.regular import open_regular
+from stnwarp.kernels.compiler.object_file import decode, encode, sources_digest
 from stnwarp.kernels.compiler.target import processor
 
-_CHECKSUM_BYTES = 32
 _warned: list[str] = []
 
 
@@ -36,12 +36,10 @@ def from_cache(file: str) -> tuple[str, bytes] | None:
     except OSError as error:
         warn_about_cache(f"{error}")
         return None
-    checksum, content = data[:_CHECKSUM_BYTES], data[_CHECKSUM_BYTES:]
-    if _checksum(file, content) != checksum:
+    found = decode(file, data)
+    if found is None:
         warn_about_cache(f"{directory / file} is damaged and is made anew")
-        return None
-    symbol, _, code = content.partition(b"\n")
-    return symbol.decode(), code
+    return found
 
 
 def to_cache(file: str, compiled: tuple[str, bytes]) -> None:
@@ -49,13 +47,12 @@ def to_cache(file: str, compiled: tuple[str, bytes]) -> None:
     directory = cache_directory()
     if directory is None:
         return
-    content = compiled[0].encode() + b"\n" + compiled[1]
     # Two containers can share a cache, and have processes of one number.
     temporary = directory / f"{file}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as stream:
-            stream.write(_checksum(file, content) + content)
+            stream.write(encode(file, compiled))
         _replace(temporary, directory / file)
     except OSError as error:
         temporary.unlink(missing_ok=True)
@@ -71,15 +68,10 @@ def _replace(temporary: Path, path: Path) -> None:
         temporary.replace(path)
 
 
-def _checksum(file: str, content: bytes) -> bytes:
-    """Of the content under its name, so that one kernel's code is never taken for another's."""
-    return hashlib.sha256(file.encode() + b"\0" + content).digest()
-
-
 @cache
 def cache_directory() -> Path | None:
     """The private directory of this version's compiled kernels, or None where there can be none."""
-    if _is_switched_off():
+    if is_switched_off():
         return None
     try:
         return make_cache_directory()
@@ -90,7 +82,7 @@ def cache_directory() -> Path | None:
 
 def make_cache_directory() -> Path:
     """That directory, made if need be; OSError where there can be none."""
-    if _is_switched_off():
+    if is_switched_off():
         raise OSError("STNWARP_NUMBA_CACHE is 0")
     try:
         directory = _cache_root() / _digest()
@@ -104,7 +96,8 @@ def make_cache_directory() -> Path:
     return directory
 
 
-def _is_switched_off() -> bool:
+def is_switched_off() -> bool:
+    """Whether nothing that was compiled before may be used, nor kept."""
     return os.environ.get("STNWARP_NUMBA_CACHE", "1") == "0"
 
 
@@ -139,13 +132,8 @@ def _digest() -> str:
     """One name for all that compiled code depends on: versions, processor, settings of Numba, the kernels' sources."""
     settings = sorted(f"{name}={value}" for name, value in os.environ.items() if name.startswith("NUMBA_"))
     versions = [version(package) for package in ("numba", "llvmlite")]
-    digest = hashlib.sha256("\0".join((*versions, *processor(), *settings)).encode())
-    sources = sorted(Path(__file__).parents[1].rglob("*.py"))
-    if not sources:
-        raise OSError("the sources of the kernels are not there to tell versions apart")
-    for path in sources:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+    parts = (*versions, *processor(), *settings, sources_digest())
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
 def warn_about_cache(reason: str) -> None:

@@ -3,6 +3,13 @@
 import os
 from typing import Any
 
+_V3 = "+avx,+avx2,+bmi,+bmi2,+cmov,+cx16,+f16c,+fma,+lzcnt,+movbe,+popcnt,+sse3,+sse4.1,+sse4.2,+ssse3"
+# The levels of x86-64 above the second by LLVM's names of them, the lowest first, and what processors of each have.
+LEVELS = {
+    "x86-64-v3": _V3,
+    "x86-64-v4": f"{_V3},+avx512bw,+avx512cd,+avx512dq,+avx512f,+avx512vl",
+}
+
 
 def target_machine() -> Any:
     """LLVM's description of this processor, set up as Numba does it."""
