@@ -1,6 +1,9 @@
 """From a kernel to object code that needs nothing of Numba to run."""
 
+import gc
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -8,6 +11,7 @@ import numba
 import numpy as np
 from numba import types
 
+from stnwarp.kernels.compiler.numba_pipeline import refresh
 from stnwarp.kernels.compiler.target import target_machine
 
 # What the machine code may call: the C library, which every process has. Anything else would have to come from Numba,
@@ -23,12 +27,14 @@ def compile_kernel(kernel: Any, arguments: tuple[Any, ...], literals: tuple[int,
         the other as whole numbers of 64 bits, tuples entry by entry, without the literals.
     """
     signature = (*map(_native_type, arguments), *map(types.literal, literals))
-    kernel.compile(signature)
+    refresh()
+    with _no_garbage_collection():
+        kernel.compile(signature)
     overload = kernel.overloads[signature]
     name = overload.fndesc.llvm_func_name
-    text = kernel.inspect_llvm(signature)
-    entries = [str(argument.type) for argument in llvm.parse_assembly(text).get_function(name).arguments]
-    module = llvm.parse_assembly(text + _entry_point(name, entries[2:], literals))
+    module = overload.library.link()
+    entries = [str(argument.type) for argument in module.get_function(name).arguments]
+    module.link_in(llvm.parse_assembly(_entry_point(name, entries[2:], literals)))
     module.verify()
     machine = target_machine()
     _optimise(module, machine)
@@ -37,6 +43,18 @@ def compile_kernel(kernel: Any, arguments: tuple[Any, ...], literals: tuple[int,
         if function.is_declaration and not _C_LIBRARY.fullmatch(function.name):
             raise RuntimeError(f"{kernel.__name__} was compiled to something that calls {function.name}")
     return _ENTRY, machine.emit_object(module)
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Numba makes so many objects that Python keeps looking for garbage among them, a tenth of the time."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _optimise(module: Any, machine: Any) -> None:
@@ -66,9 +84,10 @@ def _entry_point(name: str, entries: list[str], literals: tuple[int, ...]) -> st
         lines.append(f"  %given{number} = load {entry}, ptr %at{number}")
         given.append(f"{entry} %given{number}")
     given += [f"i64 {literal}" for literal in literals]
+    declaration = f'declare i32 @"{name}"({", ".join(["ptr", "ptr", *entries])})'
     call = f'  %code = call i32 @"{name}"({", ".join(given)})'
     body = "\n".join(["  %nothing = alloca i64", *lines, call, "  ret void"])
-    return f"\ndefine void @{_ENTRY}(ptr %arguments) {{\n{body}\n}}\n"
+    return f"{declaration}\ndefine void @{_ENTRY}(ptr %arguments) {{\n{body}\n}}\n"
 
 
 def _native_type(argument: Any) -> Any:

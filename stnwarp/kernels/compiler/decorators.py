@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numba
+import numba.extending
 from numba.extending import register_jitable
 
 from stnwarp.kernels.compiler.fallback import NjitKernel
@@ -65,6 +66,15 @@ def force_inline(function: _Function) -> _Function:
         return inline(function)
     compiled: _Function = numba.njit(forceinline=True, **_OPTIONS, **_NO_WRAPPERS)(function)
     return compiled
+
+
+def overload(plain: Callable[..., Any]) -> Callable[[_Function], _Function]:
+    """Have compiled code call, for *plain*, what the decorated function returns for the types of its arguments."""
+    options = {} if FALLBACK else {**_OPTIONS, **_NO_WRAPPERS}
+    options.pop("fastmath", None)  # the caller's, unlike those of an inlined helper
+    # strict=False: Numba would compare annotations too, and a lambda has none.
+    decorator: Callable[[_Function], _Function] = numba.extending.overload(plain, jit_options=options, strict=False)
+    return decorator
 
 
 def kernel(function: _Function) -> _Function:

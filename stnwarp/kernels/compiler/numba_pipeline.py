@@ -1,27 +1,65 @@
 """Numba as a front end: from Python to LLVM's assembly language and no further.
 
 Left to itself, Numba optimises and translates each helper for itself, links all that it calls into it, and does so once
-more for whoever calls that helper: most of the time it takes. Here helpers stay as they were written down, and what is
-left of a kernel's module is optimised and translated once, by `codegen`.
+more for whoever calls that helper: most of the time it takes. Here helpers stay the text that they were written down
+as. When a kernel needs them they are put together, optimised and translated once, by `codegen`.
 """
 
 from functools import cache
 from typing import Any
 
-from numba.core.codegen import AOTCodeLibrary, AOTCPUCodegen
-from numba.core.compiler import CompilerBase, DefaultPassBuilder
-from numba.core.compiler_machinery import LoweringPass, register_pass
-from numba.core.typed_passes import AnnotateTypes, NativeLowering
+import llvmlite.binding as llvm
+from numba.core import cgutils, typed_passes, untyped_passes
+from numba.core.codegen import AOTCodeLibrary, AOTCPUCodegen, CodeLibrary
+from numba.core.compiler import CompilerBase
+from numba.core.compiler_machinery import LoweringPass, PassManager, register_pass
+from numba.core.registry import cpu_target
 
 
 class _Library(AOTCodeLibrary):  # type: ignore[misc]
-    """The functions of one module, linked but not optimised."""
+    """The functions of one module as text, and the libraries of those they call."""
 
-    def _optimize_functions(self, ll_module: Any) -> None:
-        ll_module.data_layout = self._codegen._data_layout
+    def __init__(self, codegen: Any, name: str) -> None:
+        CodeLibrary.__init__(self, codegen, name)  # those between have LLVM make a module
+        self._linking_libraries: list[Any] = []
+        self._texts: list[str] = []
 
-    def _optimize_final_module(self) -> None:
-        pass
+    def add_ir_module(self, ir_module: Any) -> None:
+        self._texts.append(cgutils.normalize_ir_text(str(ir_module)))
+
+    def finalize(self) -> None:
+        self._finalized = True
+
+    def _get_module_for_linking(self) -> Any:
+        """For a library of Numba's own kind, which may be linked to others that hold the same functions."""
+        module = self.link()
+        for function in module.functions:
+            if not function.is_declaration and function.linkage == llvm.Linkage.external:
+                function.linkage = "linkonce_odr"
+        return module
+
+    def link(self) -> Any:
+        """All functions that are called from here as one new module, not optimised."""
+        module = llvm.parse_assembly("")
+        module.name = self.name
+        for library in self._libraries({}):
+            if isinstance(library, _Library):
+                for text in library._texts:
+                    module.link_in(llvm.parse_assembly(text))
+            else:  # what Numba compiles with a pipeline of its own
+                module.link_in(library._get_module_for_linking(), preserve=True)
+        return module
+
+    def _libraries(self, known: dict[Any, None]) -> dict[Any, None]:
+        """This library and those that it needs, each once, added to *known*."""
+        known[self] = None
+        for library in self._linking_libraries:
+            if library not in known:
+                if isinstance(library, _Library):
+                    library._libraries(known)
+                else:
+                    known[library] = None
+        return known
 
     def show(self, module: Any) -> None:
         """Have Numba's inspect_llvm and inspect_asm show *module*, which is what became of this one."""
@@ -72,13 +110,54 @@ class _Registered(LoweringPass):  # type: ignore[misc]
         return True
 
 
+# Of Numba's own passes those that kernels need: they have no closures, `with` blocks, rewrites or loops over tuples,
+# and raise nothing.
+_PASSES = (
+    untyped_passes.TranslateByteCode,
+    untyped_passes.FixupArgs,
+    untyped_passes.IRProcessing,
+    untyped_passes.ReconstructSSA,
+    typed_passes.NopythonTypeInference,
+    typed_passes.PreLowerStripPhis,
+    typed_passes.IRLegalization,
+    typed_passes.AnnotateTypes,
+    _WithoutMachineCode,
+    typed_passes.NativeLowering,
+    _Registered,
+    typed_passes.NoPythonBackend,
+)
+
+
+class _UpToDate:
+    """A *context* of Numba's that is not searched for new declarations again."""
+
+    def __init__(self, context: Any) -> None:
+        self._context = context
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+    def refresh(self) -> None:
+        """Do nothing."""
+
+
 class IrPipeline(CompilerBase):  # type: ignore[misc]
     """The pipeline of every kernel and helper."""
 
+    def __init__(self, typingctx: Any, targetctx: Any, *arguments: Any) -> None:
+        super().__init__(_UpToDate(typingctx), _UpToDate(targetctx), *arguments)
+        self.state.typingctx = typingctx
+
     def define_pipelines(self) -> list[Any]:
-        """Numba's own, with the passes above before and behind lowering."""
-        manager = DefaultPassBuilder.define_nopython_pipeline(self.state)
-        manager.add_pass_after(_WithoutMachineCode, AnnotateTypes)
-        manager.add_pass_after(_Registered, NativeLowering)
+        """Numba's own without what it does for other functions, and the passes above before and behind lowering."""
+        manager = PassManager("stnwarp")
+        for each in _PASSES:
+            manager.add_pass(each, each.__name__)
         manager.finalize()
         return [manager]
+
+
+def refresh() -> None:
+    """Have Numba find what was declared since the last time, which it would otherwise do for each function."""
+    cpu_target.typing_context.refresh()
+    cpu_target.target_context.refresh()

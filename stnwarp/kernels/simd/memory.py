@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic, overload
+from numba.extending import intrinsic
 
-from stnwarp.kernels.compiler.decorators import PLAIN_PYTHON, TAKES_ARRAYS, inline
+from stnwarp.kernels.compiler.decorators import PLAIN_PYTHON, TAKES_ARRAYS, inline, overload
 from stnwarp.kernels.layout import Memory
 
 _KINDS = ("source", "points", "pixels", "output")
@@ -209,9 +209,8 @@ def round_and_store(memory: Any, index: Any, value: Any) -> None:
     memory[index] = np.rint(value) if memory.dtype.kind == "u" else value
 
 
-@overload(round_and_store, strict=False)  # type: ignore[untyped-decorator]
+@overload(round_and_store)
 def _overload_round_and_store(memory: Any, index: Any, value: Any) -> Any:
-    # strict=False: Numba would compare annotations too, and a lambda has none.
     if isinstance(memory.dtype, types.Integer):
         # By way of int32: the direct conversion to a narrow unsigned integer does not vectorise.
         return lambda memory, index, value: store_output(memory, index, np.int32(np.rint(value)))

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 from numba import types
-from numba.extending import overload
+
+from stnwarp.kernels.compiler.decorators import overload
 
 from stnwarp.kernels.simd.fused import fma
 
@@ -37,19 +38,19 @@ def _type(weight: Any) -> Callable[[Any], Any]:
     return np.float32 if weight == types.float32 else np.float64
 
 
-@overload(cast_like, strict=False)  # type: ignore[untyped-decorator]
+@overload(cast_like)
 def _overload_cast_like(weight: Any, value: Any) -> Any:
     to = _type(weight)
     return lambda weight, value: to(value)
 
 
-@overload(cast_to_weight, strict=False)  # type: ignore[untyped-decorator]
+@overload(cast_to_weight)
 def _overload_cast_to_weight(weights: Any, value: Any) -> Any:
     to = _type(weights.dtype)
     return lambda weights, value: to(value)
 
 
-@overload(multiply_unless_zero, strict=False)  # type: ignore[untyped-decorator]
+@overload(multiply_unless_zero)
 def _overload_multiply_unless_zero(value: Any, weight: Any) -> Any:
     to = _type(weight)
     if isinstance(value, types.Integer):

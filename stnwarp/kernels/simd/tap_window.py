@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic, overload
+from numba.extending import intrinsic
 
-from stnwarp.kernels.compiler.decorators import TAKES_ARRAYS, inline
+from stnwarp.kernels.compiler.decorators import TAKES_ARRAYS, inline, overload
 from stnwarp.kernels.simd.fused import emit_fma
 from stnwarp.kernels.simd.mixed_precision import cast_to_weight
 
@@ -151,7 +151,7 @@ def clamp_to_range(memory: Any, value: Any) -> Any:
     return value if memory.dtype.kind == "f" else type(value)(min(max(value, 0), np.iinfo(memory.dtype).max))
 
 
-@overload(clamp_to_range, strict=False)  # type: ignore[untyped-decorator]
+@overload(clamp_to_range)
 def _overload_clamp_to_range(memory: Any, value: Any) -> Any:
     if not isinstance(memory.dtype, types.Integer):
         return lambda memory, value: value
