@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from stnwarp.kernels.compiler import decorators
-from stnwarp.kernels.compiler.compiled_kernel import CompiledKernel, PointerArgs
+from stnwarp.kernels.compiler.arguments import PointerArgs
+from stnwarp.kernels.compiler.compiled_kernel import CompiledKernel
 from stnwarp.kernels.compiler.decorators import force_inline, inline, kernel
 from stnwarp.kernels.layout import Memory
 from stnwarp.kernels.simd.byte_floats import byte_as_float, to_byte

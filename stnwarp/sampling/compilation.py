@@ -21,7 +21,7 @@ from stnwarp.resources import free_memory, usable_cores
 from stnwarp.sampling.specialisations import specialisations
 
 # Seconds, measured on one core of 2.5 GHz: for what every process has to do before, and for each kernel.
-_START, _EACH = 3.0, 1.4
+_START, _EACH = 1.6, 1.1
 
 # -P keeps the folder that a user happens to be in off the path; what the path is instead comes as arguments.
 _PROGRAM = """if True:

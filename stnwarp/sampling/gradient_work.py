@@ -22,7 +22,8 @@ from stnwarp.kernels.backward.tiles import (
     make_gradient_workspace,
     tiling,
 )
-from stnwarp.kernels.compiler.compiled_kernel import CompiledKernel, thread_workspace
+from stnwarp.kernels.compiler.arguments import thread_workspace
+from stnwarp.kernels.compiler.compiled_kernel import CompiledKernel
 from stnwarp.parallel import run_parallel
 from stnwarp.sampling.arrays import FEW_PIXELS, check_threads
 from stnwarp.sampling.mapping import Mapping, resolve_maps

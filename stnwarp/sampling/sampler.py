@@ -17,7 +17,8 @@ from stnwarp import conventions
 from stnwarp.array_like import as_array, native_dtype
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, Interpolation
 from stnwarp.kernels import layout
-from stnwarp.kernels.compiler.compiled_kernel import CompiledKernel, PointerArgs, thread_workspace
+from stnwarp.kernels.compiler.arguments import PointerArgs, thread_workspace
+from stnwarp.kernels.compiler.compiled_kernel import CompiledKernel
 from stnwarp.parallel import run_parallel
 from stnwarp.sampling.arrays import (
     FEW_PIXELS,

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stnwarp.kernels.compiler import memory_needs
+from stnwarp.kernels.compiler.arguments import PointerArgs, address_of, flatten
 from stnwarp.kernels.compiler.object_cache import cache_directory, from_cache, to_cache
 from stnwarp.kernels.compiler.shipped_objects import from_package, shipped_directory
 from stnwarp.kernels.compiler.target import processor, target_machine
@@ -112,33 +112,6 @@ def loaded_files() -> list[str]:
     return [kernel.file(types) for kernel in _kernels for types in kernel._loaded]
 
 
-class PointerArgs:
-    """Arrays that are handed over again and again, one after the other; their addresses are looked up once."""
-
-    def __init__(self, *arrays: NDArray[np.generic]) -> None:
-        self.arrays = arrays
-        self.types = "".join(array.dtype.char for array in arrays)
-        self.addresses = [array.ctypes.data for array in arrays]
-
-
-_thread = threading.local()
-
-
-def thread_workspace(make: Callable[..., tuple[NDArray[Any], ...]], *types: type[np.floating]) -> PointerArgs:
-    """This thread's own work space, *make* of *types*; made once, for a small image takes no longer than making it."""
-    spaces: dict[Any, PointerArgs] = _thread.__dict__.setdefault("spaces", {})
-    if (make, types) not in spaces:
-        spaces[make, types] = PointerArgs(*make(*types))
-    return spaces[make, types]
-
-
-def _flatten(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-    """*arguments* with the arrays that are held in their places."""
-    return tuple(
-        one for argument in arguments for one in (argument.arrays if isinstance(argument, PointerArgs) else (argument,))
-    )
-
-
 class CompiledKernel:
     """A kernel of `stnwarp.kernels`, compiled or loaded when it is first called for arrays of such types.
 
@@ -176,10 +149,10 @@ class CompiledKernel:
                 flat += argument.addresses
             elif isinstance(argument, np.ndarray):
                 types += argument.dtype.char
-                flat.append(_address(argument))
+                flat.append(address_of(argument))
             else:
                 flat += argument
-        function = self._loaded.get(types) or self._load(types, _flatten(arguments))
+        function = self._loaded.get(types) or self._load(types, flatten(arguments))
         if function is None:
             self._run_on_arrays(arguments)
             return
@@ -203,7 +176,7 @@ class CompiledKernel:
         from stnwarp.kernels.compiler.fallback import warn_once
 
         kernel = getattr(importlib.import_module(self._module), self.name)
-        given = (*self._group(_flatten(arguments)), *self._literals)
+        given = (*self._group(flatten(arguments)), *self._literals)
         if decorators.FALLBACK:
             warn_once(decorators.OBSTACLE)
             if kernel.compiles(given):
@@ -259,11 +232,6 @@ def load_compiler() -> None:
     directory = shipped_directory() or cache_directory()
     if directory is None or next(directory.glob("*.o"), None) is None:
         check_room("the compiler", *memory_needs.FIRST_COMPILER)
-
-
-def _address(array: NDArray[np.generic]) -> int:
-    """Where *array* begins, found in a third of the time that NumPy takes to say it; 0 for an empty one."""
-    return ctypes.addressof(ctypes.c_char.from_buffer(array)) if array.size else 0  # type: ignore[arg-type]
 
 
 @cache
