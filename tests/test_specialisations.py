@@ -15,6 +15,7 @@ import pytest
 
 import stnwarp
 from stnwarp.kernels.compiler.compiled_kernel import collect_specialisations
+from stnwarp.sampling import compilation
 from stnwarp.sampling.specialisations import TABLE, specialisations
 from tests.cli_tools import run
 from tests.docs_code import ROOT, blocks, run_python
@@ -116,3 +117,12 @@ def test_the_documentation_lists_the_table() -> None:
     }
     every, common = Counter(row.use for row in TABLE), Counter(row.use for row in TABLE if row.is_common)
     assert listed == {use: (count, common[use]) for use, count in every.items()}
+
+
+def test_a_process_that_compiled_many_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    tells_its_number = "import os, sys\nfor _ in sys.stdin: print(os.getpid(), flush=True)"
+    monkeypatch.setattr(compilation, "_PROGRAM", tells_its_number)
+    monkeypatch.setattr(compilation, "_MOST", 2)
+    results = list(compilation.compile_side_by_side(["a", "b", "c", "d", "e"], 1))
+    assert [result.file for result in results] == ["a", "b", "c", "d", "e"]
+    assert sorted(Counter(result.fault for result in results).values()) == [1, 2, 2]

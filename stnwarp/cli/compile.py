@@ -1,6 +1,7 @@
 """`stnwarp compile`: the kernels, ahead of time."""
 
 import time
+from contextlib import closing
 
 import click
 
@@ -83,8 +84,11 @@ def _compile(console: Console, wants_all: bool, jobs: int | None) -> tuple[int, 
     seconds = seconds_for(len(missing), processes)
     console.say(f"compiling {count_noun(len(missing), 'kernel')}{there}; this takes about {seconds:.0f} s")
     faults = []
-    with console.progress(len(missing), "kernel") as advance:
-        for result in compile_side_by_side(missing, processes):
+    with (
+        closing(compile_side_by_side(missing, processes)) as results,
+        console.progress(len(missing), "kernel") as advance,
+    ):
+        for result in results:
             advance()
             console.say(f"{'failed' if result.fault else 'compiled'}: {result.file.removesuffix('.o')}", 1)
             if result.fault:

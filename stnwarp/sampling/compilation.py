@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
@@ -22,6 +22,9 @@ from stnwarp.sampling.specialisations import specialisations
 
 # Seconds, measured on one core of 2.5 GHz: for what every process has to do before, and for each kernel.
 _START, _EACH = 1.6, 1.1
+
+# Kernels that a process compiles before another takes its place: what Numba keeps of each is never given back.
+_MOST = 40
 
 # -P keeps the folder that a user happens to be in off the path; what the path is instead comes as arguments.
 _PROGRAM = """if True:
@@ -51,7 +54,7 @@ def seconds_for(kernels: int, processes: int) -> float:
 
 def compile_side_by_side(
     files: Sequence[str], processes: int, settings: Mapping[str, str] | None = None
-) -> Iterator[Result]:
+) -> Generator[Result]:
     """Compile the kernels of *files*, names of `specialisations`, in so many processes; yield each as it is done.
 
     *settings* are added to the environment of these processes. They end with the iteration, whatever ends it.
@@ -78,6 +81,7 @@ class _Compiler(threading.Thread):
         super().__init__(daemon=True)
         self._todo, self._done, self._environment = todo, done, environment
         self._process: subprocess.Popen[str] | None = None
+        self._compiled = 0  # by this process
         self._is_ending = False
         self._starting = threading.Lock()
 
@@ -94,7 +98,11 @@ class _Compiler(threading.Thread):
             self._is_ending = True
             if self._process is not None:
                 self._process.kill()
-                self._process.wait()
+        if self.is_alive():
+            self.join()  # it finds its process gone, and nothing to do
+        if self._process is not None:
+            with self._process:  # which closes its pipes and waits
+                pass
 
     def _compile(self, file: str) -> str:
         """Why the kernel of *file* could not be kept; nothing if it could."""
@@ -105,6 +113,7 @@ class _Compiler(threading.Thread):
             process.stdin.write(f"{file}\n")
             process.stdin.flush()
             answer = process.stdout.readline()
+            self._compiled += 1
         except OSError as error:
             return f"cannot start a process to compile in: {error}"
         return answer.rstrip("\n") if answer else f"the process that compiled it ended with code {process.wait()}"
@@ -113,7 +122,12 @@ class _Compiler(threading.Thread):
         with self._starting:
             if self._is_ending:
                 raise OSError("the run is over")
-            if self._process is None or self._process.poll() is not None:
+            if self._process is not None and (self._compiled == _MOST or self._process.poll() is not None):
+                with self._process:  # which closes its pipes and waits
+                    self._process.kill()
+                self._process = None
+            if self._process is None:
+                self._compiled = 0
                 self._process = subprocess.Popen(
                     [sys.executable, "-P", "-c", _PROGRAM, *sys.path],
                     env=self._environment,
