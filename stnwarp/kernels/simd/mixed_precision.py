@@ -10,7 +10,6 @@ import numpy as np
 from numba import types
 
 from stnwarp.kernels.compiler.decorators import overload
-
 from stnwarp.kernels.simd.fused import fma
 
 
@@ -58,7 +57,7 @@ def _overload_multiply_unless_zero(value: Any, weight: Any) -> Any:
     return lambda value, weight: to(value) * weight if weight != 0 else to(0)
 
 
-@overload(add_unless_zero, strict=False)  # type: ignore[untyped-decorator]
+@overload(add_unless_zero)
 def _overload_add_unless_zero(total: Any, value: Any, weight: Any) -> Any:
     to = _type(weight)
     if isinstance(value, types.Integer):
