@@ -71,7 +71,6 @@ def force_inline(function: _Function) -> _Function:
 def overload(plain: Callable[..., Any]) -> Callable[[_Function], _Function]:
     """Have compiled code call, for *plain*, what the decorated function returns for the types of its arguments."""
     options = {} if FALLBACK else {**_OPTIONS, **_NO_WRAPPERS}
-    options.pop("fastmath", None)  # the caller's, unlike those of an inlined helper
     # strict=False: Numba would compare annotations too, and a lambda has none.
     decorator: Callable[[_Function], _Function] = numba.extending.overload(plain, jit_options=options, strict=False)
     return decorator
