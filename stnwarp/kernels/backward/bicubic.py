@@ -67,7 +67,7 @@ def bicubic_gradients(task: GradientTask) -> None:
 def _differentiate(task: GradientTask, tile: Tile) -> None:
     call, count = task.call, point_count(tile)
     if call.padding == WRAP:  # the other modes fold each tap by itself
-        pad_positions(call, count, task.positions, 1)
+        pad_positions(call, task.grid, count, task.positions, 1)
     _compute_weights(call, count, X, task.positions, task.weights, COLUMN_WEIGHTS)
     _compute_weights(call, count, Y, task.positions, task.weights, LINE_WEIGHTS)
     _locate(task, tile.image, count)

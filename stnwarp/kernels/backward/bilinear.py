@@ -59,7 +59,7 @@ def bilinear_gradients(task: GradientTask) -> None:
 @inline
 def _differentiate(task: GradientTask, tile: Tile) -> None:
     count = point_count(tile)
-    pad_positions(task.call, count, task.positions, 1)
+    pad_positions(task.call, task.grid, count, task.positions, 1)
     if not locate(task, tile):
         clear_sums(count, task.values)
     else:

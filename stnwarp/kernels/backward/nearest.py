@@ -32,7 +32,7 @@ def nearest_gradients(task: GradientTask) -> None:
 @inline
 def _differentiate(task: GradientTask, tile: Tile) -> None:
     call, part, count = task.call, task.slice, point_count(tile)
-    pad_positions(call, count, task.positions, 1)
+    pad_positions(call, task.grid, count, task.positions, 1)
     _locate(task, tile.image, count)
     prefetch_channel(task, part.first_channel, count)
     for channel in range(part.first_channel, part.last_channel):

@@ -24,7 +24,7 @@ from stnwarp.kernels.compiler.decorators import inline
 from stnwarp.kernels.geometry.padding import pad_tap
 from stnwarp.kernels.layout import BLOCK, BORDER, REFLECTION, ZEROS, Memory, X, Y
 from stnwarp.kernels.simd.memory import load_points, store_points
-from stnwarp.kernels.simd.mixed_precision import cast_like, cast_to_weight
+from stnwarp.kernels.simd.mixed_precision import cast_like, cast_to_weight, least
 
 ACROSS, ALONG, UPPER_PAIRS, LOWER_PAIRS = (np.uintp(part * BLOCK) for part in (0, 1, 2, 4))
 IRREGULAR, NOWHERE = -1, -2
@@ -44,8 +44,8 @@ def locate(task: GradientTask, tile: Tile) -> bool:
         x, y = load_points(positions, X + k), load_points(positions, Y + k)
         last_column, last_line, zero = cast_like(x, call.width - 2), cast_like(y, call.height - 2), cast_like(x, 0)
         near_column, near_line = np.floor(x), np.floor(y)
-        column = min(near_column, last_column) if clamped else near_column
-        line = min(near_line, last_line) if clamped else near_line
+        column = least(near_column, last_column) if clamped else near_column
+        line = least(near_line, last_line) if clamped else near_line
         whole = (column >= zero) & (column <= last_column) & (line >= zero) & (line <= last_line)
         # At -1 exactly nothing is read, but the slope is that towards the image.
         touching = (

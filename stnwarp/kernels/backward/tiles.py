@@ -37,7 +37,7 @@ from stnwarp.kernels.simd.memory import (
     store_pixels,
     unsigned_stride,
 )
-from stnwarp.kernels.simd.mixed_precision import cast_like
+from stnwarp.kernels.simd.mixed_precision import cast_like, least
 
 FIRST, COLUMNS, ROWS, IRREGULAR_POINTS, NON_FINITE_POINTS = (np.uintp(part * BLOCK) for part in (0, 1, 5, 9, 10))
 VALUES, SUM_X, SUM_Y = (np.uintp(part * BLOCK) for part in range(3))
@@ -148,7 +148,10 @@ def tiles_across(call: GradientCall) -> int:
 def tile_at(call: GradientCall, image: int, band: int, part: int) -> Tile:
     """Tile *part* of a band of an image."""
     row, column = band * call.tile_lines, part * call.tile_columns
-    lines, columns = min(call.tile_lines, call.output_height - row), min(call.tile_columns, call.output_width - column)
+    lines, columns = (
+        least(call.tile_lines, call.output_height - row),
+        least(call.tile_columns, call.output_width - column),
+    )
     return Tile(image, image * call.bands + band, row, column, lines, columns)
 
 

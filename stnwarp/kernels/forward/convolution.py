@@ -70,7 +70,7 @@ def convolve_block(task: SampleTask, block: Block, region: int, taps: int, weigh
     if region != OUTSIDE:
         generate_positions(task, block)
         if call.padding == WRAP:  # the other modes fold each tap by itself
-            pad_positions(call, block.length, task.positions, 0)
+            pad_positions(call, task.grid, block.length, task.positions, 0)
         whole = Block(block.image, block.row, block.column, repeat_last_position(block.length, task.positions))
     if region == UNKNOWN:
         region = region_of(call, whole.length, task.positions, all_taps_bounds(call, taps), any_tap_bounds(call, taps))
@@ -83,7 +83,8 @@ def convolve_block(task: SampleTask, block: Block, region: int, taps: int, weigh
 @inline
 def _sample_taps(task: SampleTask, block: Block, whole: Block, inside: bool, taps: int, weigh: Weigh) -> None:
     """Sample a block by its taps; `whole` is the block with as many positions as whole vectors take."""
-    call, together, irregular = task.call, _together(task.call), int(np.int64(0))
+    call, together = task.call, _together(task.call)
+    irregular: Any = np.int64(0)
     roomy = together > 0 and call.width >= taps and call.height >= taps and call.row_stride >= taps * together
     if inside:
         locate_inside_taps(task, whole, taps, weigh)

@@ -22,6 +22,7 @@ from stnwarp.kernels.geometry.regions import (
 from stnwarp.kernels.layout import BLOCK, FIRST, INSIDE, LEFT_WEIGHT, OUTSIDE, Block, SampleTask
 from stnwarp.kernels.simd.gather import PIXELS_PER_COPY, copy_rgb_pixels
 from stnwarp.kernels.simd.memory import load_points, load_source, store_output, unsigned_stride
+from stnwarp.kernels.simd.mixed_precision import greatest
 
 
 @kernel
@@ -54,7 +55,7 @@ def _locate(task: SampleTask, block: Block, region: int) -> Any:
         locate_nearest_inside(task, block)
         return block.length
     generate_positions(task, block)
-    pad_positions(task.call, block.length, task.positions, 0)
+    pad_positions(task.call, task.grid, block.length, task.positions, 0)
     return locate_nearest(task, block)
 
 
@@ -77,8 +78,8 @@ def _copy_rgb(task: SampleTask, block: Block) -> None:
     first = np.uintp(output_offset(call, block))
     furthest = np.int64(0)
     for k in range(np.uintp(count)):
-        furthest = max(furthest, load_points(offsets, FIRST + k))
-    quads = np.uintp(max(count - 2, 0) // PIXELS_PER_COPY if furthest <= call.last_word + 4 else 0)
+        furthest = greatest(furthest, load_points(offsets, FIRST + k))
+    quads = np.uintp(greatest(count - 2, 0) // PIXELS_PER_COPY if furthest <= call.last_word + 4 else 0)
     for quad in range(quads):
         copy_rgb_pixels(
             source, offsets, np.uintp(PIXELS_PER_COPY) * quad, output, first + np.uintp(3 * PIXELS_PER_COPY) * quad

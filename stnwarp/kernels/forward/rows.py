@@ -1,6 +1,7 @@
 """The loop over rows and blocks that every kernel of sampling runs."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +43,7 @@ def sample_rows(
             tabulate_steps(task, image)
             known = image
         edges = row_edges(call, task.matrices, image, row, inside, touching)
-        column = int(np.int64(0))  # a literal would have everything compiled once more
+        column: Any = np.int64(0)  # a literal would have everything compiled once more
         while column < call.output_width:
             count, region = block_at(column, edges, call.output_width, longest)
             sample_block(task, Block(image, row, column, count), region, variant)

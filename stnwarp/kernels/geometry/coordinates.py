@@ -11,8 +11,9 @@ blocks, count as one.
 from typing import Any
 
 import numpy as np
+from numba import types
 
-from stnwarp.kernels.compiler.decorators import inline
+from stnwarp.kernels.compiler.decorators import inline, overload
 from stnwarp.kernels.layout import (
     AFFINE,
     AFFINE_JOINED,
@@ -28,7 +29,7 @@ from stnwarp.kernels.layout import (
 from stnwarp.kernels.simd.division import divide
 from stnwarp.kernels.simd.fused import fma
 from stnwarp.kernels.simd.memory import load_points, load_source, store_points
-from stnwarp.kernels.simd.mixed_precision import cast_like, cast_to_weight
+from stnwarp.kernels.simd.mixed_precision import cast_like, cast_to_weight, greatest, least
 
 _HUGE = 2.0**300
 
@@ -62,10 +63,25 @@ def generate_row(
         _projective_positions(matrices, image, row, column, count, begin, positions)
     else:
         point = np.uintp(image * call.grid_stride + row * call.output_width + column)
-        if call.mapping == GRID_FLOAT32:
-            _grid_positions(call, np.float32(0), grid, point, count, begin, positions)
-        else:
-            _grid_positions(call, np.float64(0), grid, point, count, begin, positions)
+        _read_grid(call, grid, point, count, begin, positions)
+
+
+def _read_grid(call: Any, grid: Memory, point: Any, count: int, begin: Any, positions: Memory) -> None:
+    """Set positions from the points of a grid, in float32 where torch computes in it."""
+    if call.mapping == GRID_FLOAT32:
+        _grid_positions(call, np.float32(0), grid, point, count, begin, positions)
+    else:
+        _grid_positions(call, np.float64(0), grid, point, count, begin, positions)
+
+
+@overload(_read_grid)
+def _overload_read_grid(call: Any, grid: Any, point: Any, count: Any, begin: Any, positions: Any) -> Any:
+    if grid.dtype == types.float32:
+        return _read_grid
+    # No such call has GRID_FLOAT32: what is not needed need not be compiled.
+    return lambda call, grid, point, count, begin, positions: _grid_positions(
+        call, np.float64(0), grid, point, count, begin, positions
+    )
 
 
 @inline
@@ -99,7 +115,7 @@ def _joined_positions(
 ) -> None:
     row, first, done = column // call.joined_width, column % call.joined_width, 0
     while done < count:
-        part = min(call.joined_width - first, count - done)
+        part = least(call.joined_width - first, count - done)
         _affine_positions(matrices, image, row, first, part, np.uintp(done), positions)
         row, first, done = row + 1, 0, done + part
 
@@ -197,8 +213,8 @@ def affine_span(
     m = image * 9
     first_x, last_x = _axis_span(matrices[m], row_start(matrices, m, row), low, x_stop, call.output_width)
     first_y, last_y = _axis_span(matrices[m + 3], row_start(matrices, m + 3, row), low, y_stop, call.output_width)
-    first = max(first_x, first_y)
-    return first, max(first, min(last_x, last_y))
+    first = greatest(first_x, first_y)
+    return first, greatest(first, least(last_x, last_y))
 
 
 @inline

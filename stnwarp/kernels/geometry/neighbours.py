@@ -32,7 +32,7 @@ from stnwarp.kernels.layout import (
 )
 from stnwarp.kernels.simd.fused import fma
 from stnwarp.kernels.simd.memory import load_points, load_source, round_and_store, store_points
-from stnwarp.kernels.simd.mixed_precision import cast_like, cast_to_weight
+from stnwarp.kernels.simd.mixed_precision import cast_like, cast_to_weight, greatest, least
 
 # Images are smaller than this: a longer step leads out of them, and its table entry is not used.
 _FAR = 2.0**31
@@ -48,7 +48,7 @@ def tabulate_steps(task: SampleTask, image: int) -> None:
     call, matrices, offsets, weights = task.call, task.matrices, task.offsets, task.weights
     m = image * 9
     across, along = matrices[m], matrices[m + 3]
-    for k in range(np.uintp(min(BLOCK, call.output_width))):
+    for k in range(np.uintp(least(BLOCK, call.output_width))):
         x, y = across * np.float64(k), along * np.float64(k)
         x, y = (x if abs(x) < _FAR else 0.0), (y if abs(y) < _FAR else 0.0)
         column, line = np.floor(x), np.floor(y)
@@ -134,7 +134,7 @@ def locate_anywhere(task: SampleTask, block: Block) -> None:
         missing_x = (zero if column >= 0.0 else left) + (zero if wraps | (column < right) else across)
         missing_y = (zero if line >= 0.0 else upper) + (zero if wraps | (line < bottom) else along)
         store_points(weights, OUTSIDE_WEIGHT + k, fma(-missing_x, missing_y, missing_x + missing_y))
-        near_column, near_line = max(column, 0.0), max(line, 0.0)
+        near_column, near_line = greatest(column, 0.0), greatest(line, 0.0)
         far_column = column + 1.0 if column < right else behind_right
         far_line = line + 1.0 if line < bottom else behind_bottom
         store_points(offsets, FIRST + k, base + _offset(call, near_column, near_line))
@@ -249,7 +249,7 @@ def locate_block(task: SampleTask, block: Block, region: int, margin: int) -> in
         locate_steps(task, block)
         return INSIDE
     generate_positions(task, block)
-    pad_positions(call, count, positions, 0)
+    pad_positions(call, task.grid, count, positions, 0)
     region = region_of(call, count, positions, all_neighbours_bounds(call, margin, 0.0), any_neighbour_bounds(call))
     if region == INSIDE:
         locate_inside(task, block)
@@ -270,4 +270,4 @@ def _steps_stay_inside(task: SampleTask, block: Block, margin: int) -> Any:
 def _ends_within(across: Any, start: Any, column: int, count: int, stop: int) -> Any:
     first = affine_position(across, start, column)
     last = fma(across, np.float64(count - 1), first)
-    return min(first, last) > 0.0 and max(first, last) < np.float64(stop)
+    return least(first, last) > 0.0 and greatest(first, last) < np.float64(stop)

@@ -14,12 +14,13 @@ which torch has not, takes float64: a float32 sum of the position and the period
 from typing import Any
 
 import numpy as np
+from numba import types
 
-from stnwarp.kernels.compiler.decorators import inline
+from stnwarp.kernels.compiler.decorators import inline, overload
 from stnwarp.kernels.layout import BORDER, GRID_FLOAT32, REFLECTION, SLOPES, WRAP, ZEROS, Memory, X, Y
 from stnwarp.kernels.simd.fused import fma
 from stnwarp.kernels.simd.memory import load_points, store_points
-from stnwarp.kernels.simd.mixed_precision import cast_like, cast_to_weight
+from stnwarp.kernels.simd.mixed_precision import cast_like, cast_to_weight, greatest
 
 OUTSIDE_TAP = -1
 
@@ -41,7 +42,7 @@ def reflect(position: Any, size: int, align_corners: int) -> tuple[Any, Any]:
     zero, one = cast_like(position, 0), cast_like(position, 1)
     low = cast_like(position, 0.0 if align_corners != 0 else -0.5)
     # A one-pixel axis has no two centres to mirror at: with any period but 0 the clamp gives 0 with slope 0.
-    period = cast_like(position, max(2 * (size - 1 if align_corners != 0 else size), 1))
+    period = cast_like(position, greatest(2 * (size - 1 if align_corners != 0 else size), 1))
     shifted = position - low
     distance = abs(shifted)
     distance = fma(-period, np.floor(distance / period), distance)
@@ -103,23 +104,32 @@ def _fold(position: Any, size: int, align_corners: int, padding: int) -> tuple[A
 
 
 @inline
-def pad_positions(call: Any, count: Any, positions: Memory, slopes: int) -> None:
+def pad_positions(call: Any, grid: Memory, count: Any, positions: Memory, slopes: int) -> None:
     """Fold X and Y of *positions* by the padding mode; set SLOPES too if the literal *slopes* is 1.
 
     Under zeros nothing is folded, and there are no slopes.
     """
-    pad_axis(call, call.width, X, count, positions, SLOPES, slopes, 0)
-    pad_axis(call, call.height, Y, count, positions, SLOPES, slopes, 0)
+    pad_axis(call, grid, call.width, X, count, positions, SLOPES, slopes, 0)
+    pad_axis(call, grid, call.height, Y, count, positions, SLOPES, slopes, 0)
 
 
 @inline
 def pad_axis(
-    call: Any, size: int, part: Any, count: Any, positions: Memory, slopes: Any, wants_slopes: int, reads_last: int
+    call: Any,
+    grid: Memory,
+    size: int,
+    part: Any,
+    count: Any,
+    positions: Memory,
+    slopes: Any,
+    wants_slopes: int,
+    reads_last: int,
 ) -> None:
     """Fold *count* positions from *part* on by the padding mode; nothing under zeros.
 
     Args:
         call: the numbers of the call.
+        grid: that of the call, which decides whether positions can be of float32.
         size: how many pixels the axis has.
         part: where the positions on this axis begin.
         count: how many there are.
@@ -134,13 +144,62 @@ def pad_axis(
     if call.padding == BORDER:
         _pad(number, call, size, part, count, positions, slopes, wants_slopes, reads_last, BORDER)
     elif call.padding == REFLECTION:
-        if call.mapping == GRID_FLOAT32:  # as torch computes it
-            _pad(np.float32(0), call, size, part, count, positions, slopes, wants_slopes, reads_last, REFLECTION)
-        else:
-            _pad(number, call, size, part, count, positions, slopes, wants_slopes, reads_last, REFLECTION)
+        _pad_reflection(call, grid, size, part, count, positions, slopes, wants_slopes, reads_last)
     elif call.padding == WRAP:
         reduce_to_period(size, part, count, positions)
         _pad(number, call, size, part, count, positions, slopes, wants_slopes, 0, WRAP)
+
+
+def _pad_reflection(
+    call: Any,
+    grid: Memory,
+    size: int,
+    part: Any,
+    count: Any,
+    positions: Memory,
+    slopes: Any,
+    wants_slopes: int,
+    reads_last: int,
+) -> None:
+    """`pad_axis` under reflection, in float32 where torch computes in it."""
+    if call.mapping == GRID_FLOAT32:
+        _pad(np.float32(0), call, size, part, count, positions, slopes, wants_slopes, reads_last, REFLECTION)
+    else:
+        number = cast_to_weight(positions, 0)
+        _pad(number, call, size, part, count, positions, slopes, wants_slopes, reads_last, REFLECTION)
+
+
+@overload(_pad_reflection)
+def _overload_pad_reflection(
+    call: Any,
+    grid: Any,
+    size: Any,
+    part: Any,
+    count: Any,
+    positions: Any,
+    slopes: Any,
+    wants_slopes: Any,
+    reads_last: Any,
+) -> Any:
+    if grid.dtype == types.float32:
+        return _pad_reflection
+
+    # No such call has GRID_FLOAT32: what is not needed need not be compiled.
+    def pad(
+        call: Any,
+        grid: Any,
+        size: Any,
+        part: Any,
+        count: Any,
+        positions: Any,
+        slopes: Any,
+        wants_slopes: Any,
+        reads_last: Any,
+    ) -> None:
+        number = cast_to_weight(positions, 0)
+        _pad(number, call, size, part, count, positions, slopes, wants_slopes, reads_last, REFLECTION)
+
+    return pad
 
 
 @inline

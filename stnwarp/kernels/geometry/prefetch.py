@@ -12,6 +12,7 @@ import numpy as np
 from stnwarp.kernels.compiler.decorators import inline
 from stnwarp.kernels.layout import AFFINE, FIRST, PROJECTIVE, Block, Memory, SampleCall, SampleTask, X, Y
 from stnwarp.kernels.simd.memory import load_points, prefetch_source
+from stnwarp.kernels.simd.mixed_precision import greatest, least
 
 _LINE = 64.0  # bytes that memory hands over at once
 # Rows of the input that a step of one column may take, and pixels from which on it leaves some out; both measured. RGB
@@ -41,7 +42,7 @@ def prefetch_step_of_block(task: SampleTask, block: Block, itemsize: int) -> tup
     image, row, column, count = block
     call, matrices, positions = task.call, task.matrices, task.positions
     left, top = load_points(positions, X), load_points(positions, Y)
-    last, per_step = np.uintp(count - 1), 1.0 / np.float64(max(count - 1, 1))
+    last, per_step = np.uintp(count - 1), 1.0 / np.float64(greatest(count - 1, 1))
     advance = (load_points(positions, X + last) - left) * per_step
     climb = (load_points(positions, Y + last) - top) * per_step
     if call.mapping != PROJECTIVE:
@@ -62,8 +63,8 @@ def _step(call: SampleCall, advance: Any, climb: Any, right: Any, down: Any, ite
     asks = (climb < steep) | (climb > _SPARSE) | (advance > _SPARSE)
     if size < _CACHED or not (near & asks):
         return np.int64(0), np.int64(0)
-    crossed = max(climb, advance * np.float64(pixel) / _LINE)
-    columns = 1.0 / min(max(crossed, 1.0 / _LINE), 1.0)
+    crossed = greatest(climb, advance * np.float64(pixel) / _LINE)
+    columns = 1.0 / least(greatest(crossed, 1.0 / _LINE), 1.0)
     return np.int64(columns), np.int64(down) * call.row_stride + np.int64(right) * call.column_stride
 
 

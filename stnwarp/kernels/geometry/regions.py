@@ -32,6 +32,7 @@ from stnwarp.kernels.layout import (
     Y,
 )
 from stnwarp.kernels.simd.memory import load_points, store_points
+from stnwarp.kernels.simd.mixed_precision import greatest, least
 
 
 @inline
@@ -76,7 +77,7 @@ def row_edges(call: SampleCall, matrices: Memory, image: int, row: int, inside: 
         return 0, first, last, width
     low, x_stop, y_stop = touching
     begin, end = affine_span(call, matrices, image, row, low, x_stop, y_stop)
-    return begin, max(begin, min(first, end)), max(begin, min(last, end)), end
+    return begin, greatest(begin, least(first, end)), greatest(begin, least(last, end)), end
 
 
 @inline
@@ -92,16 +93,16 @@ def block_at(column: int, edges: Edges, width: int, longest: int) -> tuple[int, 
     """How many pixels the block at *column* has, which ends at the next edge at the latest, and what is known of it."""
     begin, first, last, end = edges
     if column < begin:
-        return min(longest, begin - column), OUTSIDE
+        return least(longest, begin - column), OUTSIDE
     if column >= end:
-        return min(longest, width - column), OUTSIDE
+        return least(longest, width - column), OUTSIDE
     if first < 0:
-        return min(longest, end - column), UNKNOWN
+        return least(longest, end - column), UNKNOWN
     if column < first:
-        return min(longest, first - column), PARTIAL
+        return least(longest, first - column), PARTIAL
     if column < last:
-        return min(longest, last - column), INSIDE
-    return min(longest, end - column), PARTIAL
+        return least(longest, last - column), INSIDE
+    return least(longest, end - column), PARTIAL
 
 
 @inline

@@ -25,7 +25,7 @@ from stnwarp.kernels.geometry.regions import any_tap_bounds
 from stnwarp.kernels.geometry.tap_weights import Weigh, weights_stride
 from stnwarp.kernels.layout import TAP_BLOCK, ZEROS, Block, Memory, SampleCall, SampleTask, X, Y
 from stnwarp.kernels.simd.memory import load_points, store_pixels, store_points
-from stnwarp.kernels.simd.mixed_precision import cast_to_weight
+from stnwarp.kernels.simd.mixed_precision import cast_to_weight, greatest, least
 
 FIRST_TAP, COLUMNS, LINES, IRREGULAR, WINDOW_X, WINDOW_Y = (
     np.uintp(part * TAP_BLOCK) for part in (0, 1, 7, 13, 14, 15)
@@ -102,7 +102,7 @@ def _next_outside(pixel: float, size: int) -> Any:
 
 
 @inline
-def fit_windows(task: SampleTask, block: Block, taps: int) -> int:
+def fit_windows(task: SampleTask, block: Block, taps: int) -> Any:
     """FIRST_TAP, WINDOW_ACROSS, WINDOW_ALONG, MISSING_X and MISSING_Y of positions whose taps lie side by side.
 
     The others are IRREGULAR; returns how many.
@@ -120,12 +120,12 @@ def fit_windows(task: SampleTask, block: Block, taps: int) -> int:
     _order_weights(1, count, offsets, weights, taps)
     _sum_missing(call, 0, count, offsets, weights, taps)
     _sum_missing(call, 1, count, offsets, weights, taps)
-    irregular = 0
+    irregular: Any = np.int64(0)
     for k in range(np.uintp(count)):
         offset = load_points(offsets, WINDOW_X + k) * call.column_stride
         offset += load_points(offsets, WINDOW_Y + k) * call.row_stride
         store_points(offsets, FIRST_TAP + k, call.origin + image * call.image_stride + offset)
-        irregular += int(load_points(offsets, IRREGULAR + k))
+        irregular += load_points(offsets, IRREGULAR + k)
     return irregular
 
 
@@ -138,8 +138,8 @@ def _find_windows(call: SampleCall, axis: int, count: int, offsets: Memory, taps
         low = high = load_points(offsets, indices + k)
         for tap in range(np.uintp(1), np.uintp(taps)):
             index = load_points(offsets, indices + np.uintp(TAP_BLOCK) * tap + k)
-            low, high = min(low, index), max(high, index)
-        low, high = max(min(low, size - taps), 0), min(high, size - 1)
+            low, high = least(low, index), greatest(high, index)
+        low, high = greatest(least(low, size - taps), 0), least(high, size - 1)
         store_points(offsets, window + k, low)
         irregular = load_points(offsets, IRREGULAR + k)
         store_points(offsets, IRREGULAR + k, np.int64(1) if high - low >= taps else irregular)

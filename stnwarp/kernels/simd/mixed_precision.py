@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from stnwarp.kernels.compiler.decorators import overload
+from stnwarp.kernels.compiler.decorators import inline, overload
 from stnwarp.kernels.simd.fused import fma
 
 
@@ -63,3 +63,16 @@ def _overload_add_unless_zero(total: Any, value: Any, weight: Any) -> Any:
     if isinstance(value, types.Integer):
         return lambda total, value, weight: fma(to(np.int32(value)), weight, total)
     return lambda total, value, weight: fma(to(value), weight, total) if weight != 0 else total
+
+
+# Numba's own `min` and `max` are compiled and optimised each by itself, which takes as long as a dozen helpers.
+@inline
+def least(a: Any, b: Any) -> Any:
+    """The lesser of two numbers of one type; *a* where one is NaN."""
+    return b if b < a else a
+
+
+@inline
+def greatest(a: Any, b: Any) -> Any:
+    """The greater of two numbers of one type; *a* where one is NaN."""
+    return b if b > a else a

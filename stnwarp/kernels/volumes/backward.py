@@ -13,7 +13,7 @@ from stnwarp.kernels.compiler.decorators import inline, kernel
 from stnwarp.kernels.geometry.coordinates import pixels_per_unit
 from stnwarp.kernels.layout import BLOCK, Memory
 from stnwarp.kernels.simd.memory import load_points, load_source, store_output, store_points, unsigned_stride
-from stnwarp.kernels.simd.mixed_precision import add_unless_zero, cast_to_weight, multiply_unless_zero
+from stnwarp.kernels.simd.mixed_precision import add_unless_zero, cast_to_weight, greatest, least, multiply_unless_zero
 from stnwarp.kernels.volumes.coordinates import (
     axis_size,
     block_of,
@@ -81,7 +81,7 @@ def _locate_block(
 ) -> None:
     """The neighbours of a block's points, and nothing summed up yet."""
     generate_points(call, grid, volume, point, count, positions)
-    pad_points(call, count, positions)
+    pad_points(call, grid, count, positions)
     locate_corners(call, volume, count, positions, offsets, weights)
     for axis in range(3):
         for k in range(np.uintp(count)):
@@ -145,9 +145,9 @@ def trilinear_input_planes(
     """
     for volume in range(start // call.channels, (stop - 1) // call.channels + 1):
         for point in range(0, call.points, BLOCK):
-            count = min(BLOCK, call.points - point)
+            count = least(BLOCK, call.points - point)
             _locate_block(call, grid, volume, point, count, positions, offsets, weights)
-            for plane in range(max(start, volume * call.channels), min(stop, (volume + 1) * call.channels)):
+            for plane in range(greatest(start, volume * call.channels), least(stop, (volume + 1) * call.channels)):
                 shift = (plane - volume * call.channels) * call.channel_stride
                 first = np.uintp(plane * call.points + point)
                 _scatter(input_gradient, output_gradient, offsets, weights, shift, first, count)
@@ -206,11 +206,11 @@ def nearest_input_planes(
     """The same for the nearest voxels."""
     for volume in range(start // call.channels, (stop - 1) // call.channels + 1):
         for point in range(0, call.points, BLOCK):
-            count = min(BLOCK, call.points - point)
+            count = least(BLOCK, call.points - point)
             generate_points(call, grid, volume, point, count, positions)
-            pad_points(call, count, positions)
+            pad_points(call, grid, count, positions)
             locate_nearest(call, volume, count, positions, offsets, weights)
-            for plane in range(max(start, volume * call.channels), min(stop, (volume + 1) * call.channels)):
+            for plane in range(greatest(start, volume * call.channels), least(stop, (volume + 1) * call.channels)):
                 shift = unsigned_stride((plane - volume * call.channels) * call.channel_stride)
                 first = np.uintp(plane * call.points + point)
                 for k in range(np.uintp(count)):

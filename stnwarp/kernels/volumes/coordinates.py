@@ -9,7 +9,7 @@ from stnwarp.kernels.geometry.coordinates import edge_inset, pixels_per_unit
 from stnwarp.kernels.geometry.padding import pad_axis
 from stnwarp.kernels.layout import BLOCK, GRID_FLOAT32, WRAP, ZEROS, Memory
 from stnwarp.kernels.simd.memory import load_points, load_source, store_points
-from stnwarp.kernels.simd.mixed_precision import cast_like, cast_to_weight
+from stnwarp.kernels.simd.mixed_precision import cast_like, cast_to_weight, least
 from stnwarp.kernels.volumes.layout import (
     FAR,
     FAR_SLOPE,
@@ -29,7 +29,7 @@ def block_of(call: VolumeCall, index: int) -> tuple[int, int, int]:
     """Volume, first point and number of points of block *index*, counted through all volumes."""
     blocks = (call.points + BLOCK - 1) // BLOCK
     point = index % blocks * BLOCK
-    return index // blocks, point, min(BLOCK, call.points - point)
+    return index // blocks, point, least(BLOCK, call.points - point)
 
 
 @inline
@@ -76,11 +76,11 @@ def _to_voxel(coordinate: Any, size: int, align_corners: int) -> Any:
 
 
 @inline
-def pad_points(call: VolumeCall, count: int, positions: Memory) -> None:
+def pad_points(call: VolumeCall, grid: Memory, count: int, positions: Memory) -> None:
     """Fold the indices as the padding mode says, and set the slopes: 1 under zeros."""
     for axis in range(3):
         part = np.uintp(axis * BLOCK)
-        pad_axis(call, axis_size(call, axis), part, count, positions, SLOPES, 1, 1)
+        pad_axis(call, grid, axis_size(call, axis), part, count, positions, SLOPES, 1, 1)
         if call.padding == ZEROS:
             for k in range(np.uintp(count)):
                 store_points(positions, SLOPES + part + k, cast_to_weight(positions, 1))

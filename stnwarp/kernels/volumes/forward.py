@@ -39,7 +39,7 @@ def trilinear_blocks(
         volume, point, count = block_of(call, index)
         generate_points(call, grid, volume, point, count, positions)
         if call.padding != ZEROS:
-            pad_points(call, count, positions)
+            pad_points(call, grid, count, positions)
         locate_corners(call, volume, count, positions, offsets, weights)
         compute_deltas(count, offsets)
         for channel in range(call.channels):
@@ -73,7 +73,7 @@ def nearest_voxel_blocks(
         volume, point, count = block_of(call, index)
         generate_points(call, grid, volume, point, count, positions)
         if call.padding != ZEROS:
-            pad_points(call, count, positions)
+            pad_points(call, grid, count, positions)
         inside = locate_nearest(call, volume, count, positions, offsets, weights)
         for channel in range(call.channels):
             shift, first = unsigned_stride(channel * call.channel_stride), _output_offset(call, volume, channel, point)
