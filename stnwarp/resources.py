@@ -1,4 +1,4 @@
-"""The memory that this process can have: of the machine, less what its container and its own limits keep from it.
+"""The memory that this process can have, less what its container and its own limits keep from it; and its cores.
 
 Linux tells all of it in files, other systems little; what is not told limits nothing. Where the limits of the process
 leave little, some libraries end it (OpenBLAS exits, LLVM aborts): they are not loaded then.
@@ -11,14 +11,12 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from stnwarp.errors import ParameterError
-
 try:
     import resource
 except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
-from stnwarp.errors import LoadingError
+from stnwarp.errors import LoadingError, ParameterError
 
 _UNKNOWN = 1 << 62
 

@@ -1,7 +1,7 @@
 """Run the smoke tests with other versions of Numba: `python -m tests.numba_versions [VERSION ...]`.
 
 By default with the lowest and the newest of TESTED_NUMBA, each in a virtual environment of its own that pip fills, as
-the package is made to be used and without the inner classes. One line each; the exit code is 1 if anything failed.
+the package is made to be used and without the internal classes. One line each; the exit code is 1 if anything failed.
 """
 
 import os
@@ -15,7 +15,7 @@ from stnwarp.kernels.compiler.versions import TESTED_NUMBA
 
 ROOT = Path(__file__).parents[1]
 PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore:the kernels cannot:RuntimeWarning")
-MODES = {"normal": (), "without the inner classes": ("-p", "tests.without_inner_classes")}
+MODES = {"normal": (), "without the internal classes": ("-p", "tests.without_internal_classes")}
 
 
 def main(versions: list[str]) -> int:

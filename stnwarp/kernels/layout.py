@@ -1,6 +1,6 @@
 """What the kernels hand to each other: the numbers of a call, and the work space for one block of points.
 
-Rows are worked off in blocks of at most BLOCK output pixels, so that coordinates, offsets and weights stay in the
+Rows are processed in blocks of at most BLOCK output pixels, so that coordinates, offsets and weights stay in the
 first-level cache and no grid is ever stored. Codes of enums are defined here because Numba freezes globals into the
 compiled code; a test compares them with the enums.
 
@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 BLOCK = 256
-CHUNK = 16  # pixels whose neighbours are collected while those of the chunk before are blended
+CHUNK = 16  # pixels whose neighbours are gathered while those of the chunk before are blended
 X, Y, SLOPES = np.uintp(0), np.uintp(BLOCK), np.uintp(2 * BLOCK)
 FIRST, RIGHT, DOWN = np.uintp(0), np.uintp(BLOCK), np.uintp(2 * BLOCK)
 LEFT_WEIGHT, RIGHT_WEIGHT, UPPER_WEIGHT = np.uintp(0), np.uintp(BLOCK), np.uintp(2 * BLOCK)
@@ -64,7 +64,7 @@ class SampleCall(NamedTuple):
     output_row_stride: int
     output_column_stride: int
     output_channel_stride: int
-    last_word: int  # the last element at which eight bytes of the input can be read
+    last_uint64: int  # the last element at which eight bytes of the input can be read
     joined_width: int  # of the rows that one row of the output joins, under AFFINE_JOINED
     grid_stride: int  # points from the grid of one image to that of the next: 0 if all share one
 

@@ -34,7 +34,7 @@ _OFFSETS, _SHARES, _SUMS = np.uintp(0), np.uintp(64), np.uintp(128)
 
 
 class Sizes(NamedTuple):
-    """What a kernel is told beside arrays."""
+    """The sizes that the trial kernel takes beside its arrays."""
 
     width: int
     row_stride: int

@@ -1,1 +1,1 @@
-"""Grid generator and sampler on arrays: apart, fused, in three dimensions, and the gradients of all of them."""
+"""Grid generator and sampler on arrays: separate, fused, in three dimensions, and the gradients of all of them."""

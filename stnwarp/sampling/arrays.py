@@ -70,7 +70,7 @@ def floats_of(values: ArrayLike, what: str) -> NDArray[np.floating]:
 
 
 def _names(dtypes: Iterable[np.dtype[Any]]) -> str:
-    """As in 'bool, int8, uint8 or float32'."""
+    """Join dtype names: 'bool, int8 or float32'."""
     names = [dtype.name for dtype in sorted(dtypes, key=lambda dtype: ("biuf".index(dtype.kind), dtype.itemsize))]
     return f"{', '.join(names[:-1])} or {names[-1]}"
 

@@ -47,7 +47,7 @@ def warp(
     """Warp *image*: read it where *transform* says, for every pixel of an output of *size*.
 
     Coordinates are computed in float64 whatever the image's dtype; integer outputs are rounded once, half to even.
-    Near the rim the image is blended with the fill, so that a fill of the background's colour leaves no dark line.
+    Near the edge the image is blended with the fill, so that a fill of the background's colour leaves no dark line.
 
     Args:
         image: (H, W) or (H, W, C), any number of channels, uint8, uint16, float16, float32 or float64, and for nearest

@@ -51,7 +51,7 @@ class _Work(NamedTuple):
     incoming: NDArray[np.floating]
     mapping: Mapping
     interpolation: Interpolation
-    to_places: NDArray[np.floating] | None
+    to_positions: NDArray[np.floating] | None
 
 
 def differentiate(
@@ -59,7 +59,7 @@ def differentiate(
     incoming: NDArray[np.floating],
     mapping: Mapping,
     mode: str,
-    to_places: NDArray[np.floating] | None,
+    to_positions: NDArray[np.floating] | None,
     wants_input: bool,
     threads: int,
 ) -> NDArray[np.floating] | None:
@@ -70,28 +70,28 @@ def differentiate(
         incoming: (N, C, H', W'), the gradient to the output, of the type that kernels compute in.
         mapping: where each output pixel is read.
         mode: the interpolation.
-        to_places: set to the gradient to the mapping, see `stnwarp.kernels.backward.sums`; None if it is not wanted.
+        to_positions: set to the gradient to the mapping, see `stnwarp.kernels.backward.sums`; None if it is not wanted.
         wants_input: whether the gradient to *maps* is wanted.
         threads: how many share the work.
     """
     interpolation, threads = gradient_mode(mode), check_threads(threads)
-    if to_places is not None and (interpolation == Interpolation.NEAREST or incoming.size == 0):
-        to_places.fill(0)
-        to_places = None
-    work = _Work(maps, incoming, mapping, interpolation, to_places)
+    if to_positions is not None and (interpolation == Interpolation.NEAREST or incoming.size == 0):
+        to_positions.fill(0)
+        to_positions = None
+    work = _Work(maps, incoming, mapping, interpolation, to_positions)
     to_input = _zeros_like(maps, incoming.dtype) if wants_input else None
     if incoming.size == 0:
         return to_input
     if to_input is None:
-        if to_places is not None:
+        if to_positions is not None:
             _run(work, resolve_maps(maps, mapping, incoming.shape[2:], incoming.dtype), None, threads)
         return None
     written = view_or_copy(to_input)
-    if to_places is None or _strides_agree(maps, to_input):
-        _run(work, view_or_copy(maps) if to_places is not None else written, written.flat, threads)
+    if to_positions is None or _strides_agree(maps, to_input):
+        _run(work, view_or_copy(maps) if to_positions is not None else written, written.flat, threads)
     else:  # one pass reads where the input lies, the other writes to where its gradient does
         _run(work, resolve_maps(maps, mapping, incoming.shape[2:], incoming.dtype), None, threads)
-        _run(work._replace(to_places=None), written, written.flat, threads)
+        _run(work._replace(to_positions=None), written, written.flat, threads)
     return to_input
 
 
@@ -106,7 +106,7 @@ def _strides_agree(maps: NDArray[np.floating], to_input: NDArray[np.floating]) -
 
 def _run(work: _Work, source: View, to_source: NDArray[np.generic] | None, threads: int) -> None:
     """Run the kernel for one set of strides: those of *source*, and of *to_source* if that is written to."""
-    mapping, incoming, to_places = work.mapping, work.incoming, work.to_places
+    mapping, incoming, to_positions = work.mapping, work.incoming, work.to_positions
     gradient = view_or_copy(incoming)
     if gradient.origin:  # kernels follow steps back in what they sample only
         gradient = view_or_copy(np.ascontiguousarray(incoming))
@@ -114,15 +114,15 @@ def _run(work: _Work, source: View, to_source: NDArray[np.generic] | None, threa
     kernel = _KERNELS[work.interpolation]
     nothing = np.empty(0, incoming.dtype)
     wide = mapping.padding == layout.WRAP or work.interpolation == Interpolation.BICUBIC
-    places = np.float32 if mapping.kind == layout.GRID_FLOAT32 and not wide else np.float64
-    to_grid = nothing if to_places is None else to_places.reshape(-1)
+    positions = np.float32 if mapping.kind == layout.GRID_FLOAT32 and not wide else np.float64
+    to_grid = nothing if to_positions is None else to_positions.reshape(-1)
     written = nothing if to_source is None else to_source
 
     def work_on(part: WorkSlice) -> None:
-        space = thread_workspace(make_gradient_workspace, places, incoming.dtype.type)
+        space = thread_workspace(make_gradient_workspace, positions, incoming.dtype.type)
         kernel(source.flat, gradient.flat, written, to_grid, call, part, mapping.matrices, mapping.grid, space)
 
-    slices = _slices(call, len(work.maps), (to_source is not None, to_places is not None), threads)
+    slices = _slices(call, len(work.maps), (to_source is not None, to_positions is not None), threads)
     run_parallel(work_on, slices, max(1, min(threads, len(slices))))
 
 
@@ -145,7 +145,7 @@ def _call(
 
 
 def _slices(call: GradientCall, images: int, wanted: tuple[bool, bool], threads: int) -> list[WorkSlice]:
-    """The work in parts that write to different places: by images if there are enough, else by channels and bands."""
+    """Divide the work into parts that write apart: by images if there are enough, else by channels and bands."""
     channels, grid = (call.channels if wanted[0] else 0), int(wanted[1])
     if channels + grid == 0:
         return []

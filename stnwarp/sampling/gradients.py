@@ -201,8 +201,8 @@ def affine_grid_backward(
     others = tuple(range(-rank, -1))  # the axes that rows are counted on
     gradient[..., 0], gradient[..., rank] = totals[..., 0].sum(others), totals[..., 1].sum(others)
     for axis in range(1, rank):
-        places = axes[axis].reshape(-1, *(1,) * axis)
-        gradient[..., axis] = (totals[..., 1] * places).sum(others)
+        positions = axes[axis].reshape(-1, *(1,) * axis)
+        gradient[..., axis] = (totals[..., 1] * positions).sum(others)
     return gradient.astype(given.dtype, copy=False)
 
 

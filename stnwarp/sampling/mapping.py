@@ -17,13 +17,13 @@ from stnwarp.sampling.arrays import PADDING_CODES, Batch, Sides
 from stnwarp.sampling.views import Region, View, flat_copy, region_copy, view_of
 
 _NOTHING = np.empty(0, np.float64)
-# Numbers that are copied in the time that an output pixel takes longer: in kernels for everything, in `packed_apart`,
-# and in the kernel that a copy would go through as well.
-_GENERAL, _APART, _SAME = 8, 4, 2
+# Numbers that are copied in the time that an output pixel takes longer: in kernels for everything, in
+# `bilinear_uint8_strided`, and in the kernel that a copy would go through as well.
+_GENERAL, _STRIDED, _SAME = 8, 4, 2
 _PACKED = 4  # channels that are blended together, of bytes
 
 _EXACT = 2.0**48  # times the unit that they are measured in, numbers are exact to a sixteenth of it
-_REACH = 6  # pixels beyond a place: 3 that an interpolation reads, and some for rounding
+_REACH = 6  # pixels beyond a position: 3 that an interpolation reads, and some for rounding
 
 
 class Mapping(NamedTuple):
@@ -38,7 +38,7 @@ class Mapping(NamedTuple):
 
 
 def grid_mapping(grid: NDArray[np.generic], padding_mode: str, align_corners: bool, kind: int = layout.GRID) -> Mapping:
-    """A mapping that reads its places from *grid*, (..., 2 or 3), of floats; the first axis may be broadcast."""
+    """A mapping that reads its positions from *grid*, (..., 2 or 3), of floats; the first axis may be broadcast."""
     grid = grid.astype(np.float32) if grid.dtype.char == "e" else grid
     shared = grid.ndim > 3 and len(grid) > 1 and grid.strides[0] == 0
     points = grid[:1] if shared else grid
@@ -95,7 +95,7 @@ def resolve_maps(
 
 
 def _numbers_worth_a_copy(source: Batch, output: Batch, kind: Interpolation) -> int:
-    """How many numbers for each output pixel are copied in the time that is lost by following *source*."""
+    """How many copied values per output pixel cost as much as following *source*."""
     width, channels = source.shape[2:]
     _, by_row, by_column, by_channel = source.strides
     if kind not in (Interpolation.NEAREST, Interpolation.BILINEAR) and by_row < 0:  # whose loads take several rows
@@ -107,7 +107,7 @@ def _numbers_worth_a_copy(source: Batch, output: Batch, kind: Interpolation) -> 
         if kind == Interpolation.NEAREST:
             return 0
         if kind == Interpolation.BILINEAR and output.flat.dtype == np.uint8 and channels <= _PACKED:
-            return _APART
+            return _STRIDED
     if kind == Interpolation.BILINEAR and output.flat.dtype in (np.uint16, np.float64):
         return _SAME
     return _GENERAL

@@ -40,23 +40,23 @@ from stnwarp.sampling.mapping import Mapping, grid_mapping, resolve_source, whol
 from stnwarp.sampling.volumes import sample_volumes
 
 
-def _compiled(module: str, name: str, literal: int | None = None) -> CompiledKernel:
+def _forward_kernel(module: str, name: str, literal: int | None = None) -> CompiledKernel:
     return CompiledKernel(f"forward.{module}", name, literal, layout.SampleTask)
 
 
 _KERNELS = {
-    Interpolation.NEAREST: _compiled("nearest", "nearest_rows", 1),
-    Interpolation.BILINEAR: _compiled("bilinear", "bilinear_rows"),
-    Interpolation.BICUBIC: _compiled("bicubic", "bicubic_rows"),
-    Interpolation.LANCZOS: _compiled("lanczos", "lanczos_rows"),
+    Interpolation.NEAREST: _forward_kernel("nearest", "nearest_rows", 1),
+    Interpolation.BILINEAR: _forward_kernel("bilinear", "bilinear_rows"),
+    Interpolation.BICUBIC: _forward_kernel("bicubic", "bicubic_rows"),
+    Interpolation.LANCZOS: _forward_kernel("lanczos", "lanczos_rows"),
 }
-_UINT8_BILINEAR = {count: _compiled("bilinear_uint8", "bilinear_uint8_rows", count) for count in (1, 2, 3, 4)}
+_UINT8_BILINEAR = {count: _forward_kernel("bilinear_uint8", "bilinear_uint8_rows", count) for count in (1, 2, 3, 4)}
 _STRIDED_UINT8_BILINEAR = {
-    count: _compiled("bilinear_uint8_strided", "bilinear_uint8_strided_rows", count) for count in (1, 2, 3, 4)
+    count: _forward_kernel("bilinear_uint8_strided", "bilinear_uint8_strided_rows", count) for count in (1, 2, 3, 4)
 }
-_RGB_NEAREST = _compiled("nearest", "nearest_rows", 3)
-_PLANAR_BILINEAR = _compiled("bilinear_planar", "bilinear_planar_rows")
-_FLOAT_BILINEAR = {count: _compiled("bilinear_float", "bilinear_float_rows", count) for count in (3, 4)}
+_RGB_NEAREST = _forward_kernel("nearest", "nearest_rows", 3)
+_PLANAR_BILINEAR = _forward_kernel("bilinear_planar", "bilinear_planar_rows")
+_FLOAT_BILINEAR = {count: _forward_kernel("bilinear_float", "bilinear_float_rows", count) for count in (3, 4)}
 
 # Unsigned integers by their size in bytes, for pixels that are copied and not looked at.
 _UNSIGNED = {np.dtype(kind).itemsize: np.dtype(kind) for kind in (np.uint8, np.uint16, np.uint32, np.uint64)}
@@ -64,7 +64,7 @@ _UNSIGNED = {np.dtype(kind).itemsize: np.dtype(kind) for kind in (np.uint8, np.u
 # Under affine maps a row's edges are worth solving for, unless rows are shorter than this.
 _NARROW = 128
 
-_WORD = 8  # bytes
+_UINT64_BYTES = 8  # bytes
 
 
 def grid_sample(
@@ -158,14 +158,14 @@ def sample(
     if kind == Interpolation.NEAREST:
         source, output, fills = _whole_pixels(source, output, fills)
     modes = (kind, mapping.kind, mapping.padding, bool(mapping.align_corners), mapping.grid_stride)
-    places_in = (source.flat.nbytes, *source[1:4], *output[1:3])
-    rows, call, places = _plan(modes, source.flat.dtype, *places_in)
+    layouts = (source.flat.nbytes, *source[1:4], *output[1:3])
+    rows, call, positions = _plan(modes, source.flat.dtype, *layouts)
     # Nearest has no weights; their type decides which kernel is compiled, and one is enough.
     weights = np.float32 if kind is Interpolation.NEAREST else weight_type(dtype)
     total = output.shape[0] * call.output_height
 
     def sample_rows(band: tuple[int, int]) -> None:
-        space = thread_workspace(layout.make_workspace, places, weights)
+        space = thread_workspace(layout.make_workspace, positions, weights)
         rows(source.flat, output.flat, call, mapping.matrices, mapping.grid, fills, space, *band)
 
     if threads == 1:
@@ -187,7 +187,7 @@ def _plan(
     output_shape: Sides,
     output_strides: Sides,
 ) -> tuple[CompiledKernel, layout.SampleCall, type[np.floating]]:
-    """The kernel for such arrays, the numbers it is called with, and the type it keeps places in.
+    """The kernel for such arrays, the numbers it is called with, and the type it keeps positions in.
 
     *modes* are interpolation, mapping, padding, align_corners, and the points of a grid that each image has.
     """
@@ -202,7 +202,7 @@ def _plan(
     codes = (kind, padding, int(align_corners))
     sizes = (*shape[1:], *strides, origin, *output_shape[1:3], *output_strides)
     exact = kind == layout.GRID_FLOAT32 and rows is _PLANAR_BILINEAR
-    call = layout.SampleCall(*codes, *sizes, max(nbytes - _WORD, 0), width, grid_stride)
+    call = layout.SampleCall(*codes, *sizes, max(nbytes - _UINT64_BYTES, 0), width, grid_stride)
     return rows, call, np.float32 if exact else np.float64
 
 
@@ -262,7 +262,7 @@ def _kernel(
     source: tuple[Sides, Sides],
     output_strides: Sides,
 ) -> CompiledKernel:
-    """The kernel: one that reads neighbours by pairs where they lie side by side, else the one for everything."""
+    """Choose the kernel: one that reads neighbours by pairs where they are adjacent, else the general one."""
     shape, strides = source
     channels = shape[3]
     pairs = min(shape[1:3]) > 1 and padding != layout.WRAP
@@ -273,7 +273,7 @@ def _kernel(
     if interpolation != Interpolation.BILINEAR or not pairs:
         return _KERNELS[interpolation]
     if bytes_together and channels in _UINT8_BILINEAR:
-        if nbytes < _WORD:  # what is read at once
+        if nbytes < _UINT64_BYTES:  # what is read at once
             return _KERNELS[interpolation]
         return (_UINT8_BILINEAR if whole else _STRIDED_UINT8_BILINEAR)[channels]
     if dtype == np.float32 and strides[2] == output_strides[2] == 1:
@@ -284,5 +284,5 @@ def _kernel(
 
 
 def _lie_side_by_side(channels: int, *strides: Sides) -> bool:
-    """Whether the channels of a pixel, and the pixels of a row, do so."""
+    """Whether pixels of a row and channels of a pixel are adjacent in memory."""
     return all(steps[2] == channels and (channels == 1 or steps[3] == 1) for steps in strides)

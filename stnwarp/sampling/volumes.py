@@ -99,7 +99,7 @@ def sample_volumes_backward(
 ) -> tuple[NDArray[Any] | None, NDArray[Any] | None]:
     """The gradients of a loss to what `sample_volumes` was given; the 5-D half of `stnwarp.grid_sample_backward`.
 
-    Where the slope jumps (at the centres of voxels, at the rim, where a reflection turns) it is the one torch takes.
+    Where the slope jumps (at the centres of voxels, at the edge, where a reflection turns) it is the one torch takes.
     Under nearest the gradient to the grid is 0.
 
     Args:

@@ -25,6 +25,10 @@ PICTURES = (
     (1, np.float64, "nearest", smoke.PADDING),
     (3, np.uint8, "bicubic", smoke.PADDING),
     (3, np.float32, "lanczos", smoke.PADDING),
+    (2, np.uint8, "bilinear", ("zeros",)),
+    (4, np.float32, "bilinear", ("zeros",)),
+    (3, np.float32, "bicubic", ("zeros",)),
+    (3, np.uint8, "lanczos", ("zeros",)),
 )
 SMALL = (5, 61)
 THETA = np.array([[0.83, 0.31, 0.02], [-0.27, 0.91, -0.04], [0.11, -0.07, 1]])
@@ -40,7 +44,7 @@ def _pictures() -> Iterator[tuple[str, Array]]:
 
 def _views() -> Iterator[tuple[str, Array]]:
     """Every other column, backwards: read where they lie, for the output is smaller than a copy would be."""
-    for channels in (1, 3):
+    for channels in (1, 2, 3, 4):
         backwards = np.random.default_rng(2).integers(0, 256, (70, 180, channels)).astype(np.uint8)[:, ::-2]
         for padding in PAIRS:
             for kind, theta in (("affine", THETA[:2]), ("projective", THETA)):

@@ -60,18 +60,18 @@ def test_kernels_never_index_outside_their_arrays() -> None:
     assert run.returncode == 0, run.stdout[-4000:]
 
 
-def _without_inner_classes(*arguments: str, cache: Path) -> subprocess.CompletedProcess[str]:
+def _without_internal_classes(*arguments: str, cache: Path) -> subprocess.CompletedProcess[str]:
     """Run a module in a process whose Numba lacks the classes that make it fast."""
-    lacking = "import runpy, sys\nimport tests.without_inner_classes\ndel sys.argv[0]\n"
+    lacking = "import runpy, sys\nimport tests.without_internal_classes\ndel sys.argv[0]\n"
     command = [sys.executable, "-c", f"{lacking}runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)"]
     environment = {**os.environ, "STNWARP_CACHE_DIR": str(cache)}
     return subprocess.run([*command, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
 @inner_run
-def test_without_the_inner_classes_of_numba_results_are_the_same_and_kernels_are_kept(tmp_path: Path) -> None:
+def test_without_the_internal_classes_of_numba_results_are_the_same_and_kernels_are_kept(tmp_path: Path) -> None:
     """Integers within one level in one of 10,000 values, floats within 8 units in the last place of full scale."""
-    run = _without_inner_classes("tests.smoke", str(tmp_path / "results.npz"), cache=tmp_path / "cache")
+    run = _without_internal_classes("tests.smoke", str(tmp_path / "results.npz"), cache=tmp_path / "cache")
     assert run.returncode == 0, run.stderr
     assert run.stderr.count("Warning") == 1
     assert len(run.stdout.split()) >= 15
@@ -88,7 +88,7 @@ def test_without_the_inner_classes_of_numba_results_are_the_same_and_kernels_are
     assert gap.max() <= 1
     assert (gap > 0).mean() <= 1e-4
     again = ["pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore:the kernels cannot:RuntimeWarning"]
-    tests = _without_inner_classes(*again, "tests/kernels/test_smoke.py", cache=tmp_path / "cache")
+    tests = _without_internal_classes(*again, "tests/kernels/test_smoke.py", cache=tmp_path / "cache")
     assert tests.returncode == 0, tests.stdout[-4000:]
-    second = _without_inner_classes("tests.smoke", str(tmp_path / "again.npz"), cache=tmp_path / "cache")
+    second = _without_internal_classes("tests.smoke", str(tmp_path / "again.npz"), cache=tmp_path / "cache")
     assert second.stdout.split() == [], second.stderr

@@ -1,4 +1,4 @@
-"""Numba without the inner classes, or of a version that was not tested: one warning, right results, nothing lost.
+"""Numba without the internal classes, or of a version that was not tested: one warning, right results, nothing lost.
 
 Everything that the slower way computes is compared in `test_again.py`; here it is the smallest kernel's turn.
 """
@@ -32,7 +32,7 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="privileges are 
 
 ROOT = Path(stnwarp.__file__).parents[1]
 SLOWER = "RuntimeWarning: the kernels cannot be compiled the fast way with numba"
-LACKING = "import tests.without_inner_classes\n"
+LACKING = "import tests.without_internal_classes\n"
 UNTESTED = "from stnwarp.kernels.compiler import versions\nversions.TESTED_NUMBA = ((0, 1), (0, 2))\n"
 SHIFTS = """
 import numpy as np

@@ -5,7 +5,7 @@ upper left one; else it is one of the codes of `neighbours`, and each tap is fol
 What lies outside, under zeros, is neither read nor added to.
 
 The weights of the four columns and the four lines, and the slopes of these weights, are parts of the work space
-(COLUMN_WEIGHTS, ...), four each. A position that is not finite lies on a pixel, the one that `fold_tap` makes of it,
+(COLUMN_WEIGHTS, ...), four each. A position that is not finite lies on a pixel, the one that `pad_tap` makes of it,
 and has slope 0. Positions are float64: the sampler's own floor and fraction decide which pixels are read.
 
 What has weight 0, or the slope 0, is not read, be it NaN or infinite: a sum that is not finite is added up once more,
@@ -50,7 +50,7 @@ from stnwarp.kernels.backward.tiles import (
 from stnwarp.kernels.compiler.decorators import inline, kernel
 from stnwarp.kernels.geometry.padding import pad_positions
 from stnwarp.kernels.layout import BLOCK, BORDER, SLOPES, WRAP, ZEROS, Memory, X, Y
-from stnwarp.kernels.simd.fused import fma
+from stnwarp.kernels.simd.fma import fma
 from stnwarp.kernels.simd.memory import load_pixels, load_points, load_source, store_points, unsigned_stride
 from stnwarp.kernels.simd.mixed_precision import add_unless_zero, cast_like, cast_to_weight
 

@@ -12,7 +12,7 @@ from stnwarp.kernels.backward.neighbours import MISSING
 from stnwarp.kernels.backward.tiles import COLUMNS, ROWS, SUM_X, SUM_Y, VALUES, is_finite
 from stnwarp.kernels.compiler.decorators import inline
 from stnwarp.kernels.layout import BLOCK, Memory
-from stnwarp.kernels.simd.fused import fma
+from stnwarp.kernels.simd.fma import fma
 from stnwarp.kernels.simd.memory import load_pixels, load_points, load_source, store_pixels
 from stnwarp.kernels.simd.mixed_precision import add_unless_zero, cast_like, cast_to_weight
 

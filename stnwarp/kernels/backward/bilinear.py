@@ -37,7 +37,7 @@ from stnwarp.kernels.backward.tiles import (
 from stnwarp.kernels.compiler.decorators import force_inline, inline, kernel
 from stnwarp.kernels.geometry.padding import pad_positions
 from stnwarp.kernels.layout import BLOCK, Memory
-from stnwarp.kernels.simd.fused import fma
+from stnwarp.kernels.simd.fma import fma
 from stnwarp.kernels.simd.memory import (
     copy_pair,
     load_pixels,
@@ -164,7 +164,7 @@ def _fetch(source: Memory, call: GradientCall, at: Any, k: Any, weights: Memory)
 
 @force_inline
 def _clear_missing(k: Any, weights: Memory) -> None:
-    """Neighbours that a point has not count as 0."""
+    """Set missing neighbours to 0."""
     for pair in (UPPER_PAIRS + k + k, LOWER_PAIRS + k + k):
         store_points(weights, pair, 0)
         store_points(weights, pair + np.uintp(1), 0)

@@ -12,7 +12,7 @@ from stnwarp.kernels.backward.tiles import SUM_X, SUM_Y, GradientCall, GradientT
 from stnwarp.kernels.compiler.decorators import inline
 from stnwarp.kernels.geometry.coordinates import affine_position, pixels_per_unit, row_start
 from stnwarp.kernels.layout import AFFINE, PROJECTIVE, SLOPES, ZEROS, Memory, X, Y
-from stnwarp.kernels.simd.fused import fma
+from stnwarp.kernels.simd.fma import fma
 from stnwarp.kernels.simd.memory import load_pixels, load_points, store_output, store_pixels
 from stnwarp.kernels.simd.mixed_precision import cast_like, cast_to_weight, multiply_unless_zero
 
@@ -42,7 +42,7 @@ def propagate(task: GradientTask, tile: Tile) -> None:
 
 @inline
 def _slope(count: Any, positions: Memory, values: Memory) -> None:
-    """From the gradients to folded positions to those to the positions before; 0 is 0 then, whatever was summed."""
+    """Multiply by the derivative of padding; a derivative of 0 gives 0, even for NaN."""
     for k in range(count):
         sum_x, sum_y = load_pixels(values, SUM_X + k), load_pixels(values, SUM_Y + k)
         store_pixels(

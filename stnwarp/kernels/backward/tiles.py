@@ -16,7 +16,7 @@ The work space of a thread is four arrays. Their parts are BLOCK long and start 
   (IRREGULAR_POINTS), and of those around which something is not finite (NON_FINITE_POINTS);
 - weights, of the images' type: sixteen parts, which the kernels name;
 - values, of the images' type: a channel of the gradient to the output (VALUES), and the sums over channels of the
-  gradients to the positions (SUM_X, SUM_Y). They are accessed as `pixels`, in the words of `memory`.
+  gradients to the positions (SUM_X, SUM_Y). They are accessed as the kind `pixels` of `simd.memory`.
 """
 
 from collections.abc import Callable
@@ -209,7 +209,7 @@ def clear_non_finite(count: Any, values: Memory) -> None:
 
 @inline
 def half_count(count: Any) -> Any:
-    """How far apart in a tile the two points are that are worked on in turn, number j and number j + half.
+    """The distance in a tile between the two points processed together, number j and number j + half.
 
     Neighbours in a row add to the same pixels, and each would wait for the other's to be written. Of an odd *count*
     the last j has no partner, so that there must be a point after the last which is nowhere.
@@ -217,7 +217,7 @@ def half_count(count: Any) -> Any:
     return (count + np.uintp(1)) // np.uintp(2)
 
 
-_CACHED = 2**16  # elements of an image that stay in the cache without being asked for
+_CACHED_ELEMENTS = 2**16  # of an image that stay in the cache without being prefetched
 
 
 @inline
@@ -227,7 +227,7 @@ def prefetch_channel(task: GradientTask, channel: int, count: Any) -> None:
     One point in two is enough, and where FIRST is a code, a line of no use does no harm.
     """
     call, part, offsets = task.call, task.slice, task.offsets
-    if call.channels * call.height * call.width <= _CACHED or channel >= call.channels:
+    if call.channels * call.height * call.width <= _CACHED_ELEMENTS or channel >= call.channels:
         return
     shift, down = unsigned_stride(channel * call.channel_stride), unsigned_stride(call.row_stride)
     scatters = part.first_channel <= channel < part.last_channel

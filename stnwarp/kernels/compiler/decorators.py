@@ -42,7 +42,7 @@ FALLBACK = OBSTACLE is not None
 TAKES_ARRAYS = PLAIN_PYTHON or BOUNDS_CHECK or FALLBACK  # what kernels take; otherwise addresses
 
 # No `fastmath`: each of its flags leaves something to LLVM, which decides by the length of the processor's vectors, and
-# otherwise for what is left over at the end of a loop. What is to be fused is written so, see `simd.fused`.
+# otherwise for what is left over at the end of a loop. What is to be fused is written so, see `simd.fma`.
 _DOCUMENTED: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 # Kernels own no memory: with `_nrt` Numba would count references to each array at each use, which costs more than the
 # sampling. Its rewrites are for expressions of whole arrays, of which there are none; to look for them takes a tenth of

@@ -8,7 +8,7 @@ from stnwarp.kernels.compiler.decorators import inline, kernel
 from stnwarp.kernels.forward.convolution import convolve_block, convolve_rows
 from stnwarp.kernels.geometry.tap_weights import past_pixel, store_weight
 from stnwarp.kernels.layout import Block, Memory, SampleTask
-from stnwarp.kernels.simd.fused import fma
+from stnwarp.kernels.simd.fma import fma
 from stnwarp.kernels.simd.memory import load_points
 from stnwarp.kernels.simd.mixed_precision import cast_like, cast_to_weight
 

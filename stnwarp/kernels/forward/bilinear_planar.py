@@ -73,7 +73,7 @@ def _sample(task: SampleTask, block: Block, region: int) -> None:
     source, offsets, weights, pixels = task.source, task.offsets, task.weights, task.pixels
     first = output_offset(call, block)
     chunks, length, down = complete_chunks(offsets, count), np.uintp(CHUNK), unsigned_stride(call.row_stride)
-    asks = call.last_word > CACHED_BYTES
+    asks = call.last_uint64 > CACHED_BYTES
     if asks:
         prefetch_neighbours(source, np.uintp(0), down, offsets, count)
     for channel in range(call.channels):

@@ -38,7 +38,7 @@ from stnwarp.kernels.layout import (
     SampleTask,
 )
 from stnwarp.kernels.simd.byte_floats import BYTE, blend_bytes, byte_as_float, to_byte
-from stnwarp.kernels.simd.fused import fma
+from stnwarp.kernels.simd.fma import fma
 from stnwarp.kernels.simd.gather import (
     complete_chunks,
     gather_1_channel,
@@ -137,7 +137,7 @@ def _gather(task: SampleTask, begin: Any, channels: int) -> None:
     elif channels == 4:
         gather_4_channels(source, none, down, offsets, pixels, begin)
     else:
-        gather_within(source, down, offsets, pixels, begin, np.uintp(call.last_word))
+        gather_within(source, down, offsets, pixels, begin, np.uintp(call.last_uint64))
 
 
 @inline

@@ -59,7 +59,11 @@ def _sample_block(task: SampleTask, block: Block, region: int, channels: int) ->
 @inline
 def _sample(task: SampleTask, block: Block, region: int, channels: int) -> None:
     source, call, offsets, pixels = task.source, task.call, task.offsets, task.pixels
-    right, down, last = unsigned_stride(call.column_stride), unsigned_stride(call.row_stride), np.uintp(call.last_word)
+    right, down, last = (
+        unsigned_stride(call.column_stride),
+        unsigned_stride(call.row_stride),
+        np.uintp(call.last_uint64),
+    )
     for chunk in range(complete_chunks(offsets, block.length)):
         begin = chunk * np.uintp(CHUNK)
         for position in range(np.uintp(CHUNK)):

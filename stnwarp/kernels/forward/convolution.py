@@ -41,7 +41,7 @@ from stnwarp.kernels.geometry.taps import (
     locate_taps,
 )
 from stnwarp.kernels.layout import INSIDE, OUTSIDE, TAP_BLOCK, UNKNOWN, WRAP, Block, Memory, SampleCall, SampleTask
-from stnwarp.kernels.simd.fused import fma
+from stnwarp.kernels.simd.fma import fma
 from stnwarp.kernels.simd.memory import (
     load_pixels,
     load_points,
@@ -101,7 +101,7 @@ def _sample_taps(task: SampleTask, block: Block, whole: Block, inside: bool, tap
 
 @inline
 def _together(call: SampleCall) -> int:
-    """How many channels of a tap are blended together: all that lie side by side, or one by one, or 0: taps do not."""
+    """How many channels are blended at once: all if adjacent, else 1; 0 if the taps are not adjacent."""
     if call.channel_stride == 1 and 1 < call.channels == call.column_stride <= 4:
         return call.channels
     return 1 if call.column_stride == 1 else 0
@@ -199,12 +199,12 @@ def _blend_irregular(task: SampleTask, block: Block, only_irregular: bool, taps:
         first = np.uintp(output_offset(call, block) + channel * call.output_channel_stride)
         for k in range(np.uintp(count)):
             if not only_irregular or load_points(offsets, IRREGULAR + k) != 0:
-                value = _square(source, call, shift, outside, offsets, weights, k, taps)
+                value = _blend_taps(source, call, shift, outside, offsets, weights, k, taps)
                 round_and_store(output, first + k * step, clamp_to_range(output, value))
 
 
 @inline
-def _square(
+def _blend_taps(
     source: Memory, call: SampleCall, shift: int, outside: Any, offsets: Memory, weights: Memory, k: Any, taps: int
 ) -> Any:
     """The weighted sum of the taps of one position; one that does not exist reads the fill."""

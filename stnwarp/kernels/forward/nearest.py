@@ -79,7 +79,7 @@ def _copy_rgb(task: SampleTask, block: Block) -> None:
     furthest = np.int64(0)
     for k in range(np.uintp(count)):
         furthest = greatest(furthest, load_points(offsets, FIRST + k))
-    quads = np.uintp(greatest(count - 2, 0) // PIXELS_PER_COPY if furthest <= call.last_word + 4 else 0)
+    quads = np.uintp(greatest(count - 2, 0) // PIXELS_PER_COPY if furthest <= call.last_uint64 + 4 else 0)
     for quad in range(quads):
         copy_rgb_pixels(
             source, offsets, np.uintp(PIXELS_PER_COPY) * quad, output, first + np.uintp(3 * PIXELS_PER_COPY) * quad

@@ -23,7 +23,7 @@ from stnwarp.kernels.simd.tap_window import (
 
 @inline
 def prefetch_taps(source: Memory, down: Any, shift: Any, offsets: Memory, count: int, taps: int) -> None:
-    """Ask for what a block will read: on a slope no hardware foresees the next line. Every other position is enough."""
+    """Prefetch the taps of every other position: hardware does not predict oblique rows."""
     for k in range(np.uintp(0), np.uintp(count), np.uintp(2)):
         at = np.uintp(load_points(offsets, FIRST_TAP + k)) + shift
         for row in range(np.uintp(taps)):

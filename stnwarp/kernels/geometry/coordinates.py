@@ -27,7 +27,7 @@ from stnwarp.kernels.layout import (
     Y,
 )
 from stnwarp.kernels.simd.division import divide
-from stnwarp.kernels.simd.fused import fma
+from stnwarp.kernels.simd.fma import fma
 from stnwarp.kernels.simd.memory import load_points, load_source, store_points
 from stnwarp.kernels.simd.mixed_precision import cast_like, cast_to_weight, greatest, least
 
@@ -219,7 +219,7 @@ def affine_span(
 
 @inline
 def _axis_span(across: Any, start: Any, low: float, high: float, width: int) -> tuple[int, int]:
-    """The columns in [0, width) at which low <= affine_coordinate < high.
+    """The columns in [0, width) at which low <= affine_position < high.
 
     The coordinate is monotone in the column even as computed, since each rounding is, so both ends decide for all
     between; they are tested once more, because nothing may be read at a coordinate that overflowed to NaN.

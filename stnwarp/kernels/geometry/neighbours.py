@@ -30,7 +30,7 @@ from stnwarp.kernels.layout import (
     X,
     Y,
 )
-from stnwarp.kernels.simd.fused import fma
+from stnwarp.kernels.simd.fma import fma
 from stnwarp.kernels.simd.memory import load_points, load_source, round_and_store, store_points
 from stnwarp.kernels.simd.mixed_precision import cast_like, cast_to_weight, greatest, least
 
@@ -239,8 +239,8 @@ def fill_pixels(task: SampleTask, block: Block) -> None:
 def locate_block(task: SampleTask, block: Block, region: int, margin: int) -> int:
     """Find where the pixels of a block are read; returns the region that they turn out to lie in.
 
-    INSIDE, their offsets and weights are there; on the PARTIAL their positions are, folded as the padding mode says.
-    *region* is what `regions.block_at` knows, *margin* as in `regions.pair_bounds`.
+    INSIDE: offsets and weights are set; PARTIAL: positions are set, padded as the mode says. *region* is what
+    `regions.block_at` knows, *margin* as in `regions.all_neighbours_bounds`.
     """
     call, count, positions = task.call, block.length, task.positions
     if region == OUTSIDE:

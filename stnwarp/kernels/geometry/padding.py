@@ -18,7 +18,7 @@ from numba import types
 
 from stnwarp.kernels.compiler.decorators import inline, overload
 from stnwarp.kernels.layout import BORDER, GRID_FLOAT32, REFLECTION, SLOPES, WRAP, ZEROS, Memory, X, Y
-from stnwarp.kernels.simd.fused import fma
+from stnwarp.kernels.simd.fma import fma
 from stnwarp.kernels.simd.memory import load_points, store_points
 from stnwarp.kernels.simd.mixed_precision import cast_like, cast_to_weight, greatest
 
@@ -89,12 +89,12 @@ def pad_tap(tap: Any, size: int, align_corners: int, padding: int) -> Any:
     if padding == ZEROS:
         inside = (tap >= cast_like(tap, 0)) & (tap <= cast_like(tap, size - 1))
         return np.int64(tap) if inside else np.int64(OUTSIDE_TAP)
-    folded, _ = _fold(tap, size, align_corners, padding)
+    folded, _ = _pad_position(tap, size, align_corners, padding)
     return np.int64(folded)
 
 
 @inline
-def _fold(position: Any, size: int, align_corners: int, padding: int) -> tuple[Any, Any]:
+def _pad_position(position: Any, size: int, align_corners: int, padding: int) -> tuple[Any, Any]:
     """*position* as *padding*, any mode but zeros, moves it into the image, and the slope."""
     if padding == BORDER:
         return clamp(position, size)
@@ -219,7 +219,7 @@ def _pad(
     last = cast_like(number, size - 1)
     for k in range(np.uintp(count)):
         position = cast_like(number, load_points(positions, part + k))
-        folded, slope = _fold(position, size, call.align_corners, padding)
+        folded, slope = _pad_position(position, size, call.align_corners, padding)
         if reads_last == 1:
             known = position == position
             if padding == REFLECTION:

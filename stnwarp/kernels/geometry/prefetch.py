@@ -1,4 +1,4 @@
-"""Rows of the output that run askew through the input: their lines of memory are prefetched.
+"""Rows of the output that run obliquely through the input: their lines of memory are prefetched.
 
 Such a row reads a few pixels of one line of memory and goes on to a line of the next row of the image. Hardware takes
 that for many short runs, and fetches what follows each of them instead of what the next row will read. So does a row
@@ -25,7 +25,7 @@ _FAR = 2.0**31  # no row of an image is as far away: what is asked for need not 
 
 @inline
 def prefetch_step(call: SampleCall, matrices: Memory, image: int, itemsize: int) -> tuple[Any, Any]:
-    """How many columns lie between two lines to ask for, and how far ahead those are; 0 columns: nothing to ask for.
+    """The distance in columns between prefetches, and how far ahead they are; 0 columns for none.
 
     For images of elements of *itemsize* bytes under affine maps.
     """

@@ -60,7 +60,7 @@ def any_neighbour_bounds(call: SampleCall) -> Bounds:
 
 @inline
 def row_edges(call: SampleCall, matrices: Memory, image: int, row: int, inside: Bounds, touching: Bounds) -> Edges:
-    """The columns (a, b, c, d) that part a row: outside before a and from d on, inside in [b, c), else partial.
+    """The columns (a, b, c, d) that divide a row: outside before a and from d on, inside in [b, c), else partial.
 
     For maps that are not affine b is -1: nothing is known.
     """

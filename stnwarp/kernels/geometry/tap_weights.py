@@ -34,6 +34,6 @@ def store_weight(weights: Memory, part: Any, k: Any, tap: Any, value: Any, by_ta
 
 @inline
 def past_pixel(position: Any) -> Any:
-    """How far *position* lies past the pixel on its left, in [0, 1]; 0 for what is not finite."""
+    """The fraction of *position*, in [0, 1]; 0 if it is not finite."""
     past = position - np.floor(position)
     return past if past > 0.0 else 0.0

@@ -1,5 +1,4 @@
-"""From positions to taps: the pixels a position is blended from where that is more than its four neighbours, and the
-weights.
+"""Taps: the pixels that a position is blended from beyond its four neighbours, and their weights.
 
 A position has taps x taps pixels, 4 x 4 or 6 x 6, the middle ones around it; half of that is how far they reach. The
 work space is parted otherwise than `layout` says, for blocks of at most TAP_BLOCK positions:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from stnwarp.kernels.compiler.decorators import inline
-from stnwarp.kernels.simd.fused import fma
+from stnwarp.kernels.simd.fma import fma
 from stnwarp.kernels.simd.memory import bits_to_float, float_to_bits
 
 BIAS = np.uint32(0x43800000)

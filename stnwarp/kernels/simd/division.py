@@ -4,7 +4,7 @@ from typing import Any
 
 from stnwarp.kernels.compiler.decorators import TAKES_ARRAYS, inline
 from stnwarp.kernels.compiler.target import has_fma
-from stnwarp.kernels.simd.fused import fma
+from stnwarp.kernels.simd.fma import fma
 
 
 def _plain_divide(dividend: Any, divisor: Any, reciprocal: Any) -> Any:

@@ -13,7 +13,7 @@ from numba.extending import intrinsic
 
 from stnwarp.kernels.compiler.decorators import TAKES_ARRAYS, inline
 from stnwarp.kernels.layout import Memory
-from stnwarp.kernels.simd.fused import emit_fma
+from stnwarp.kernels.simd.fma import emit_fma
 from stnwarp.kernels.simd.memory import load_source, set_alias_scope, store_output
 from stnwarp.kernels.simd.mixed_precision import add_unless_zero, cast_like, multiply_unless_zero
 

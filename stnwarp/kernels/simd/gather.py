@@ -6,7 +6,7 @@ loops that blend run over contiguous words and are vectorised; on processors who
 the loads they stand for, that is faster than gathering inside the blending loop, and nowhere slower. The words are put
 together in vectors: a vector that is read where several narrower ones were just stored has to wait for them.
 
-A chunk of CHUNK positions is collected while the one before is blended: loads and arithmetic then overlap.
+A chunk of CHUNK positions is gathered while the one before is blended: loads and arithmetic then overlap.
 
 Offsets are those of FIRST, *begin* the chunk's first position; *shift* is added to all of them, and *down* is the
 distance to the lower neighbours.

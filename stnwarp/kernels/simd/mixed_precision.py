@@ -10,7 +10,7 @@ import numpy as np
 from numba import types
 
 from stnwarp.kernels.compiler.decorators import inline, overload
-from stnwarp.kernels.simd.fused import fma
+from stnwarp.kernels.simd.fma import fma
 
 
 def cast_like(weight: Any, value: Any) -> Any:

@@ -1,6 +1,6 @@
 """Blocks of pixels of three or four bytes inside the image, chunk by chunk: from the input to the output in registers.
 
-Two loads of eight bytes take the four neighbours of a pixel. What other kernels collect into memory first, see
+Two loads of eight bytes take the four neighbours of a pixel. What other kernels gather into memory first, see
 `simd.gather`, is put together in vectors here, while the vectors of the chunk before are blended: the loads of one and
 the arithmetic of the other do not wait for each other. The arithmetic is that of `byte_floats`.
 """
@@ -16,12 +16,12 @@ from numba.extending import intrinsic
 from stnwarp.kernels.compiler.decorators import TAKES_ARRAYS, inline
 from stnwarp.kernels.layout import CHUNK, FIRST, LOWER_WEIGHT, RIGHT_WEIGHT, Memory
 from stnwarp.kernels.simd.byte_floats import BIAS, BYTE_MASK, ROUNDING, blend_bytes, byte_as_float
-from stnwarp.kernels.simd.fused import emit_fma
+from stnwarp.kernels.simd.fma import emit_fma
 from stnwarp.kernels.simd.memory import load_points, load_uint64, set_alias_scope, store_output, store_pixels
 
-_BYTE, _WORD, _LONG, _FLOAT, _DOUBLE = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.FloatType(), ir.DoubleType()
+_BYTE, _UINT32, _LONG, _FLOAT, _DOUBLE = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.FloatType(), ir.DoubleType()
 _HALF = CHUNK // 2
-_BYTES, _WORDS, _FLOATS = ir.VectorType(_BYTE, 4 * CHUNK), ir.VectorType(_WORD, CHUNK), ir.VectorType(_FLOAT, CHUNK)
+_BYTES, _WORDS, _FLOATS = ir.VectorType(_BYTE, 4 * CHUNK), ir.VectorType(_UINT32, CHUNK), ir.VectorType(_FLOAT, CHUNK)
 _PAIRS = ir.VectorType(_DOUBLE, _HALF)  # of pixels side by side, eight bytes each
 _LOW, _NONE = np.uint64(255), np.int64(0)
 
@@ -32,18 +32,20 @@ class _Chunk:
     def __init__(self, builder: Any, channels: int) -> None:
         self.builder, self.channels = builder, channels
 
-    def collect(self, rows: Sequence[Any], offsets: Any, begin: Any) -> list[Any]:
+    def gather(self, rows: Sequence[Any], offsets: Any, begin: Any) -> list[Any]:
         """The pixels of the upper row and of the lower one: two vectors of pairs each."""
         at = [self._load(offsets, self._part(begin, FIRST + k), _LONG, "points", 8) for k in range(CHUNK)]
         return [self._pairs(row, at[half : half + _HALF]) for row in rows for half in (0, _HALF)]
 
-    def blend(self, collected: Sequence[Any], weights: Any, begin: Any) -> Any:
+    def blend(self, pairs_of_rows: Sequence[Any], weights: Any, begin: Any) -> Any:
         """One word a pixel, its channels from the low byte on."""
-        upper, lower = self._split(*collected[:2]), self._split(*collected[2:])
+        upper, lower = self._split(*pairs_of_rows[:2]), self._split(*pairs_of_rows[2:])
         shares = self._shares(weights, begin)
         packed = None
         for channel in range(self.channels):
-            corners = [self._biased(row, byte) for row in (upper, lower) for byte in (channel, channel + self.channels)]
+            corners = [
+                self._byte_as_float(row, byte) for row in (upper, lower) for byte in (channel, channel + self.channels)
+            ]
             value = self.builder.fmul(corners[0], shares[0])
             for corner, share in zip(corners[1:], shares[1:], strict=True):
                 value = emit_fma(self.builder, corner, share, value)
@@ -68,7 +70,7 @@ class _Chunk:
         # As doubles: LLVM loads these straight into the upper half of a register, integers of 64 bits it does not.
         pairs = ir.Constant(_PAIRS, ir.Undefined)
         for lane, position in enumerate(positions):
-            pairs = self.builder.insert_element(pairs, self._load(row, position, _DOUBLE, "source", 1), _WORD(lane))
+            pairs = self.builder.insert_element(pairs, self._load(row, position, _DOUBLE, "source", 1), _UINT32(lane))
         return pairs
 
     def _split(self, *pairs: Any) -> tuple[Any, Any]:
@@ -77,7 +79,7 @@ class _Chunk:
         first, second = (self.builder.shuffle_vector(*words, _order(range(n, 2 * CHUNK, 2))) for n in (0, 1))
         return first, second
 
-    def _biased(self, row: tuple[Any, Any], byte: int) -> Any:
+    def _byte_as_float(self, row: tuple[Any, Any], byte: int) -> Any:
         """256 + that byte of the eight."""
         word, at = row[byte // 4], 8 * (byte % 4)
         shift = self.builder.shl if at < 15 else self.builder.lshr
@@ -113,7 +115,7 @@ def _every(kind: Any, value: float) -> Any:
 
 
 def _order(lanes: Sequence[int]) -> Any:
-    return ir.Constant(ir.VectorType(_WORD, len(lanes)), list(lanes))
+    return ir.Constant(ir.VectorType(_UINT32, len(lanes)), list(lanes))
 
 
 def _sampler(channels: int) -> Callable[..., Any]:
@@ -131,14 +133,14 @@ def _sampler(channels: int) -> Callable[..., Any]:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             source, down, offsets, weights, pixels, output, where, last = args
             chunk, rows = _Chunk(builder, channels), (source, builder.gep(source, [down]))
-            first, start = chunk.collect(rows, offsets, _LONG(0)), builder.block
+            first, start = chunk.gather(rows, offsets, _LONG(0)), builder.block
             loop, end = builder.append_basic_block("chunks"), builder.append_basic_block("last_group")
             builder.cbranch(builder.icmp_unsigned("<", _LONG(0), last), loop, end)
 
             builder.position_at_end(loop)
             begin, held = builder.phi(_LONG), [builder.phi(_PAIRS) for _ in first]
             after = builder.add(begin, _LONG(CHUNK))
-            ahead = chunk.collect(rows, offsets, after)
+            ahead = chunk.gather(rows, offsets, after)
             to = builder.add(where, builder.mul(begin, _LONG(channels)))
             chunk.store_bytes(chunk.blend(held, weights, begin), output, to)
             _join([begin, *held], start, [_LONG(0), *first])

@@ -17,7 +17,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from stnwarp.kernels.compiler.decorators import TAKES_ARRAYS, inline, overload
-from stnwarp.kernels.simd.fused import emit_fma
+from stnwarp.kernels.simd.fma import emit_fma
 from stnwarp.kernels.simd.mixed_precision import cast_to_weight
 
 _BYTES = {"i8": 1, "i16": 2, "float": 4, "double": 8}

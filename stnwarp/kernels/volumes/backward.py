@@ -203,7 +203,7 @@ def nearest_input_planes(
     start: int,
     stop: int,
 ) -> None:
-    """The same for the nearest voxels."""
+    """Add the gradient to the input for planes [start, stop) under nearest."""
     for volume in range(start // call.channels, (stop - 1) // call.channels + 1):
         for point in range(0, call.points, BLOCK):
             count = least(BLOCK, call.points - point)
