@@ -37,6 +37,7 @@ NEEDED = {
     "grid": ["-o", "grid.png", "--size", "8x8", "--image", "a.png"],
     "train": ["-o", "new.onnx", "--recipe", "restore", "images"],
     "info": ["network.onnx"],
+    "compile": [],
 }
 TRANSFORMS = {"theta", "rotate", "scale", "shear", "translate", "flip", "corners", "transform", "params", "checkpoint"}
 TOLD = {"repeat", "family", "input_size", "normalize"}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stnwarp.conventions import Interpolation, PaddingMode
-from stnwarp.sampling import arrays, sampler
+from stnwarp.sampling import arrays
 from stnwarp.transforms import MATRIX_FAMILIES, Family, MoveKind, moves
 from tests.docs_code import ROOT
 from tests.test_house import FLOORS
@@ -47,7 +47,6 @@ def test_the_table_of_floors_is_the_one_that_imports_are_held_to() -> None:
 
 TABLES = {
     "padding mode, code": (PaddingMode, arrays.PADDING_CODES),
-    "interpolation, kernel": (Interpolation, sampler._KERNELS),
     "family, row": (set(Family) - {Family.THIN_PLATE_SPLINE}, MATRIX_FAMILIES),
     "move, counts": (MoveKind, moves._COUNTS),
     "move, matrix": (MoveKind, moves._MATRIX),

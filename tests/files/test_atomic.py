@@ -184,7 +184,7 @@ def test_a_limit_on_file_size_stops_with_the_old_file_intact(tmp_path: Path) -> 
         import resource, sys
         from pathlib import Path
         from stnwarp.errors import OutputError
-        from stnwarp.images import write_atomically
+        from stnwarp.files.atomic import write_atomically
         resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
         try:
             write_atomically(Path(sys.argv[1]), bytes(100_000), overwrite=True)
@@ -247,7 +247,7 @@ def test_any_name_is_written_where_python_takes_names_to_be_ascii(tmp_path: Path
     code = """
         import os, sys
         from pathlib import Path
-        from stnwarp.images import write_atomically
+        from stnwarp.files.atomic import write_atomically
         name = os.fsdecode(bytes.fromhex(sys.argv[2]))
         write_atomically(Path(sys.argv[1]) / name, b"new", overwrite=False)
     """
@@ -316,7 +316,7 @@ def test_a_killed_process_leaves_the_old_file_and_the_next_run_sweeps(tmp_path: 
     code = """
         import os, signal, sys
         from pathlib import Path
-        from stnwarp.images import write_atomically
+        from stnwarp.files.atomic import write_atomically
         os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)
         write_atomically(Path(sys.argv[1]), bytes(100_000), overwrite=True)
     """

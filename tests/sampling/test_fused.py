@@ -16,6 +16,7 @@ from stnwarp import (
     spatial_transform,
     warp,
 )
+from stnwarp.conventions import Interpolation, PaddingMode
 from stnwarp.errors import DtypeError, ParameterError, ShapeError, ThetaError
 from stnwarp.sampling.arrays import Batch, batch_of_image
 from stnwarp.sampling.mapping import grid_mapping, matrix_mapping
@@ -55,6 +56,14 @@ def _assert_equal(ours: NDArray, expected: NDArray[np.float64]) -> None:
         np.testing.assert_allclose(expected[wrong] % 1, 0.5, atol=1e-4 if ours.dtype == np.uint8 else 1e-8)
     else:
         np.testing.assert_allclose(ours, expected, rtol=0, atol=2e-6 if ours.dtype == np.float32 else 1e-12)
+
+
+@pytest.mark.parametrize("padding_mode", PaddingMode)
+@pytest.mark.parametrize("interpolation", Interpolation)
+def test_every_interpolation_goes_with_every_padding_mode(interpolation: str, padding_mode: str) -> None:
+    image = np.full((6, 7, 3), 9, np.uint8)
+    out = warp(image, np.eye(2, 3), (8, 9), interpolation=interpolation, padding_mode=padding_mode, fill=9)
+    np.testing.assert_array_equal(out, np.full((8, 9, 3), 9))
 
 
 @combinations(

@@ -13,10 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from stnwarp import affine_grid, grid_sample
-from stnwarp.conventions import Interpolation
 from stnwarp.errors import DtypeError, ParameterError, ShapeError, ThetaError
-from stnwarp.sampling import volumes as room
-from stnwarp.sampling.views import view_or_copy
 from stnwarp.sampling.volumes import sample_volumes, sample_volumes_backward
 from tests import oracle
 from tests.combinations import combinations
@@ -524,23 +521,20 @@ def test_rows_of_more_voxels_than_float32_tells_apart_are_read_to_the_last_one(p
         assert out[0, 0, 0, 0, 1] == (5 if padding_mode == "border" else 0)
 
 
-@compiled_only
-def test_the_result_does_not_depend_on_how_the_work_is_shared_out() -> None:
-    """Kernels called for parts of the blocks and planes, in any order, against the whole."""
+def test_a_volume_of_a_batch_is_sampled_and_differentiated_as_alone() -> None:
+    """Channels and volumes do not meet, and blocks of points go on from one volume to the next."""
     rng = np.random.default_rng(36)
     volumes, grid = _volumes(rng, (2, 3, 4, 5, 6), np.float32), _grid(rng, (2, 7, 8, 9), np.float32)
     gradient = rng.normal(size=(2, 3, 7, 8, 9)).astype(np.float32)
-    (to_input, to_grid), whole = sample_volumes_backward(gradient, volumes, grid), sample_volumes(volumes, grid)
-    mapping, size = room._mapping(volumes, grid, "zeros", False)
-    call = room._call(volumes.shape, mapping, size, view_or_copy(volumes))
-    space = room._space(mapping, volumes.shape, volumes.dtype, volumes.dtype)
-    output, slopes, added = np.empty_like(whole), np.empty_like(to_grid), np.zeros_like(to_input)
-    flat = [array.reshape(-1) for array in (volumes, output, gradient, slopes, added, grid)]
-    for start, stop in [(3, 4), (0, 1), (1, 3)]:
-        room._SAMPLERS[Interpolation.BILINEAR](flat[0], flat[1], call, flat[5], *space, start, stop)
-        room._GRID_GRADIENT(flat[0], flat[2], flat[3], call, flat[5], *space, start, stop)
-    for start, stop in [(5, 6), (0, 2), (2, 5)]:
-        room._INPUT_GRADIENTS[Interpolation.BILINEAR](flat[4], flat[2], call, flat[5], *space, start, stop)
-    np.testing.assert_array_equal(output, whole)
-    np.testing.assert_array_equal(slopes, to_grid)
-    np.testing.assert_array_equal(added, to_input)
+    whole, (to_input, to_grid) = sample_volumes(volumes, grid), sample_volumes_backward(gradient, volumes, grid)
+    for number in range(2):
+        one = slice(number, number + 1)
+        np.testing.assert_array_equal(sample_volumes(volumes[one], grid[one]), whole[one])
+        alone = sample_volumes_backward(gradient[one], volumes[one], grid[one])
+        np.testing.assert_array_equal(alone[0], to_input[one])
+        np.testing.assert_array_equal(alone[1], to_grid[one])
+        for channel in range(3):
+            only = slice(channel, channel + 1)
+            np.testing.assert_array_equal(sample_volumes(volumes[one, only], grid[one]), whole[one, only])
+            added = sample_volumes_backward(gradient[one, only], volumes[one, only], grid[one])[0]
+            np.testing.assert_array_equal(added, to_input[one, only])
