@@ -2,9 +2,9 @@
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
 from functools import wraps
 from queue import Empty, SimpleQueue
 from threading import Lock
@@ -73,23 +73,39 @@ def cache_calls(length: int) -> Callable[[Callable[_Parameters, _Result]], Calla
         @wraps(function)
         def call(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> _Result:
             key = (args, tuple(kwargs.items()))
-            try:
-                future, is_new = cache.entry(key)
-            except TypeError:
-                return function(*args, **kwargs)
-            if is_new:
+            while True:
                 try:
-                    future.set_result(function(*args, **kwargs))
-                except BaseException as error:
-                    cache.drop(key)
-                    future.set_exception(error)
+                    future, is_new = cache.entry(key)
+                except TypeError:
+                    return function(*args, **kwargs)
+                if is_new:
+                    with _dropped_if_it_fails(cache, key, future):
+                        future.set_result(function(*args, **kwargs))
+                try:
+                    result: _Result = future.result()
+                except CancelledError:
+                    if future.cancelled():
+                        continue
                     raise
-            result: _Result = future.result()
-            return result
+                return result
 
         return call
 
     return decorate
+
+
+@contextmanager
+def _dropped_if_it_fails(cache: _Cache, key: Hashable, future: "Future[Any]") -> Iterator[None]:
+    """Drop *future*, the result of *key*, if the body raises; an error is for all who wait, an interrupt for one."""
+    try:
+        yield
+    except BaseException as error:
+        cache.drop(key)
+        if isinstance(error, Exception):
+            future.set_exception(error)
+        else:  # Ctrl-C in this thread: the others compute it themselves
+            future.cancel()
+        raise
 
 
 def run_parallel(work: Callable[[_Part], Any], parts: Iterable[_Part], threads: int) -> None:

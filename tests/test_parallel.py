@@ -4,10 +4,12 @@ import os
 import subprocess
 import sys
 import threading
+from concurrent.futures import Future
 
 import pytest
 
-from stnwarp.parallel import run_parallel
+from stnwarp import parallel
+from stnwarp.parallel import cache_calls, run_parallel
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 7])
@@ -71,3 +73,45 @@ def test_a_forked_process_has_threads_of_its_own() -> None:
     """
     run = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=60)
     assert run.returncode == 0, run.stderr
+
+
+def test_an_interrupt_is_for_the_thread_that_computes_and_the_others_compute_it_themselves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    entered, go_on, waiting = threading.Event(), threading.Event(), threading.Semaphore(0)
+    callers: list[int] = []
+    outcomes: list[object] = []
+
+    @cache_calls(1)
+    def compute() -> str:
+        callers.append(threading.get_ident())
+        if len(callers) == 1:
+            entered.set()
+            assert go_on.wait(60)
+            raise KeyboardInterrupt
+        return "result"
+
+    class CountedFuture(Future[str]):
+        def result(self, timeout: float | None = None) -> str:
+            waiting.release()
+            return super().result(timeout)
+
+    monkeypatch.setattr(parallel, "Future", CountedFuture)
+
+    def call() -> None:
+        try:
+            outcomes.append(compute())
+        except KeyboardInterrupt as error:
+            outcomes.append(type(error))
+
+    threads = [threading.Thread(target=call) for _ in range(3)]
+    threads[0].start()
+    assert entered.wait(60)
+    for thread in threads[1:]:
+        thread.start()
+    assert all(waiting.acquire(timeout=60) for _ in threads[1:])
+    go_on.set()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(map(str, outcomes)) == ["<class 'KeyboardInterrupt'>", "result", "result"]
+    assert len(callers) == 2
