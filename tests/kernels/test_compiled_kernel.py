@@ -267,3 +267,21 @@ def test_calls_write_to_no_memory_but_the_output() -> None:
     """
     run = _run(code)
     assert run.returncode == 0, run.stderr
+
+
+@compiled_only
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_process_forked_while_a_kernel_is_compiled_collects_garbage() -> None:
+    code = """if True:
+        import gc, os
+        from stnwarp.kernels.compiler import codegen
+        with codegen._no_garbage_collection():
+            child = os.fork()
+            if not child:
+                os._exit(0 if gc.isenabled() else 1)
+            assert not gc.isenabled()
+        assert gc.isenabled()
+        raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    """
+    run = _run(code)
+    assert run.returncode == 0, run.stderr

@@ -1,6 +1,7 @@
 """From a kernel to object code that needs nothing of Numba to run."""
 
 import gc
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from stnwarp.kernels.compiler.target import target_machine
 # What the machine code may call: the C library, which every process has. Anything else would have to come from Numba,
 # and a process without Numba would end when the code is loaded.
 _C_LIBRARY = re.compile(r"llvm\..*|mem(set|cpy|move)|(ceil|floor|rint|fma|fmod|fabs)f?")
+
+_was_collecting = False  # whether garbage collection is to be enabled again after what is being compiled
 
 
 def compile_kernel(kernel: Any, arguments: tuple[Any, ...], literals: tuple[int, ...]) -> tuple[str, bytes]:
@@ -47,14 +50,26 @@ def compile_kernel(kernel: Any, arguments: tuple[Any, ...], literals: tuple[int,
 
 @contextmanager
 def _no_garbage_collection() -> Iterator[None]:
-    """Numba makes so many objects that Python keeps looking for garbage among them, a tenth of the time."""
-    collects = gc.isenabled()
+    """Disable garbage collection meanwhile: Numba makes so many objects that it takes a tenth of the time."""
+    global _was_collecting
+    _was_collecting = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if collects:
-            gc.enable()
+        _enable_garbage_collection()
+
+
+def _enable_garbage_collection() -> None:
+    """As it was; in a forked process, too, which lacks the thread that was compiling and would do it."""
+    global _was_collecting
+    if _was_collecting:
+        gc.enable()
+    _was_collecting = False
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_enable_garbage_collection)
 
 
 def _optimise(module: Any, machine: Any) -> None:
