@@ -126,3 +126,56 @@ def test_a_process_that_compiled_many_is_replaced(monkeypatch: pytest.MonkeyPatc
     results = list(compilation.compile_side_by_side(["a", "b", "c", "d", "e"], 1))
     assert [result.file for result in results] == ["a", "b", "c", "d", "e"]
     assert sorted(Counter(result.fault for result in results).values()) == [1, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("program", "fault"),
+    [
+        ("sys.stdout.buffer.write(bytes([255, 10])); sys.stdout.flush(); input()", "\ufffd"),
+        ("sys.exit('LLVM ran out')", "the process that compiled it ended with code 1: LLVM ran out"),
+        ("sys.stdout.write('half an ans')", "the process that compiled it ended with code 0"),
+    ],
+)
+def test_whatever_a_process_does_each_kernel_has_a_result(
+    monkeypatch: pytest.MonkeyPatch, program: str, fault: str
+) -> None:
+    monkeypatch.setattr(compilation, "_PROGRAM", f"import sys; input(); {program}")
+    assert list(compilation.compile_side_by_side(["a"], 1)) == [("a", fault)]
+
+
+@pytest.mark.parametrize("error", [TypeError, MemoryError, OSError])
+def test_without_any_process_each_kernel_has_a_fault(monkeypatch: pytest.MonkeyPatch, error: type[Exception]) -> None:
+    def fail(*_: object) -> None:
+        raise error("no process")
+
+    monkeypatch.setattr(compilation, "_Process", fail)
+    results = list(compilation.compile_side_by_side(["a", "b", "c"], 2))
+    assert sorted(result.file for result in results) == ["a", "b", "c"]
+    assert {result.fault for result in results} == {"cannot start a process to compile in: no process"}
+
+
+@pytest.mark.parametrize("lacking", ["thread", "process"])
+def test_where_only_one_can_be_started_that_does_it_all(monkeypatch: pytest.MonkeyPatch, lacking: str) -> None:
+    owner = compilation._Compiler if lacking == "thread" else compilation._Process
+    name = "start" if lacking == "thread" else "__init__"
+    started, start = list[object](), getattr(owner, name)
+
+    def start_one(self: object, *arguments: object) -> None:
+        started.append(self)
+        if len(started) == 2:
+            raise RuntimeError("can't start another one")
+        start(self, *arguments)
+
+    monkeypatch.setattr(owner, name, start_one)
+    monkeypatch.setattr(compilation, "_PROGRAM", "while True: input(); print(flush=True)")
+    results = list(compilation.compile_side_by_side(["a", "b", "c", "d"], 2))
+    assert sorted(results) == [("a", ""), ("b", ""), ("c", ""), ("d", "")]
+    assert len(started) == 2
+
+
+def test_a_line_that_a_dead_process_did_not_read_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compilation, "_PROGRAM", "raise SystemExit(3)")
+    process = compilation._Process(dict(os.environ))
+    process._popen.wait()
+    assert process.compile("a") == "the process that compiled it ended with code 3"
+    process.close()

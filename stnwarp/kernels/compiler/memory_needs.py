@@ -10,6 +10,7 @@ LLVM = (175, 20)
 FIRST_COMPILER = (300, 220)  # Numba, and what has to lie beside it by then: threads, and the smallest of images
 _COMPILER = (250, 200)  # Numba, and what it takes to compile one kernel
 _COMPILATION = (120, 100)
+_LONG_RUN = 320  # written to by a process that compiles forty kernels; its libraries lie in memory once for all
 _CODE = (30, 20)
 
 
@@ -32,7 +33,7 @@ def check_code() -> None:
 
 def compilers_at_once(free: int) -> int:
     """How many processes may compile side by side in so many bytes of free memory; at least one."""
-    return max(1, free // (sum(FIRST_COMPILER) * 10**6))
+    return max(1, free // (_LONG_RUN * 10**6))
 
 
 def _check(what: str, space: int, data: int) -> None:
