@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stnwarp.conventions import Interpolation
 from stnwarp.kernels.compiler.compiled_kernel import Specialisation, collect_specialisations
 from stnwarp.sampling.arrays import DTYPES
 from stnwarp.sampling.fused import warp
@@ -88,8 +89,9 @@ def _pictures() -> Iterator[Row]:
         for dtype in DTYPES:
             use, is_common = "all other pictures and maps, bilinear", with_theta and dtype is np.uint16
             yield Row(use, partial(_warp, (4, 4, 5), dtype, "bilinear", grid), is_common)
-            yield Row("bicubic", partial(_warp, (4, 4), dtype, "bicubic", grid))
-            yield Row("lanczos", partial(_warp, (4, 4), dtype, "lanczos", grid))
+            for mode in Interpolation:
+                if mode not in (Interpolation.NEAREST, Interpolation.BILINEAR):
+                    yield Row(mode.value, partial(_warp, (4, 4), dtype, mode, grid))
         for unsigned in _UNSIGNED:
             yield Row("nearest", partial(_warp, (4, 4), unsigned, "nearest", grid))
         yield Row("nearest", partial(_warp, (4, 4, 3), np.uint8, "nearest", grid))
