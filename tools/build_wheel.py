@@ -4,11 +4,12 @@ python tools/build_wheel.py
 python tools/build_wheel.py --common --wheel dist/stnwarp-0.1.0-py3-none-any.whl
 
 Run it with the Python of an environment that stnwarp's dependencies are installed in. Nothing that is compiled is run:
-any machine can build for all levels. docs/compile.md says what becomes of the object code.
+any x86-64 Linux machine can build for both levels. docs/compile.md says what becomes of the object code.
 """
 
 import base64
 import hashlib
+import platform
 import subprocess
 import sys
 import tempfile
@@ -32,11 +33,15 @@ _DATE = (1980, 1, 1, 0, 0, 0)  # the same for all files, so that the same conten
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=ROOT / "dist", help="Folder to write to.")
 def main(common: bool, wheel: Path | None, output: Path) -> None:
     """Build a wheel with object code of the kernels for each level of x86-64."""
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        raise click.ClickException("the object code is for Linux on x86-64, and has to be compiled there")
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         pure = wheel or build_pure(work)
         package = work / "package"
         with zipfile.ZipFile(pure) as archive:
+            if any(name.startswith("stnwarp/kernels/objects/") for name in archive.namelist()):
+                raise click.ClickException(f"{pure} carries object code already; start from one that does not")
             archive.extractall(package)
         sys.path.insert(0, str(package))  # what is compiled is what is in the wheel
         add_objects(package, work, wants_all=not common)
@@ -48,21 +53,22 @@ def main(common: bool, wheel: Path | None, output: Path) -> None:
 
 def build_pure(work: Path) -> Path:
     """The wheel of the sources alone, as pip builds it."""
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", work / "pure", ROOT]
-    subprocess.run(command, check=True)
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir"]
+    subprocess.run([*command, str(work / "pure"), str(ROOT)], check=True)
     (wheel,) = (work / "pure").glob("*.whl")
     return wheel
 
 
 def add_objects(package: Path, work: Path, *, wants_all: bool) -> None:
     """Compile the kernels of *package* for each level, and put the object code where they are looked for."""
+    from stnwarp.kernels.compiler.object_file import sources_digest
     from stnwarp.kernels.compiler.shipped_objects import OBJECTS, directory_name
     from stnwarp.kernels.compiler.target import LEVELS
     from stnwarp.sampling.compilation import compile_side_by_side, processes_for
     from stnwarp.sampling.specialisations import specialisations
 
     assert OBJECTS.is_relative_to(package)
-    files = list(specialisations(wants_all))
+    files, digest = list(specialisations(wants_all)), sources_digest()
     for level, features in LEVELS.items():
         cache = work / level
         settings = {"NUMBA_CPU_NAME": level, "NUMBA_CPU_FEATURES": features, "STNWARP_CACHE_DIR": str(cache)}
@@ -73,9 +79,10 @@ def add_objects(package: Path, work: Path, *, wants_all: bool) -> None:
                 if result.fault:
                     raise click.ClickException(f"{result.file}: {result.fault}")
         (directory,) = cache.iterdir()
-        (OBJECTS / directory_name(level)).mkdir(parents=True)
+        objects = OBJECTS / directory_name(level, digest)
+        objects.mkdir(parents=True)
         for file in files:
-            (directory / file).rename(OBJECTS / directory_name(level) / file)
+            (directory / file).rename(objects / file)
 
 
 def write_wheel(package: Path, target: Path) -> None:

@@ -198,6 +198,23 @@ def test_a_pipe_in_the_place_of_the_cache_works(images: Path, cache: Path, tmp_p
         assert cached(cache).parent == folder
 
 
+@linux_only
+def test_a_cache_that_is_read_only_is_read(images: Path, cache: Path, tmp_path: Path) -> None:
+    folder, output = cached(cache).parent, tmp_path / "out"
+    for path in (folder, cache):
+        path.chmod(0o500)
+    ran = run(images, output, environment(cache), unprivileged=True)
+    assert (ran.code, ran.stderr.count(COMPILING), "warning" in ran.stderr) == (0, 0, False), ran.stderr
+    assert_right(output)
+    cache.chmod(0o700)
+    folder.chmod(0o700)
+    cached(cache).unlink()
+    folder.chmod(0o500)
+    lacks = run(images, output, environment(cache), unprivileged=True)
+    folder.chmod(0o700)
+    assert_slower_with_one_warning(lacks, output, "cannot write to the cache")
+
+
 FULL_WHEN_WRITING = """
 import resource
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))

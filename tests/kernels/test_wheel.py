@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from stnwarp.kernels.compiler import shipped_objects
+from stnwarp.kernels.compiler import object_cache, shipped_objects
+from stnwarp.kernels.compiler.object_file import sources_digest
 from stnwarp.kernels.compiler.target import LEVELS
 from tests.cli_tools import ROOT
 
@@ -89,6 +90,7 @@ def test_with_the_wheel_nothing_is_compiled_and_what_does_not_fit_is_not_used(tm
     assert not (site / "no cache").exists()
 
     assert run(FIND, site) == ("True", "")
+    assert run(FIND, site, NUMBA_NUM_THREADS="1", NUMBA_CACHE_DIR="/nowhere") == ("True", "")
     assert run(FIND, site, NUMBA_OPT="3") == ("False", "")
     assert run(FIND, site, STNWARP_NUMBA_CACHE="0") == ("False", "")
     for directory in directories:
@@ -115,9 +117,34 @@ def test_the_highest_level_of_the_processor_is_used(
     for name in [name for name in os.environ if name.startswith("NUMBA_")]:
         monkeypatch.delenv(name)
     for known in LEVELS:
-        (tmp_path / shipped_objects.directory_name(known)).mkdir()
+        (tmp_path / shipped_objects.directory_name(known, sources_digest())).mkdir()
     monkeypatch.setattr(shipped_objects, "OBJECTS", tmp_path)
     monkeypatch.setattr(shipped_objects, "processor", lambda: ("", features))
     monkeypatch.delenv("STNWARP_NUMBA_CACHE", raising=False)
     found = shipped_objects.shipped_directory.__wrapped__()
-    assert found == (tmp_path / shipped_objects.directory_name(level) if level else None)
+    assert found == (tmp_path / shipped_objects.directory_name(level, sources_digest()) if level else None)
+
+
+def test_without_the_sources_nothing_shipped_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_sources() -> str:
+        raise OSError("no sources")
+
+    for name in [name for name in os.environ if name.startswith("NUMBA_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.delenv("STNWARP_NUMBA_CACHE", raising=False)
+    monkeypatch.setattr(shipped_objects, "OBJECTS", tmp_path)
+    monkeypatch.setattr(shipped_objects, "sources_digest", no_sources)
+    monkeypatch.setattr(object_cache, "_warned", [])
+    with pytest.warns(RuntimeWarning, match="came with the package cannot be used: no sources"):
+        assert shipped_objects.shipped_directory.__wrapped__() is None
+
+
+def test_a_wheel_that_carries_object_code_is_refused(tmp_path: Path) -> None:
+    wheel = tmp_path / "stnwarp-0.1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("stnwarp/kernels/objects/x86-64-v3-0/a.o", b"")
+    build = [sys.executable, ROOT / "tools/build_wheel.py", "--wheel", wheel, "-o", tmp_path / "dist"]
+    done = subprocess.run(build, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "carries object code already" in done.stderr
+    assert not (tmp_path / "dist").exists()

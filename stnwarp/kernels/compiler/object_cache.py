@@ -11,6 +11,7 @@ import secrets
 import stat
 import sys
 import warnings
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,6 +21,20 @@ from stnwarp.kernels.compiler.object_file import decode, encode, sources_digest
 from stnwarp.kernels.compiler.target import processor
 
 _warned: list[str] = []
+
+# Variables that are often set and cannot change the code: threads, places and messages, of which kernels use none.
+_IRRELEVANT_SETTINGS = (
+    "NUMBA_CACHE_DIR",
+    "NUMBA_CACHE_LOCATOR_CLASSES",
+    "NUMBA_COLOR_SCHEME",
+    "NUMBA_DISABLE_CUDA",
+    "NUMBA_DISABLE_PERFORMANCE_WARNINGS",
+    "NUMBA_FULL_TRACEBACKS",
+    "NUMBA_NUM_THREADS",
+    "NUMBA_THREADING_LAYER",
+    "NUMBA_THREADING_LAYER_PRIORITY",
+    "NUMBA_WARNINGS",
+)
 
 
 def from_cache(file: str) -> tuple[str, bytes] | None:
@@ -55,7 +70,8 @@ def to_cache(file: str, compiled: tuple[str, bytes]) -> None:
             stream.write(encode(file, compiled))
         _replace(temporary, directory / file)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # on a file system that is read-only it is an error even to remove what is not there
+            temporary.unlink(missing_ok=True)
         warn_about_cache(f"cannot write to the cache of compiled kernels: {error}")
 
 
@@ -81,7 +97,10 @@ def cache_directory() -> Path | None:
 
 
 def make_cache_directory() -> Path:
-    """That directory, made if need be; OSError where there can be none."""
+    """Create the cache directory if need be and return it; OSError where there can be none, or none of ours.
+
+    It may be read-only: what lies in it is used, and only what has to be added cannot be.
+    """
     if is_switched_off():
         raise OSError("STNWARP_NUMBA_CACHE is 0")
     try:
@@ -91,8 +110,8 @@ def make_cache_directory() -> Path:
         raise OSError(str(error)) from error
     _make(directory)
     _check_ours(directory.stat(), directory)
-    if not os.access(directory, os.W_OK | os.X_OK):
-        raise PermissionError(f"{directory} is not writable")
+    if not os.access(directory, os.R_OK | os.X_OK):
+        raise PermissionError(f"{directory} is not readable")
     return directory
 
 
@@ -130,10 +149,15 @@ def _check_ours(status: os.stat_result, path: Path) -> None:
 
 def _digest() -> str:
     """One name for all that compiled code depends on: versions, processor, settings of Numba, the kernels' sources."""
-    settings = sorted(f"{name}={value}" for name, value in os.environ.items() if name.startswith("NUMBA_"))
     versions = [version(package) for package in ("numba", "llvmlite")]
-    parts = (*versions, *processor(), *settings, sources_digest())
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+    parts = (*versions, *processor(), *numba_settings(), sources_digest())
+    return hashlib.sha256("\0".join(parts).encode(errors="surrogateescape")).hexdigest()[:16]
+
+
+def numba_settings() -> list[str]:
+    """The variables for Numba that may change code, with their values."""
+    names = sorted(name for name in os.environ if name.startswith("NUMBA_") and name not in _IRRELEVANT_SETTINGS)
+    return [f"{name}={os.environ[name]}" for name in names]
 
 
 def warn_about_cache(reason: str) -> None:

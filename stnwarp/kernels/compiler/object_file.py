@@ -1,4 +1,4 @@
-"""A file of object code: a checksum, the name of the function in it, the code; and the sources that code comes from."""
+"""The format of an object file (checksum, symbol, code), and the digest of the kernels' sources."""
 
 import hashlib
 from pathlib import Path
@@ -22,16 +22,18 @@ def decode(file: str, data: bytes) -> tuple[str, bytes] | None:
 
 
 def _checksum(file: str, content: bytes) -> bytes:
-    """Of the content under its name, so that one kernel's code is never taken for another's."""
+    """Hash the content together with its file name, so that one kernel's code is never taken for another's."""
     return hashlib.sha256(file.encode() + b"\0" + content).digest()
 
 
 def sources_digest() -> str:
-    """Of the sources of all kernels, and of what compiles them; OSError where there are none to tell versions apart."""
-    sources = sorted(Path(__file__).parents[1].rglob("*.py"))
+    """Return the digest of all files of `stnwarp.kernels`; OSError where there are none."""
+    root = Path(__file__).parents[1]
+    sources = sorted(root.rglob("*.py"))
     if not sources:
         raise OSError("the sources of the kernels are not there to tell versions apart")
     digest = hashlib.sha256()
     for path in sources:
-        digest.update(path.read_bytes())
+        data = path.read_bytes()
+        digest.update(f"{path.relative_to(root).as_posix()}\0{len(data)}\0".encode() + data)
     return digest.hexdigest()[:16]

@@ -5,13 +5,12 @@ Which Numba and LLVM compiled it does not matter to whoever loads it. It is trus
 there can write to its modules, too.
 """
 
-import os
 import platform
 import sys
 from functools import cache
 from pathlib import Path
 
-from stnwarp.kernels.compiler.object_cache import is_switched_off, warn_about_cache
+from stnwarp.kernels.compiler.object_cache import is_switched_off, numba_settings, warn_about_cache
 from stnwarp.kernels.compiler.object_file import decode, sources_digest
 from stnwarp.kernels.compiler.target import LEVELS, processor
 
@@ -39,17 +38,24 @@ def from_package(file: str) -> tuple[str, bytes] | None:
 @cache
 def shipped_directory() -> Path | None:
     """Where the code for the highest level lies that this processor has; None if there is none that may be used."""
-    is_told_otherwise = is_switched_off() or any(name.startswith("NUMBA_") for name in os.environ)
-    if is_told_otherwise or sys.platform != "linux" or platform.machine() != "x86_64" or not OBJECTS.is_dir():
+    if is_switched_off() or numba_settings() or sys.platform != "linux" or platform.machine() != "x86_64":
         return None
-    features = set(processor()[1].split(","))
+    try:
+        return _directory_of_level() if OBJECTS.is_dir() else None
+    except OSError as error:  # as a rule the sources are not there, or cannot be read
+        warn_about_cache(f"the kernels that came with the package cannot be used: {error}")
+        return None
+
+
+def _directory_of_level() -> Path | None:
+    features, digest = set(processor()[1].split(",")), sources_digest()
     for level in reversed(LEVELS):
-        directory = OBJECTS / directory_name(level)
+        directory = OBJECTS / directory_name(level, digest)
         if features.issuperset(LEVELS[level].split(",")) and directory.is_dir():
             return directory
     return None
 
 
-def directory_name(level: str) -> str:
-    """The name below `OBJECTS` of the directory for *level*, with the kernels as they are."""
-    return f"{level}-{sources_digest()}"
+def directory_name(level: str, digest: str) -> str:
+    """The name below `OBJECTS` of the directory for *level*, of kernels whose sources have *digest*."""
+    return f"{level}-{digest}"
