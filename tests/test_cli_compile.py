@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli_tools import ROOT, Ran
+from tests.cli_tools import DROP_PRIVILEGES, ROOT, Ran
 
 pytestmark = [
     pytest.mark.slow,
@@ -42,9 +42,13 @@ def environment(cache: Path, **more: str) -> dict[str, str]:
     return {**os.environ, **settings, **more}
 
 
-def compile_one(cache: Path, *options: str, patch: str = "", **settings: str) -> Ran:
+def compile_one(cache: Path, *options: str, patch: str = "", unprivileged: bool = False, **settings: str) -> Ran:
     """`stnwarp compile --all` with a table of one row, in a process that runs *patch* first."""
     program = [sys.executable, "-c", f"{patch}\n{ONE}\n{START}", "compile", "--all", *options]
+    if unprivileged and os.geteuid() == 0:
+        # The capabilities of root are lost with the next program that is started.
+        drop = f"{DROP_PRIVILEGES}\nimport os, sys\nos.execv(sys.argv[1], sys.argv[1:])"
+        program = [sys.executable, "-c", drop, *program]
     done = subprocess.run(program, env=environment(cache, **settings), capture_output=True, text=True, timeout=120)
     return Ran(done.returncode, done.stdout, done.stderr)
 
@@ -85,6 +89,16 @@ def test_a_compiler_that_ends_costs_its_kernel_and_is_told(tmp_path: Path) -> No
     assert ran.error == "1 of 1 kernel could not be kept: the process that compiled it ended with code 7"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="privileges are dropped by a call of Linux")
+def test_a_read_only_cache_is_told_before_anything_is_compiled(tmp_path: Path) -> None:
+    make = "from stnwarp.kernels.compiler.object_cache import make_cache_directory\nmake_cache_directory().chmod(0o500)"
+    subprocess.run([sys.executable, "-c", make], env=environment(tmp_path), check=True)
+    ran = compile_one(tmp_path, unprivileged=True)
+    assert ran.code == 4
+    assert ran.error.startswith("compiled kernels cannot be kept: ")
+    assert "is not writable" in ran.error
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="children are looked up in /proc")
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_the_compilers_too(tmp_path: Path, signum: int, code: int) -> None:
@@ -106,10 +120,23 @@ def test_a_signal_ends_the_compilers_too(tmp_path: Path, signum: int, code: int)
 
 
 def test_plain_numba_keeps_what_the_calls_compile(tmp_path: Path) -> None:
-    ran = compile_one(tmp_path, patch="import tests.without_inner_classes")
+    ran = compile_one(tmp_path, "-j", "2", patch="import tests.without_inner_classes")
     assert ran.code == 0
     announced, warning, summary = ran.stderr.splitlines()
-    assert announced == "stnwarp: compiling 1 kernel one by one, unless they are there"
+    assert announced == "stnwarp: compiling 1 kernel one by one, whatever --jobs says, unless they are there"
     assert warning.startswith("stnwarp: warning: the kernels cannot be compiled the fast way")
     assert summary.startswith("stnwarp: 1 kernel ready; 1 compiled in ")
     assert list(tmp_path.rglob("*.nbi"))
+
+
+def test_what_plain_numba_cannot_keep_is_an_error(tmp_path: Path) -> None:
+    full = """
+import errno, os
+def full(*paths):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+os.replace = full
+"""
+    ran = compile_one(tmp_path, "-q", patch=f"import tests.without_inner_classes\n{full}")
+    assert ran.code == 4
+    assert ran.error.startswith("some of 1 kernel could not be kept: Numba's cache of compiled kernels: OSError")
+    assert not list(tmp_path.rglob("*.compiled"))

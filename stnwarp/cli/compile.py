@@ -1,5 +1,6 @@
 """`stnwarp compile`: the kernels, ahead of time."""
 
+import os
 import time
 from contextlib import closing
 
@@ -21,7 +22,13 @@ kept; 129 hung up; 130 interrupted; 143 terminated.
 
 @click.command("compile", cls=Command, epilog=_EPILOG)
 @run("--all", "wants_all", is_flag=True, help="Compile every kernel that calls of the library can need.")
-@run("-j", "--jobs", type=Whole(1), metavar="N", help="Kernels to compile at a time.  [default: one per usable core]")
+@run(
+    "-j",
+    "--jobs",
+    type=Whole(1),
+    metavar="N",
+    help="Kernels to compile at a time.  [default: as many as cores and free memory allow]",
+)
 @verbosity_options("Say which kernels are compiled. Twice (-vv): also tracebacks of errors.")
 @click.pass_obj
 def compile_kernels(console: Console, wants_all: bool, jobs: int | None) -> ExitCode:
@@ -55,11 +62,13 @@ def compile_kernels(console: Console, wants_all: bool, jobs: int | None) -> Exit
 
 
 def _check_cache() -> None:
-    """OutputError where nothing that is compiled could be kept."""
+    """Raise OutputError where nothing that is compiled could be kept."""
     from stnwarp.kernels.compiler.object_cache import make_cache_directory
 
     try:
-        make_cache_directory()
+        directory = make_cache_directory()
+        if not os.access(directory, os.W_OK):
+            raise PermissionError(f"{directory} is not writable")
     except OSError as error:
         raise OutputError(
             f"compiled kernels cannot be kept: {error}; unset STNWARP_NUMBA_CACHE, or set STNWARP_CACHE_DIR to a "
@@ -102,15 +111,19 @@ def _compile_by_calls(console: Console, wants_all: bool, jobs: int | None) -> tu
     """The same where Numba cannot be used the fast way: its own cache keeps what calls have it compile, one by one."""
     from stnwarp.kernels.compiler.compiled_kernel import on_compile
     from stnwarp.kernels.compiler.decorators import FALLBACK
+    from stnwarp.kernels.compiler.fallback import cache_faults
     from stnwarp.sampling.specialisations import rows
 
     if not FALLBACK:
         raise OutputError("kernels are not kept while NUMBA_DISABLE_JIT or NUMBA_BOUNDSCHECK is set; unset it")
     _check_cache()
     wanted, compiled = rows(wants_all), list[str]()
-    console.say(f"compiling {count_noun(len(wanted), 'kernel')} one by one, unless they are there")
+    ignored = ", whatever --jobs says" if jobs is not None and jobs > 1 else ""
+    console.say(f"compiling {count_noun(len(wanted), 'kernel')} one by one{ignored}, unless they are there")
     with on_compile(compiled.append), console.progress(len(wanted), "kernel") as advance:
         for row in wanted:
             row.call()
             advance()
+    if cache_faults:
+        raise OutputError(f"some of {count_noun(len(wanted), 'kernel')} could not be kept: {cache_faults[0]}")
     return len(wanted), len(compiled)

@@ -1,4 +1,4 @@
-"""Kernels where the inner classes of Numba cannot be used: compiled by plain `numba.njit`, kept by Numba's own cache.
+"""Kernels where Numba's internal classes cannot be used: compiled by plain `numba.njit`, kept by Numba's own cache.
 
 That cache raises out of calls: if a file of it is damaged, if its directory cannot be written any more, if the disk is
 full. It does so before a kernel has written anything, and kernels themselves raise nothing, so the call is repeated.
@@ -22,8 +22,11 @@ import numpy as np
 from stnwarp.kernels.compiler.object_cache import cache_directory, warn_about_cache
 from stnwarp.kernels.compiler.versions import advice
 
-_TOLD_BY = "STNWARP_FALLBACK_TOLD_BY"  # the process that has warned: those that multiprocessing starts for it do not
+# The process that has warned: those that multiprocessing starts for it do not.
+_WARNED_BY = "STNWARP_FALLBACK_WARNED_BY"
 _first = threading.Lock()
+
+cache_faults: list[str] = []  # why kernels that this process compiled are not on disk
 
 
 class NjitKernel:
@@ -31,42 +34,51 @@ class NjitKernel:
 
     def __init__(self, function: Callable[..., None], options: dict[str, Any]) -> None:
         self._name, self._known = function.__name__, set[str]()
-        self._kept, self._not_kept = _with_cache(function, options), numba.njit(**options)(function)
+        self._cache_dispatcher, self._plain_dispatcher = _with_cache(function, options), numba.njit(**options)(function)
 
     def compiles(self, arguments: tuple[Any, ...]) -> bool:
         """Whether arrays like those among *arguments* are new to it, in this process and to its cache."""
         mark = self._mark(arguments)
-        return mark not in self._known and not (self._kept is not None and _marks(mark).exists())
+        return mark not in self._known and not (self._cache_dispatcher is not None and _marks(mark).exists())
 
     def __call__(self, *arguments: Any) -> None:
         """Run it; what the cache raises costs a compilation and one warning, never the run."""
-        kept = self._kept
-        if kept is None:
-            self._not_kept(*arguments)
+        dispatcher = self._cache_dispatcher
+        if dispatcher is None:
+            self._plain_dispatcher(*arguments)
+            is_on_disk = False
         else:
-            self._run(kept, arguments)
+            is_on_disk = self._run(dispatcher, arguments)
         mark = self._mark(arguments)
         if mark not in self._known:
             self._known.add(mark)
-            if self._kept is not None:
+            if is_on_disk:
                 with suppress(OSError):
                     _marks(mark).touch(mode=0o600)
 
-    def _run(self, kept: Any, arguments: tuple[Any, ...]) -> None:
+    def _run(self, dispatcher: Any, arguments: tuple[Any, ...]) -> bool:
+        """Run it by *dispatcher*, again if that raises; whether what was compiled is on disk."""
         try:
-            kept(*arguments)
+            dispatcher(*arguments)
         except Exception as error:
-            if not isinstance(error, OSError):  # something in a file, which the next run would find again
+            is_damaged = not isinstance(error, OSError)
+            if is_damaged:  # something in a file, which the next run would find again
                 _empty_cache()
-            self._run_again(kept, arguments)
-            warn_about_cache(f"Numba's cache of compiled kernels: {type(error).__name__}: {error}")
+            self._run_again(dispatcher, arguments)
+            reason = f"Numba's cache of compiled kernels: {type(error).__name__}: {error}"
+            warn_about_cache(reason)
+            if is_damaged and self._cache_dispatcher is not None:  # it was made anew
+                return True
+            cache_faults.append(reason)
+            return False
+        return True
 
-    def _run_again(self, kept: Any, arguments: tuple[Any, ...]) -> None:
+    def _run_again(self, dispatcher: Any, arguments: tuple[Any, ...]) -> None:
         try:
-            kept(*arguments)  # it may be compiled by now, and only not be on disk; or what was in its way is gone
+            dispatcher(*arguments)  # it may be compiled by now, and only not be on disk; or what was in its way is gone
         except Exception:
-            self._not_kept(*arguments)
-            self._kept = None
+            self._plain_dispatcher(*arguments)
+            self._cache_dispatcher = None
 
     def _mark(self, arguments: tuple[Any, ...]) -> str:
         """A name for this kernel, compiled for such arrays."""
@@ -81,12 +93,12 @@ def _array_types(arguments: tuple[Any, ...]) -> str:
 
 
 def warn_once(obstacle: str | None) -> None:
-    """Say that kernels are slower here, and what to do: once, in one of the processes that share a work."""
+    """Warn that kernels run slower here, once per group of processes."""
     if not _first.acquire(blocking=False):
         return
     parent = multiprocessing.parent_process()
-    if parent is None or os.environ.get(_TOLD_BY) != str(parent.pid):
-        os.environ[_TOLD_BY] = str(os.getpid())
+    if parent is None or os.environ.get(_WARNED_BY) != str(parent.pid):
+        os.environ[_WARNED_BY] = str(os.getpid())
         remedy = advice(numba.__version__)
         what = f"the kernels cannot be compiled the fast way with numba {numba.__version__} ({obstacle})"
         warnings.warn(f"{what} and run several times slower; {remedy} makes them fast", RuntimeWarning, stacklevel=2)
@@ -101,6 +113,7 @@ def _with_cache(function: Callable[..., None], options: dict[str, Any]) -> Any:
         with _cache_in(str(directory)):
             return numba.njit(cache=True, **options)(function)
     except Exception as error:  # as a rule RuntimeError: Numba finds no place either
+        cache_faults.append(f"{error}")
         warn_about_cache(f"compiled kernels cannot be cached: {error}")
         return None
 
@@ -130,6 +143,7 @@ def _directory() -> Path | None:
         _remove_what_blocks(directory)
         tempfile.TemporaryFile(dir=directory).close()  # as Numba would try, before it takes another place
     except OSError as error:
+        cache_faults.append(f"{error}")
         warn_about_cache(f"compiled kernels cannot be cached: {error}")
         return None
     return directory
