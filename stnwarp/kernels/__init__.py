@@ -1,1 +1,1 @@
-"""All compiled code: kernels take arrays and an output, allocate nothing, release the GIL."""
+"""Compiled code: kernels take a task (memory and numbers), allocate nothing, release the GIL."""

@@ -30,7 +30,7 @@ def thread_workspace(make: Callable[..., tuple[NDArray[Any], ...]], *types: type
 
 
 def flatten(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-    """*arguments* with the arrays that are held in their places."""
+    """*arguments* with each PointerArgs replaced by its arrays."""
     return tuple(
         one for argument in arguments for one in (argument.arrays if isinstance(argument, PointerArgs) else (argument,))
     )

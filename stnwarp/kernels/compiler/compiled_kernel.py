@@ -28,19 +28,20 @@ _Function = Callable[[int], None]
 
 _compile_listeners: list[Callable[[str], None]] = []
 _kernels: list["CompiledKernel"] = []  # all there are
-_collected: list["Specialisation"] | None = None  # those that calls need, while kernels are not to be run
+# What calls need, while kernels are not to be run: of all threads, because a call can have several at work.
+_collection: list["Specialisation"] | None = None
 _engines: list[Any] = []  # the machine code lives as long as these
 _loading = threading.RLock()  # LLVM is asked for one thing at a time
 
 
-def _unlock_in_child() -> None:
-    """A process forked while another thread was compiling has the lock without the thread that would release it."""
-    global _loading
-    _loading = threading.RLock()
+def _reset_in_child() -> None:
+    """A process forked while another thread compiled or collected has not the thread that would end that."""
+    global _loading, _collection
+    _loading, _collection = threading.RLock(), None
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_unlock_in_child)
+    os.register_at_fork(after_in_child=_reset_in_child)
 
 
 @contextmanager
@@ -94,22 +95,17 @@ def collect_specialisations() -> Iterator[list[Specialisation]]:
 
     For a process of its own, in which nothing else is sampled meanwhile, and where kernels take addresses.
     """
-    global _collected
+    global _collection
     loaded = [(kernel, kernel._loaded) for kernel in _kernels]
     for kernel in _kernels:
         kernel._loaded = {}
-    _collected = []
+    _collection = []
     try:
-        yield _collected
+        yield _collection
     finally:
-        _collected = None
+        _collection = None
         for kernel, functions in loaded:
             kernel._loaded = functions
-
-
-def loaded_files() -> list[str]:
-    """The names in the cache of all kernels that this process has loaded."""
-    return [kernel.file(types) for kernel in _kernels for types in kernel._loaded]
 
 
 class CompiledKernel:
@@ -165,7 +161,7 @@ class CompiledKernel:
         return list(self._loaded)
 
     def _group(self, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The arguments as the kernel takes them, those that make up its task as one."""
+        """The kernel's own arguments: the leading ones packed into its task."""
         if self._task is None:
             return arguments
         count = len(self._task._fields)  # type: ignore[attr-defined]
@@ -186,8 +182,8 @@ class CompiledKernel:
     def _load(self, types: str, arguments: tuple[Any, ...]) -> _Function | None:
         """The kernel for arrays of *types*; None if it turns out that kernels take arrays here."""
         with _loading:
-            if _collected is not None:
-                _collected.append(Specialisation(self, types, arguments))
+            if _collection is not None:
+                _collection.append(Specialisation(self, types, arguments))
                 return _run_nothing
             if types not in self._loaded:
                 memory_needs.check_llvm()
@@ -207,7 +203,7 @@ class CompiledKernel:
         return "-".join([self.name, *map(str, self._literals), f"{types}.o"])
 
     def compile(self, types: str, arguments: tuple[Any, ...]) -> tuple[str, bytes]:
-        """The name of the function compiled for arrays of *types*, and its object code; both are kept."""
+        """Compile for arrays of *types* and cache; return symbol and object code."""
         from stnwarp.kernels.compiler.codegen import compile_kernel
 
         kernel = getattr(importlib.import_module(self._module), self.name)

@@ -4,7 +4,7 @@
 Kernels are called through `compiled_kernel`, which hands over plain addresses and keeps the machine code for the next
 run.
 
-That takes inner classes of Numba's (`numba_pipeline`). Where they are not what they were, kernels take arrays,
+That takes internal classes of Numba's (`numba_pipeline`). Where they are not what they were, kernels take arrays,
 helpers use plain twins of all that is written in LLVM's language, and `fallback` compiles them with what Numba
 documents.
 
@@ -27,9 +27,9 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 PLAIN_PYTHON = bool(numba.config.DISABLE_JIT)
 BOUNDS_CHECK = bool(numba.config.BOUNDSCHECK) and not PLAIN_PYTHON
 
-# Why the inner classes cannot be used, where that is so.
+# Why the internal classes cannot be used, where that is so.
 OBSTACLE: str | None = None
-_inner: dict[str, Any] = {}
+_internal: dict[str, Any] = {}
 if not PLAIN_PYTHON and not BOUNDS_CHECK:
     try:
         from stnwarp.kernels.compiler.numba_pipeline import IrPipeline
@@ -37,7 +37,7 @@ if not PLAIN_PYTHON and not BOUNDS_CHECK:
         OBSTACLE = " ".join(f"{type(error).__name__}: {error}".split())
     else:
         OBSTACLE = incompatibility()
-        _inner["pipeline_class"] = IrPipeline
+        _internal["pipeline_class"] = IrPipeline
 FALLBACK = OBSTACLE is not None
 TAKES_ARRAYS = PLAIN_PYTHON or BOUNDS_CHECK or FALLBACK  # what kernels take; otherwise addresses
 
@@ -47,7 +47,7 @@ _DOCUMENTED: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 # Kernels own no memory: with `_nrt` Numba would count references to each array at each use, which costs more than the
 # sampling. Its rewrites are for expressions of whole arrays, of which there are none; to look for them takes a tenth of
 # the time.
-_OPTIONS: dict[str, Any] = {**_DOCUMENTED, "_nrt": False, "no_rewrites": True, **_inner}
+_OPTIONS: dict[str, Any] = {**_DOCUMENTED, "_nrt": False, "no_rewrites": True, **_internal}
 # Nobody calls this from Python directly; the wrappers for that take longer to compile than the code.
 _NO_WRAPPERS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 

@@ -80,7 +80,7 @@ def _codegen() -> Any:
 
 
 @register_pass(mutates_CFG=False, analysis_only=True)
-class _WithoutMachineCode(LoweringPass):  # type: ignore[misc]
+class _NoMachineCodePass(LoweringPass):  # type: ignore[misc]
     _name = "stnwarp_without_machine_code"
 
     def __init__(self) -> None:
@@ -93,7 +93,7 @@ class _WithoutMachineCode(LoweringPass):  # type: ignore[misc]
 
 
 @register_pass(mutates_CFG=False, analysis_only=True)
-class _Registered(LoweringPass):  # type: ignore[misc]
+class _RegistrationPass(LoweringPass):  # type: ignore[misc]
     """Callers find a function by the Python function that runs it: here is none, and something else stands for it."""
 
     _name = "stnwarp_registered"
@@ -121,14 +121,14 @@ _PASSES = (
     typed_passes.PreLowerStripPhis,
     typed_passes.IRLegalization,
     typed_passes.AnnotateTypes,
-    _WithoutMachineCode,
+    _NoMachineCodePass,
     typed_passes.NativeLowering,
-    _Registered,
+    _RegistrationPass,
     typed_passes.NoPythonBackend,
 )
 
 
-class _UpToDate:
+class _FrozenContext:
     """A *context* of Numba's that is not searched for new declarations again."""
 
     def __init__(self, context: Any) -> None:
@@ -145,7 +145,7 @@ class IrPipeline(CompilerBase):  # type: ignore[misc]
     """The pipeline of every kernel and helper."""
 
     def __init__(self, typingctx: Any, targetctx: Any, *arguments: Any) -> None:
-        super().__init__(_UpToDate(typingctx), _UpToDate(targetctx), *arguments)
+        super().__init__(_FrozenContext(typingctx), _FrozenContext(targetctx), *arguments)
         self.state.typingctx = typingctx
 
     def define_pipelines(self) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Whether the inner classes of the installed Numba can be used, which is known of the versions that were tested.
+"""Whether the internal classes of the installed Numba can be used, which is known of the versions that were tested.
 
 Of any other version a small kernel is compiled and run first, once as the real ones are and once in plain Python, each
 in a process of its own: a class that changed its meaning may well end the process. The verdict is kept with the
@@ -32,7 +32,7 @@ _ENDED_BY_OTHERS = (2, 9, 15)  # signals that say nothing about Numba: interrupt
 
 
 def incompatibility() -> str | None:
-    """Why the inner classes of this Numba, which could be imported, cannot be used; None if they can."""
+    """Why the internal classes of this Numba, which could be imported, cannot be used; None if they can."""
     import numba
 
     if in_trial or _is_tested(numba.__version__):
