@@ -120,7 +120,7 @@ def test_a_signal_ends_the_compilers_too(tmp_path: Path, signum: int, code: int)
 
 
 def test_plain_numba_keeps_what_the_calls_compile(tmp_path: Path) -> None:
-    ran = compile_one(tmp_path, "-j", "2", patch="import tests.without_inner_classes")
+    ran = compile_one(tmp_path, "-j", "2", patch="import tests.without_internal_classes")
     assert ran.code == 0
     announced, warning, summary = ran.stderr.splitlines()
     assert announced == "stnwarp: compiling 1 kernel one by one, whatever --jobs says, unless they are there"
@@ -136,7 +136,7 @@ def full(*paths):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 os.replace = full
 """
-    ran = compile_one(tmp_path, "-q", patch=f"import tests.without_inner_classes\n{full}")
+    ran = compile_one(tmp_path, "-q", patch=f"import tests.without_internal_classes\n{full}")
     assert ran.code == 4
     assert ran.error.startswith("some of 1 kernel could not be kept: Numba's cache of compiled kernels: OSError")
     assert not list(tmp_path.rglob("*.compiled"))
