@@ -75,7 +75,9 @@ def _read_grid(call: Any, grid: Memory, point: Any, count: int, begin: Any, posi
 
 
 @overload(_read_grid)
-def _overload_read_grid(call: Any, grid: Any, point: Any, count: Any, begin: Any, positions: Any) -> Any:
+def _overload_read_grid(
+    call: Any, grid: Any, point: Any, count: Any, begin: Any, positions: Any
+) -> Any:  # pragma: no cover: compiled only
     if grid.dtype == types.float32:
         return _read_grid
     # No such call has GRID_FLOAT32: what is not needed need not be compiled.

@@ -180,7 +180,7 @@ def _overload_pad_reflection(
     slopes: Any,
     wants_slopes: Any,
     reads_last: Any,
-) -> Any:
+) -> Any:  # pragma: no cover: compiled only
     if grid.dtype == types.float32:
         return _pad_reflection
 
