@@ -20,6 +20,7 @@ from stnwarp.kernels.volumes.coordinates import (
     generate_points,
     locate_corners,
     locate_nearest,
+    output_offset,
     pad_points,
 )
 from stnwarp.kernels.volumes.corners import compute_deltas, copy_corners, mix_along_x, mix_rows
@@ -55,7 +56,7 @@ def trilinear_grid_blocks(
     """Set the gradient to the grid for blocks [start, stop) of points, counted through all volumes.
 
     output_gradient is (volumes, channels, points) and grid_gradient like the grid, both without gaps; the others are
-    as in `volumes.trilinear_blocks`.
+    as in `forward.trilinear_blocks`.
     """
     for index in range(start, stop):
         volume, point, count = block_of(call, index)
@@ -63,7 +64,7 @@ def trilinear_grid_blocks(
         compute_deltas(count, offsets)
         for channel in range(call.channels):
             copy_corners(source, channel * call.channel_stride, offsets, voxels, count)
-            first = np.uintp((volume * call.channels + channel) * call.points + point)
+            first = output_offset(call, volume, channel, point)
             _add_slopes(output_gradient, first, weights, voxels, count)
         _store_gradient(call, grid_gradient, np.uintp(volume * call.points + point), count, positions, weights)
 

@@ -33,6 +33,12 @@ def block_of(call: VolumeCall, index: int) -> tuple[int, int, int]:
 
 
 @inline
+def output_offset(call: VolumeCall, volume: int, channel: int, point: int) -> Any:
+    """Element offset of a point in one channel of an output, or of the gradient to one."""
+    return np.uintp((volume * call.channels + channel) * call.points + point)
+
+
+@inline
 def axis_size(call: VolumeCall, axis: int) -> int:
     """How many voxels the input has along *axis*."""
     return call.width if axis == 0 else (call.height if axis == 1 else call.depth)

@@ -12,6 +12,7 @@ from stnwarp.kernels.volumes.coordinates import (
     generate_points,
     locate_corners,
     locate_nearest,
+    output_offset,
     pad_points,
 )
 from stnwarp.kernels.volumes.corners import compute_deltas, copy_corners, mix_along_x, mix_rows
@@ -44,15 +45,10 @@ def trilinear_blocks(
         compute_deltas(count, offsets)
         for channel in range(call.channels):
             copy_corners(source, channel * call.channel_stride, offsets, voxels, count)
-            first = _output_offset(call, volume, channel, point)
+            first = output_offset(call, volume, channel, point)
             for k in range(np.uintp(count)):
                 rows = mix_along_x(voxels, weights, NEAR, FAR, k)
                 round_and_store(output, first + k, mix_rows(rows, weights, NEAR, FAR, NEAR, FAR, k))
-
-
-@inline
-def _output_offset(call: VolumeCall, volume: int, channel: int, point: int) -> Any:
-    return np.uintp((volume * call.channels + channel) * call.points + point)
 
 
 @kernel
@@ -76,7 +72,7 @@ def nearest_voxel_blocks(
             pad_points(call, grid, count, positions)
         inside = locate_nearest(call, volume, count, positions, offsets, weights)
         for channel in range(call.channels):
-            shift, first = unsigned_stride(channel * call.channel_stride), _output_offset(call, volume, channel, point)
+            shift, first = unsigned_stride(channel * call.channel_stride), output_offset(call, volume, channel, point)
             for k in range(np.uintp(count)):
                 at = np.uintp(load_points(offsets, FIRST + k)) + shift
                 store_output(output, first + k, load_source(source, at))
