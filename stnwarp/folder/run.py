@@ -10,6 +10,7 @@ from stnwarp.errors import OutputError, ParameterError
 from stnwarp.files.directories import sweep
 from stnwarp.folder.crew import Crew, Messages, Task, no_messages
 from stnwarp.folder.jobs import Job, Outcome
+from stnwarp.folder.kernels import compile_ahead
 from stnwarp.folder.settings import Settings
 from stnwarp.kernels.compiler.compiled_kernel import load_compiler
 from stnwarp.resources import is_limited, load_blas
@@ -59,6 +60,7 @@ def run(
         load_blas()
         load_compiler()
     sweep(job.target for job in jobs if job.target is not None)
+    compile_ahead(jobs, settings, workers * settings.threads)
     crew = Crew(settings, min(workers, len(jobs)), fail_fast, noted, messages)
     try:
         yield from _outcomes(crew, _tasks(jobs, settings, stdin), stdout)

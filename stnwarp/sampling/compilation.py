@@ -17,11 +17,10 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import IO, NamedTuple
 
-from stnwarp.kernels.compiler.compiled_kernel import Specialisation
+from stnwarp.kernels.compiler.compiled_kernel import Specialisation, takes_arrays_once_loaded
 from stnwarp.kernels.compiler.memory_needs import compilers_at_once
 from stnwarp.parallel import wait_for_item
 from stnwarp.resources import free_memory, usable_cores
-from stnwarp.sampling.specialisations import specialisations
 
 # Seconds, measured on one core of 2.5 GHz: for what every process has to do before, and for each kernel.
 _START, _EACH = 1.6, 1.1
@@ -253,6 +252,10 @@ def _temporary_file() -> IO[bytes] | None:
 def serve_requests() -> None:
     """Compile the kernels that standard input names, one a line; answer each with a line, empty if it is kept."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asks
+    if takes_arrays_once_loaded():
+        sys.exit("this version of Numba compiles kernels where they are called")
+    from stnwarp.sampling.specialisations import specialisations  # which the process that asks has no use for
+
     known = specialisations(wants_all=True)
     for line in sys.stdin:
         sys.stdout.write(f"{_compile_and_keep(known[line.strip()])}\n")

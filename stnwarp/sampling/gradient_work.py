@@ -14,7 +14,7 @@ from stnwarp import conventions
 from stnwarp.conventions import Interpolation
 from stnwarp.errors import ParameterError
 from stnwarp.kernels import layout
-from stnwarp.kernels.backward.tiles import (
+from stnwarp.kernels.backward.layout import (
     TILE_WIDTH,
     GradientCall,
     GradientTask,

@@ -11,7 +11,7 @@ from stnwarp.array_like import as_array, native_dtype
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS
 from stnwarp.errors import ShapeError
 from stnwarp.kernels import layout
-from stnwarp.kernels.backward.tiles import tiling
+from stnwarp.kernels.backward.layout import tiling
 from stnwarp.sampling.arrays import (
     check_mask,
     check_threads,

@@ -110,7 +110,7 @@ def test_an_rgb_folder_needs_one_specialisation_and_no_compiler_once_cached(tmp_
         import sys
         import numpy as np
         from stnwarp.sampling import sampler
-        from stnwarp import warp
+        from stnwarp import grid_sample_backward, warp
         for image in (np.zeros((8, 9, 3), np.uint8), np.zeros((30, 20, 3), np.uint8)[::2]):
             image.setflags(write=False)
             for theta in (np.eye(2, 3), np.eye(3) + [[0, 0, 0], [0, 0, 0], [0.1, 0, 0]]):

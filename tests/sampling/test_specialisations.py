@@ -99,7 +99,7 @@ def test_the_common_kernels_are_those_of_the_recipes(tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path)
     page = ROOT / "README.md"
     commands = [line for block in blocks(page, "sh") for line in re.findall(r"stnwarp ((?:apply|grid) .*)", block.text)]
-    with collect_specialisations() as collected:
+    with collect_specialisations(all_threads=True) as collected:
         for command in commands:
             ran = run(*shlex.split(command))
             assert ran.code == 0, f"{command}: {ran.stderr}"

@@ -29,24 +29,20 @@ from stnwarp.kernels.backward.bicubic_irregular import (
     sum_taps,
     tap_part,
 )
-from stnwarp.kernels.backward.neighbours import IRREGULAR, NOWHERE, list_irregular, pad_irregular
-from stnwarp.kernels.backward.sums import clear_sums, propagate
-from stnwarp.kernels.backward.tiles import (
-    COLUMNS,
+from stnwarp.kernels.backward.layout import (
+    COLUMN_OFFSETS,
     FIRST,
     IRREGULAR_POINTS,
     NON_FINITE_POINTS,
-    ROWS,
+    ROW_OFFSETS,
     VALUES,
     GradientCall,
     GradientTask,
     Tile,
-    clear_non_finite,
-    differentiate_tiles,
-    is_finite,
-    load_values,
-    point_count,
 )
+from stnwarp.kernels.backward.neighbours import IRREGULAR, NOWHERE, list_irregular, pad_irregular
+from stnwarp.kernels.backward.sums import clear_sums, propagate
+from stnwarp.kernels.backward.tiles import clear_non_finite, differentiate_tiles, is_finite, load_values, point_count
 from stnwarp.kernels.compiler.decorators import inline, kernel
 from stnwarp.kernels.geometry.padding import pad_positions
 from stnwarp.kernels.layout import BLOCK, BORDER, SLOPES, WRAP, ZEROS, Memory, X, Y
@@ -222,8 +218,8 @@ def _sum(
                 add_slopes(k, slope_x, slope_y, values)
             else:
                 for tap in range(4):
-                    store_points(offsets, COLUMNS + tap_part(tap) + k, tap * call.column_stride)
-                    store_points(offsets, ROWS + tap_part(tap) + k, first + tap * call.row_stride)
+                    store_points(offsets, COLUMN_OFFSETS + tap_part(tap) + k, tap * call.column_stride)
+                    store_points(offsets, ROW_OFFSETS + tap_part(tap) + k, first + tap * call.row_stride)
                 store_points(offsets, NON_FINITE_POINTS + left, np.int64(k))
                 left += np.uintp(1)
     return left

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from stnwarp.kernels.backward.layout import COLUMN_OFFSETS, ROW_OFFSETS, SUM_X, SUM_Y, VALUES
 from stnwarp.kernels.backward.neighbours import MISSING
-from stnwarp.kernels.backward.tiles import COLUMNS, ROWS, SUM_X, SUM_Y, VALUES, is_finite
+from stnwarp.kernels.backward.tiles import is_finite
 from stnwarp.kernels.compiler.decorators import inline
 from stnwarp.kernels.layout import BLOCK, Memory
 from stnwarp.kernels.simd.fma import fma
@@ -31,9 +32,9 @@ def scatter_irregular(to_source: Memory, shift: Any, k: Any, offsets: Memory, we
     """Add to the taps of a point."""
     value = load_pixels(values, VALUES + k)
     for line in range(4):
-        row = load_points(offsets, ROWS + tap_part(line) + k)
+        row = load_points(offsets, ROW_OFFSETS + tap_part(line) + k)
         for column in range(4):
-            start = load_points(offsets, COLUMNS + tap_part(column) + k)
+            start = load_points(offsets, COLUMN_OFFSETS + tap_part(column) + k)
             if row > MISSING and start > MISSING:
                 at = np.uintp(row + start) + shift
                 if is_finite(value):
@@ -41,8 +42,8 @@ def scatter_irregular(to_source: Memory, shift: Any, k: Any, offsets: Memory, we
                     weight_x = load_points(weights, COLUMN_WEIGHTS + tap_part(column) + k)
                     to_source[at] = fma(share, weight_x, to_source[at])
                 else:
-                    weight_y = _merge_weights(offsets, ROWS, weights, LINE_WEIGHTS, line, k)
-                    weight_x = _merge_weights(offsets, COLUMNS, weights, COLUMN_WEIGHTS, column, k)
+                    weight_y = _merge_weights(offsets, ROW_OFFSETS, weights, LINE_WEIGHTS, line, k)
+                    weight_x = _merge_weights(offsets, COLUMN_OFFSETS, weights, COLUMN_WEIGHTS, column, k)
                     to_source[at] = add_unless_zero(to_source[at], value, weight_y * weight_x)
 
 
@@ -52,10 +53,10 @@ def sum_irregular(source: Memory, shift: Any, k: Any, offsets: Memory, weights: 
     zero = cast_like(load_pixels(values, VALUES + k), 0)
     slope_x, slope_y = zero, zero
     for line in range(4):
-        row = load_points(offsets, ROWS + tap_part(line) + k)
+        row = load_points(offsets, ROW_OFFSETS + tap_part(line) + k)
         across, along = zero, zero
         for column in range(4):
-            start, part = load_points(offsets, COLUMNS + tap_part(column) + k), tap_part(column) + k
+            start, part = load_points(offsets, COLUMN_OFFSETS + tap_part(column) + k), tap_part(column) + k
             if row > MISSING and start > MISSING:
                 pixel = load_source(source, np.uintp(row + start) + shift)
                 across = fma(pixel, load_points(weights, COLUMN_SLOPES + part), across)
@@ -74,17 +75,17 @@ def sum_taps(source: Memory, shift: Any, k: Any, offsets: Memory, weights: Memor
     zero = cast_like(load_pixels(values, VALUES + k), 0)
     slope_x, slope_y = zero, zero
     for line in range(4):
-        row = load_points(offsets, ROWS + tap_part(line) + k)
+        row = load_points(offsets, ROW_OFFSETS + tap_part(line) + k)
         across, along = zero, zero
         for column in range(4):
-            start = load_points(offsets, COLUMNS + tap_part(column) + k)
+            start = load_points(offsets, COLUMN_OFFSETS + tap_part(column) + k)
             if row > MISSING and start > MISSING:
                 pixel = load_source(source, np.uintp(row + start) + shift)
-                slope = _merge_weights(offsets, COLUMNS, weights, COLUMN_SLOPES, column, k)
-                weight = _merge_weights(offsets, COLUMNS, weights, COLUMN_WEIGHTS, column, k)
+                slope = _merge_weights(offsets, COLUMN_OFFSETS, weights, COLUMN_SLOPES, column, k)
+                weight = _merge_weights(offsets, COLUMN_OFFSETS, weights, COLUMN_WEIGHTS, column, k)
                 across, along = add_unless_zero(across, pixel, slope), add_unless_zero(along, pixel, weight)
-        weight = _merge_weights(offsets, ROWS, weights, LINE_WEIGHTS, line, k)
-        slope = _merge_weights(offsets, ROWS, weights, LINE_SLOPES, line, k)
+        weight = _merge_weights(offsets, ROW_OFFSETS, weights, LINE_WEIGHTS, line, k)
+        slope = _merge_weights(offsets, ROW_OFFSETS, weights, LINE_SLOPES, line, k)
         slope_x, slope_y = add_unless_zero(slope_x, across, weight), add_unless_zero(slope_y, along, slope)
     add_slopes(k, slope_x, slope_y, values)
 

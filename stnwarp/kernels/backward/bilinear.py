@@ -4,9 +4,21 @@ from typing import Any
 
 import numpy as np
 
+from stnwarp.kernels.backward.layout import (
+    COLUMN_OFFSETS,
+    FIRST,
+    IRREGULAR_POINTS,
+    ROW_OFFSETS,
+    SUM_X,
+    SUM_Y,
+    VALUES,
+    GradientCall,
+    GradientTask,
+    Tile,
+)
 from stnwarp.kernels.backward.neighbours import (
-    ACROSS,
-    ALONG,
+    FRACTION_X,
+    FRACTION_Y,
     IRREGULAR,
     LOWER_PAIRS,
     MISSING,
@@ -16,16 +28,6 @@ from stnwarp.kernels.backward.neighbours import (
 )
 from stnwarp.kernels.backward.sums import clear_sums, propagate
 from stnwarp.kernels.backward.tiles import (
-    COLUMNS,
-    FIRST,
-    IRREGULAR_POINTS,
-    ROWS,
-    SUM_X,
-    SUM_Y,
-    VALUES,
-    GradientCall,
-    GradientTask,
-    Tile,
     clear_non_finite,
     differentiate_tiles,
     half_count,
@@ -174,7 +176,7 @@ def _clear_missing(k: Any, weights: Memory) -> None:
 def _scatter(to_source: Memory, call: GradientCall, at: Any, k: Any, weights: Memory, values: Memory) -> None:
     """Add to the four neighbours of a point what the gradient gives each."""
     right, down = unsigned_stride(call.column_stride), unsigned_stride(call.row_stride)
-    across, along = load_points(weights, ACROSS + k), load_points(weights, ALONG + k)
+    across, along = load_points(weights, FRACTION_X + k), load_points(weights, FRACTION_Y + k)
     left, value = cast_like(across, 1) - across, load_pixels(values, VALUES + k)
     above, below = value * (cast_like(along, 1) - along), value * along
     to_source[at] = fma(above, left, to_source[at])
@@ -191,7 +193,7 @@ def _scatter_non_finite(
     for k in range(count):
         first, value = load_points(offsets, FIRST + k), load_pixels(values, VALUES + k)
         if first >= 0 and not is_finite(value):
-            across, along = load_points(weights, ACROSS + k), load_points(weights, ALONG + k)
+            across, along = load_points(weights, FRACTION_X + k), load_points(weights, FRACTION_Y + k)
             for line in range(2):
                 weight_y = along if line == 1 else cast_like(along, 1) - along
                 at = np.uintp(first + line * call.row_stride) + shift
@@ -217,13 +219,13 @@ def _visit_irregular(
     values: Memory,
 ) -> None:
     """One point some of whose neighbours are missing, or lie apart."""
-    across, along = load_points(weights, ACROSS + k), load_points(weights, ALONG + k)
+    across, along = load_points(weights, FRACTION_X + k), load_points(weights, FRACTION_Y + k)
     value, one = load_pixels(values, VALUES + k), cast_like(across, 1)
     for line in range(2):
-        row = load_points(offsets, ROWS + np.uintp(line * BLOCK) + k)
+        row = load_points(offsets, ROW_OFFSETS + np.uintp(line * BLOCK) + k)
         weight_y, pair = (along, LOWER_PAIRS) if line == 1 else (one - along, UPPER_PAIRS)
         for column in range(2):
-            start = load_points(offsets, COLUMNS + np.uintp(column * BLOCK) + k)
+            start = load_points(offsets, COLUMN_OFFSETS + np.uintp(column * BLOCK) + k)
             if row > MISSING and start > MISSING:
                 at = np.uintp(row + start) + shift
                 if sums:
@@ -242,7 +244,7 @@ def _add_slopes(count: Any, first: bool, non_finite: bool, weights: Memory, valu
         upper, lower = UPPER_PAIRS + k + k, LOWER_PAIRS + k + k
         a, b = load_points(weights, upper), load_points(weights, upper + np.uintp(1))
         c, d = load_points(weights, lower), load_points(weights, lower + np.uintp(1))
-        across, along = load_points(weights, ACROSS + k), load_points(weights, ALONG + k)
+        across, along = load_points(weights, FRACTION_X + k), load_points(weights, FRACTION_Y + k)
         left, above, value = cast_like(across, 1) - across, cast_like(along, 1) - along, load_pixels(values, VALUES + k)
         slope_x = add_unless_zero(multiply_unless_zero(b - a, above), d - c, along)
         slope_y = add_unless_zero(multiply_unless_zero(c - a, left), d - b, across)

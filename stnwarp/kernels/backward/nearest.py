@@ -4,18 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from stnwarp.kernels.backward.layout import FIRST, VALUES, GradientTask, Tile
 from stnwarp.kernels.backward.neighbours import NOWHERE, complete_pair
-from stnwarp.kernels.backward.tiles import (
-    FIRST,
-    VALUES,
-    GradientTask,
-    Tile,
-    differentiate_tiles,
-    half_count,
-    load_values,
-    point_count,
-    prefetch_channel,
-)
+from stnwarp.kernels.backward.tiles import differentiate_tiles, half_count, load_values, point_count, prefetch_channel
 from stnwarp.kernels.compiler.decorators import inline, kernel
 from stnwarp.kernels.geometry.padding import pad_positions
 from stnwarp.kernels.layout import WRAP, Memory, X, Y

@@ -1,7 +1,7 @@
 """The pixels around a point: where those lie that its gradients need.
 
 Nearly all points of bilinear sampling have four neighbours, side by side. FIRST says where the upper left one is, and
-two of the weights how far the point lies to the right of it (ACROSS) and below it (ALONG). Where that is not so,
+two of the weights how far the point lies to the right of it (FRACTION_X) and below it (FRACTION_Y). Otherwise
 FIRST is one of two codes: the point is IRREGULAR, some of its taps are missing or lie apart, and each is folded into
 the image by itself; or it lies NOWHERE, touching none. What was read of the four is put beside the weights, the upper
 two and the lower two of each point next to each other (UPPER_PAIRS, LOWER_PAIRS).
@@ -11,29 +11,22 @@ from typing import Any
 
 import numpy as np
 
-from stnwarp.kernels.backward.tiles import (
-    COLUMNS,
-    FIRST,
-    IRREGULAR_POINTS,
-    ROWS,
-    GradientTask,
-    Tile,
-    point_count,
-)
+from stnwarp.kernels.backward.layout import COLUMN_OFFSETS, FIRST, IRREGULAR_POINTS, ROW_OFFSETS, GradientTask, Tile
+from stnwarp.kernels.backward.tiles import point_count
 from stnwarp.kernels.compiler.decorators import inline
 from stnwarp.kernels.geometry.padding import pad_tap
 from stnwarp.kernels.layout import BLOCK, BORDER, REFLECTION, ZEROS, Memory, X, Y
 from stnwarp.kernels.simd.memory import load_points, store_points
 from stnwarp.kernels.simd.mixed_precision import cast_like, cast_to_weight, least
 
-ACROSS, ALONG, UPPER_PAIRS, LOWER_PAIRS = (np.uintp(part * BLOCK) for part in (0, 1, 2, 4))
+FRACTION_X, FRACTION_Y, UPPER_PAIRS, LOWER_PAIRS = (np.uintp(part * BLOCK) for part in (0, 1, 2, 4))
 IRREGULAR, NOWHERE = -1, -2
 MISSING = -(1 << 62)  # the offset of a column or a row that does not exist; steps back have offsets below 0
 
 
 @inline
 def locate(task: GradientTask, tile: Tile) -> bool:
-    """Set FIRST, ACROSS and ALONG of folded positions; whether any of them touches the image."""
+    """Set FIRST, FRACTION_X and FRACTION_Y of folded positions; whether any of them touches the image."""
     call, image, count = task.call, tile.image, point_count(tile)
     positions, offsets, weights = task.positions, task.offsets, task.weights
     base, touched = call.origin + image * call.image_stride, 0
@@ -57,8 +50,8 @@ def locate(task: GradientTask, tile: Tile) -> bool:
         touching |= everywhere
         touched += touching
         across, along = x - (column if whole else near_column), y - (line if whole else near_line)
-        store_points(weights, ACROSS + k, cast_to_weight(weights, across if touching else zero))
-        store_points(weights, ALONG + k, cast_to_weight(weights, along if touching else zero))
+        store_points(weights, FRACTION_X + k, cast_to_weight(weights, across if touching else zero))
+        store_points(weights, FRACTION_Y + k, cast_to_weight(weights, along if touching else zero))
         column, line = (column if whole else zero), (line if whole else zero)
         offset = base + np.int64(line) * call.row_stride + np.int64(column) * call.column_stride
         code = np.int64(IRREGULAR) if touching else np.int64(NOWHERE)
@@ -86,7 +79,7 @@ def list_irregular(count: Any, offsets: Memory) -> Any:
 
 @inline
 def pad_irregular(task: GradientTask, image: int, irregular: Any, taps: int) -> None:
-    """Set COLUMNS and ROWS of the points in IRREGULAR_POINTS: the offsets of *taps* columns and rows around each."""
+    """Set COLUMN_OFFSETS and ROW_OFFSETS of the IRREGULAR_POINTS: of *taps* columns and rows around each."""
     call, positions, offsets = task.call, task.positions, task.offsets
     base = call.origin + image * call.image_stride
     for number in range(irregular):
@@ -96,5 +89,5 @@ def pad_irregular(task: GradientTask, image: int, irregular: Any, taps: int) -> 
             part, from_near = np.uintp(tap * BLOCK), cast_like(x, tap + 1 - taps // 2)
             column = pad_tap(x + from_near, call.width, call.align_corners, call.padding)
             line = pad_tap(y + from_near, call.height, call.align_corners, call.padding)
-            store_points(offsets, COLUMNS + part + k, column * call.column_stride if column >= 0 else MISSING)
-            store_points(offsets, ROWS + part + k, base + line * call.row_stride if line >= 0 else MISSING)
+            store_points(offsets, COLUMN_OFFSETS + part + k, column * call.column_stride if column >= 0 else MISSING)
+            store_points(offsets, ROW_OFFSETS + part + k, base + line * call.row_stride if line >= 0 else MISSING)

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from stnwarp.kernels.backward.tiles import SUM_X, SUM_Y, GradientCall, GradientTask, Tile, point_count
+from stnwarp.kernels.backward.layout import SUM_X, SUM_Y, GradientCall, GradientTask, Tile
+from stnwarp.kernels.backward.tiles import point_count
 from stnwarp.kernels.compiler.decorators import inline
 from stnwarp.kernels.geometry.coordinates import affine_position, pixels_per_unit, row_start
 from stnwarp.kernels.layout import AFFINE, PROJECTIVE, SLOPES, ZEROS, Memory, X, Y

@@ -28,16 +28,23 @@ _Function = Callable[[int], None]
 
 _compile_listeners: list[Callable[[str], None]] = []
 _kernels: list["CompiledKernel"] = []  # all there are
-# What calls need, while kernels are not to be run: of all threads, because a call can have several at work.
-_collection: list["Specialisation"] | None = None
 _engines: list[Any] = []  # the machine code lives as long as these
 _loading = threading.RLock()  # LLVM is asked for one thing at a time
 
 
+class _Collecting(threading.local):
+    """What calls need, while they are not to run kernels: those of one thread, or by the class those of all."""
+
+    specialisations: list["Specialisation"] | None = None
+
+
+_collecting = _Collecting()
+
+
 def _reset_in_child() -> None:
-    """A process forked while another thread compiled or collected has not the thread that would end that."""
-    global _loading, _collection
-    _loading, _collection = threading.RLock(), None
+    """A process forked while another thread compiled has not the thread that would end that."""
+    global _loading
+    _loading = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):
@@ -57,7 +64,8 @@ def on_compile(listener: Callable[[str], None]) -> Iterator[None]:
         _compile_listeners.remove(listener)
 
 
-def _notify(name: str) -> None:
+def notify_compile(name: str) -> None:
+    """Tell the listeners that the kernel *name* is about to be compiled."""
     for listener in list(_compile_listeners):
         listener(name)
 
@@ -90,20 +98,28 @@ class Specialisation(NamedTuple):
 
 
 @contextmanager
-def collect_specialisations() -> Iterator[list[Specialisation]]:
+def collect_specialisations(all_threads: bool = False) -> Iterator[list[Specialisation]]:
     """Meanwhile, let calls run no kernel, and collect those that they need; what the calls return is worthless.
 
-    For a process of its own, in which nothing else is sampled meanwhile, and where kernels take addresses.
+    It takes a process in which kernels take addresses.
+
+    Args:
+        all_threads: whether that goes for the calls of all threads. Otherwise it is for those of this one, which must
+            be small enough not to be shared out among threads; others may have to load again what they had loaded.
     """
-    global _collection
-    loaded = [(kernel, kernel._loaded) for kernel in _kernels]
-    for kernel in _kernels:
-        kernel._loaded = {}
-    _collection = []
+    with _loading:
+        loaded = [(kernel, kernel._loaded) for kernel in _kernels]
+        for kernel in _kernels:
+            kernel._loaded = {}
+    scope = _Collecting if all_threads else _collecting
+    scope.specialisations = collected = list[Specialisation]()
     try:
-        yield _collection
+        yield collected
     finally:
-        _collection = None
+        if all_threads:
+            _Collecting.specialisations = None
+        else:
+            del _collecting.specialisations  # so that the class's is seen again
         for kernel, functions in loaded:
             kernel._loaded = functions
 
@@ -131,7 +147,7 @@ class CompiledKernel:
 
     def __call__(self, *arguments: Any) -> None:
         """Run the kernel, without the interpreter's lock."""
-        if _takes_arrays():
+        if takes_arrays():
             self._run_on_arrays(arguments)
             return
         types = ""  # of the arrays, by NumPy's letters: their names take longer to find than a small image to sample
@@ -176,14 +192,14 @@ class CompiledKernel:
         if decorators.FALLBACK:
             warn_once(decorators.OBSTACLE)
             if kernel.compiles(given):
-                _notify(self.name)
+                notify_compile(self.name)
         kernel(*given)
 
     def _load(self, types: str, arguments: tuple[Any, ...]) -> _Function | None:
         """The kernel for arrays of *types*; None if it turns out that kernels take arrays here."""
         with _loading:
-            if _collection is not None:
-                _collection.append(Specialisation(self, types, arguments))
+            if _collecting.specialisations is not None:
+                _collecting.specialisations.append(Specialisation(self, types, arguments))
                 return _run_nothing
             if types not in self._loaded:
                 memory_needs.check_llvm()
@@ -192,7 +208,7 @@ class CompiledKernel:
                     memory_needs.check_compiling()
                     if takes_arrays_once_loaded():
                         return None
-                    _notify(self.name)
+                    notify_compile(self.name)
                     found = self.compile(types, arguments)
                 memory_needs.check_code()
                 self._loaded[types] = _link(*found)
@@ -221,17 +237,22 @@ def load_compiler() -> None:
 
     LoadingError where that is too little for it, or for the compiler if nothing has been compiled yet.
     """
-    if _takes_arrays():
+    if takes_arrays():
         return
     check_room("LLVM", *memory_needs.LLVM)
     processor()
-    directory = shipped_directory() or cache_directory()
-    if directory is None or next(directory.glob("*.o"), None) is None:
+    if is_first_run():
         check_room("the compiler", *memory_needs.FIRST_COMPILER)
 
 
+def is_first_run() -> bool:
+    """Whether no kernel has been compiled for this processor yet, or none can be kept."""
+    directory = shipped_directory() or cache_directory()
+    return directory is None or next(directory.glob("*.o"), None) is None
+
+
 @cache
-def _takes_arrays() -> bool:
+def takes_arrays() -> bool:
     """Whether Numba is told to leave kernels plain or to check indices, or cannot be used the fast way.
 
     All three need arrays, not addresses. Numba is asked, if there is any sign of it: loading it only to hear no would
@@ -246,10 +267,10 @@ def _takes_arrays() -> bool:
 
 
 def takes_arrays_once_loaded() -> bool:
-    """`_takes_arrays` once more, now that Numba has to be loaded whatever the answer is."""
+    """`takes_arrays` once more, now that Numba has to be loaded whatever the answer is."""
     importlib.import_module("numba")
-    _takes_arrays.cache_clear()
-    return _takes_arrays()
+    takes_arrays.cache_clear()
+    return takes_arrays()
 
 
 def _run_nothing(_: int) -> None:

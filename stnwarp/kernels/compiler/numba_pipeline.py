@@ -6,10 +6,10 @@ as. When a kernel needs them they are put together, optimised and translated onc
 """
 
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 import llvmlite.binding as llvm
-from numba.core import cgutils, typed_passes, untyped_passes
+from numba.core import cgutils, typed_passes, types, untyped_passes
 from numba.core.codegen import AOTCodeLibrary, AOTCPUCodegen, CodeLibrary
 from numba.core.compiler import CompilerBase
 from numba.core.compiler_machinery import LoweringPass, PassManager, register_pass
@@ -141,12 +141,32 @@ class _FrozenContext:
         """Do nothing."""
 
 
+class _TypingContext(_FrozenContext):
+    """Numba's typing context, which searches for the overload of an operator once for each set of types.
+
+    Numba tries every template, of which an addition has dozens, for each operation of each helper, and twice.
+    """
+
+    _overloads: ClassVar[dict[Any, Any]] = {}
+
+    def resolve_function_type(self, function: Any, arguments: Any, keywords: Any) -> Any:
+        """The signature of a call of *function*, as Numba finds it."""
+        if keywords or not isinstance(function, types.Function):
+            return self._context.resolve_function_type(function, arguments, keywords)
+        key = (function, arguments)
+        found = self._overloads.get(key)
+        if found is None:
+            found = self._context.resolve_function_type(function, arguments, keywords)
+            if found is not None:
+                self._overloads[key] = found
+        return found
+
+
 class IrPipeline(CompilerBase):  # type: ignore[misc]
     """The pipeline of every kernel and helper."""
 
     def __init__(self, typingctx: Any, targetctx: Any, *arguments: Any) -> None:
-        super().__init__(_FrozenContext(typingctx), _FrozenContext(targetctx), *arguments)
-        self.state.typingctx = typingctx
+        super().__init__(_TypingContext(typingctx), _FrozenContext(targetctx), *arguments)
 
     def define_pipelines(self) -> list[Any]:
         """Numba's own without what it does for other functions, and the passes above before and behind lowering."""

@@ -25,17 +25,17 @@ from stnwarp.kernels.geometry.regions import (
 )
 from stnwarp.kernels.geometry.tap_weights import Weigh, weights_stride
 from stnwarp.kernels.geometry.taps import (
-    ACROSS,
-    ALONG,
     BLENDED,
-    COLUMNS,
     FIRST_TAP,
-    IRREGULAR,
-    LINES,
+    IS_IRREGULAR,
     MISSING_X,
     MISSING_Y,
-    WINDOW_ACROSS,
-    WINDOW_ALONG,
+    TAP_COLUMNS,
+    TAP_ROWS,
+    WEIGHTS_X,
+    WEIGHTS_Y,
+    WINDOW_WEIGHTS_X,
+    WINDOW_WEIGHTS_Y,
     fit_windows,
     locate_inside_taps,
     locate_taps,
@@ -179,9 +179,9 @@ def _blend_inside(task: SampleTask, block: Block, taps: int) -> None:
             for line in range(np.uintp(taps)):
                 along = cast_to_weight(weights, 0)
                 for tap in range(np.uintp(taps)):
-                    weight = load_pixels(weights, WINDOW_ACROSS + weights_stride(taps) * k + tap)
+                    weight = load_pixels(weights, WINDOW_WEIGHTS_X + weights_stride(taps) * k + tap)
                     along = add_unless_zero(along, load_source(source, at + tap * right), weight)
-                weight = load_pixels(weights, WINDOW_ALONG + weights_stride(taps) * k + line)
+                weight = load_pixels(weights, WINDOW_WEIGHTS_Y + weights_stride(taps) * k + line)
                 total = add_unless_zero(total, along, weight)
                 at += down
             round_and_store(output, first + k * step, clamp_to_range(output, total))
@@ -189,7 +189,7 @@ def _blend_inside(task: SampleTask, block: Block, taps: int) -> None:
 
 @inline
 def _blend_irregular(task: SampleTask, block: Block, only_irregular: bool, taps: int) -> None:
-    """Blend the positions tap by tap, all of them or those that are IRREGULAR."""
+    """Blend the positions tap by tap, all of them or those that are IS_IRREGULAR."""
     source, output, call = task.source, task.output, task.call
     offsets, weights, count = task.offsets, task.weights, block.length
     step = np.uintp(call.output_column_stride)
@@ -198,7 +198,7 @@ def _blend_irregular(task: SampleTask, block: Block, only_irregular: bool, taps:
         outside = load_source(task.fill, np.uintp(channel))
         first = np.uintp(output_offset(call, block) + channel * call.output_channel_stride)
         for k in range(np.uintp(count)):
-            if not only_irregular or load_points(offsets, IRREGULAR + k) != 0:
+            if not only_irregular or load_points(offsets, IS_IRREGULAR + k) != 0:
                 value = _blend_taps(source, call, shift, outside, offsets, weights, k, taps)
                 round_and_store(output, first + k * step, clamp_to_range(output, value))
 
@@ -210,14 +210,14 @@ def _blend_taps(
     """The weighted sum of the taps of one position; one that does not exist reads the fill."""
     total = cast_to_weight(weights, 0)
     for line in range(np.uintp(taps)):
-        y, along = load_points(offsets, LINES + np.uintp(TAP_BLOCK) * line + k), cast_to_weight(weights, 0)
+        y, along = load_points(offsets, TAP_ROWS + np.uintp(TAP_BLOCK) * line + k), cast_to_weight(weights, 0)
         for tap in range(np.uintp(taps)):
-            x = load_points(offsets, COLUMNS + np.uintp(TAP_BLOCK) * tap + k)
-            weight = load_points(weights, ACROSS + np.uintp(TAP_BLOCK) * tap + k)
+            x = load_points(offsets, TAP_COLUMNS + np.uintp(TAP_BLOCK) * tap + k)
+            weight = load_points(weights, WEIGHTS_X + np.uintp(TAP_BLOCK) * tap + k)
             if (x >= 0) & (x < call.width) & (y >= 0) & (y < call.height):
                 at = np.uintp(shift + y * call.row_stride + x * call.column_stride)
                 along = add_unless_zero(along, load_source(source, at), weight)
             else:
                 along = add_unless_zero(along, outside, weight)
-        total = add_unless_zero(total, along, load_points(weights, ALONG + np.uintp(TAP_BLOCK) * line + k))
+        total = add_unless_zero(total, along, load_points(weights, WEIGHTS_Y + np.uintp(TAP_BLOCK) * line + k))
     return total

@@ -6,7 +6,7 @@ import numpy as np
 
 from stnwarp.kernels.compiler.decorators import inline
 from stnwarp.kernels.geometry.tap_weights import weights_stride
-from stnwarp.kernels.geometry.taps import BLENDED, FIRST_TAP, WINDOW_ACROSS, WINDOW_ALONG
+from stnwarp.kernels.geometry.taps import BLENDED, FIRST_TAP, WINDOW_WEIGHTS_X, WINDOW_WEIGHTS_Y
 from stnwarp.kernels.layout import Memory
 from stnwarp.kernels.simd.memory import load_points, prefetch_source
 from stnwarp.kernels.simd.tap_window import (
@@ -34,11 +34,11 @@ def prefetch_taps(source: Memory, down: Any, shift: Any, offsets: Memory, count:
 def blend_block(
     source: Memory, down: Any, shift: Any, offsets: Memory, weights: Memory, count: int, together: int, taps: int
 ) -> None:
-    """BLENDED of a block, from FIRST_TAP, WINDOW_ACROSS and WINDOW_ALONG: *together* channels of each position."""
+    """Set BLENDED of a block from FIRST_TAP and the windows' weights: *together* channels of each position."""
     if together == 1:
         for k in range(np.uintp(count)):
             at, to = np.uintp(load_points(offsets, FIRST_TAP + k)) + shift, BLENDED + k
-            across, along = WINDOW_ACROSS + weights_stride(taps) * k, WINDOW_ALONG + weights_stride(taps) * k
+            across, along = WINDOW_WEIGHTS_X + weights_stride(taps) * k, WINDOW_WEIGHTS_Y + weights_stride(taps) * k
             if taps == 4:
                 blend_4x4_one(source, at, down, weights, across, along, to)
             else:
@@ -46,7 +46,7 @@ def blend_block(
     elif together == 2:
         for k in range(np.uintp(count)):
             at, to = np.uintp(load_points(offsets, FIRST_TAP + k)) + shift, BLENDED + np.uintp(2) * k
-            across, along = WINDOW_ACROSS + weights_stride(taps) * k, WINDOW_ALONG + weights_stride(taps) * k
+            across, along = WINDOW_WEIGHTS_X + weights_stride(taps) * k, WINDOW_WEIGHTS_Y + weights_stride(taps) * k
             if taps == 4:
                 blend_4x4_two(source, at, down, weights, across, along, to)
             else:
@@ -54,7 +54,7 @@ def blend_block(
     elif together == 3:
         for k in range(np.uintp(count)):
             at, to = np.uintp(load_points(offsets, FIRST_TAP + k)) + shift, BLENDED + np.uintp(3) * k
-            across, along = WINDOW_ACROSS + weights_stride(taps) * k, WINDOW_ALONG + weights_stride(taps) * k
+            across, along = WINDOW_WEIGHTS_X + weights_stride(taps) * k, WINDOW_WEIGHTS_Y + weights_stride(taps) * k
             if taps == 4:
                 blend_4x4_three(source, at, down, weights, across, along, to)
             else:
@@ -62,7 +62,7 @@ def blend_block(
     else:
         for k in range(np.uintp(count)):
             at, to = np.uintp(load_points(offsets, FIRST_TAP + k)) + shift, BLENDED + np.uintp(4) * k
-            across, along = WINDOW_ACROSS + weights_stride(taps) * k, WINDOW_ALONG + weights_stride(taps) * k
+            across, along = WINDOW_WEIGHTS_X + weights_stride(taps) * k, WINDOW_WEIGHTS_Y + weights_stride(taps) * k
             if taps == 4:
                 blend_4x4_four(source, at, down, weights, across, along, to)
             else:

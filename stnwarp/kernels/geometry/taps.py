@@ -3,12 +3,13 @@
 A position has taps x taps pixels, 4 x 4 or 6 x 6, the middle ones around it; half of that is how far they reach. The
 work space is parted otherwise than `layout` says, for blocks of at most TAP_BLOCK positions:
 
-- offsets: FIRST_TAP, the offset of the first of taps that lie side by side; COLUMNS and LINES, the indices of the
-  taps, tap by tap; WINDOW_X and WINDOW_Y, the first tap's indices; IRREGULAR, whether a position has to be blended
-  tap by tap;
-- weights: of the taps across (ACROSS) and along (ALONG), tap by tap; those of taps in the order in which they lie in
-  memory (WINDOW_ACROSS, WINDOW_ALONG), position by position, `weights_stride` for each; the fill's share on either
-  axis (MISSING_X, MISSING_Y); the blended values (BLENDED), as many for each position as channels are blended together.
+- offsets: FIRST_TAP, the offset of the first of taps that lie side by side; TAP_COLUMNS and TAP_ROWS, the indices of
+  the taps, tap by tap; WINDOW_X and WINDOW_Y, the first tap's indices; IS_IRREGULAR, whether a position has to be
+  blended tap by tap;
+- weights: of the taps on either axis (WEIGHTS_X, WEIGHTS_Y), tap by tap; those of taps in the order in which they lie
+  in memory (WINDOW_WEIGHTS_X, WINDOW_WEIGHTS_Y), position by position, `weights_stride` for each; the fill's share on
+  either axis (MISSING_X, MISSING_Y); the blended values (BLENDED), as many for each position as channels are blended
+  together.
 
 Windows and the fill's share are stored as the kind of memory that packed pixels are, and the rest as points. They do
 not overlap, which LLVM does not see where one is ordered by taps and the other by positions.
@@ -26,10 +27,10 @@ from stnwarp.kernels.layout import TAP_BLOCK, ZEROS, Block, Memory, SampleCall, 
 from stnwarp.kernels.simd.memory import load_points, store_pixels, store_points
 from stnwarp.kernels.simd.mixed_precision import cast_to_weight, greatest, least
 
-FIRST_TAP, COLUMNS, LINES, IRREGULAR, WINDOW_X, WINDOW_Y = (
+FIRST_TAP, TAP_COLUMNS, TAP_ROWS, IS_IRREGULAR, WINDOW_X, WINDOW_Y = (
     np.uintp(part * TAP_BLOCK) for part in (0, 1, 7, 13, 14, 15)
 )
-ACROSS, ALONG, WINDOW_ACROSS, WINDOW_ALONG = (np.uintp(part * TAP_BLOCK) for part in (0, 8, 16, 24))
+WEIGHTS_X, WEIGHTS_Y, WINDOW_WEIGHTS_X, WINDOW_WEIGHTS_Y = (np.uintp(part * TAP_BLOCK) for part in (0, 8, 16, 24))
 MISSING_X, MISSING_Y, BLENDED = (np.uintp(part * TAP_BLOCK) for part in (32, 33, 34))
 
 _FAR_OUTSIDE = -16.0
@@ -37,7 +38,7 @@ _FAR_OUTSIDE = -16.0
 
 @inline
 def locate_inside_taps(task: SampleTask, block: Block, taps: int, weigh: Weigh) -> None:
-    """FIRST_TAP, WINDOW_ACROSS and WINDOW_ALONG of positions all of whose taps exist."""
+    """FIRST_TAP, WINDOW_WEIGHTS_X and WINDOW_WEIGHTS_Y of positions all of whose taps exist."""
     image, count = block.image, block.length
     call, positions, offsets, weights = task.call, task.positions, task.offsets, task.weights
     base = call.origin + image * call.image_stride - (taps // 2 - 1) * (call.row_stride + call.column_stride)
@@ -45,13 +46,13 @@ def locate_inside_taps(task: SampleTask, block: Block, taps: int, weigh: Weigh) 
         column, line = np.floor(load_points(positions, X + k)), np.floor(load_points(positions, Y + k))
         offset = base + np.int64(line) * call.row_stride + np.int64(column) * call.column_stride
         store_points(offsets, FIRST_TAP + k, offset)
-    weigh(positions, X, count, weights, WINDOW_ACROSS, 0)
-    weigh(positions, Y, count, weights, WINDOW_ALONG, 0)
+    weigh(positions, X, count, weights, WINDOW_WEIGHTS_X, 0)
+    weigh(positions, Y, count, weights, WINDOW_WEIGHTS_Y, 0)
 
 
 @inline
 def locate_taps(task: SampleTask, block: Block, taps: int, weigh: Weigh) -> None:
-    """COLUMNS, LINES, ACROSS and ALONG of any positions, NaN and infinity included.
+    """TAP_COLUMNS, TAP_ROWS, WEIGHTS_X and WEIGHTS_Y of any positions, NaN and infinity included.
 
     Under zeros the index of a tap outside is outside.
     """
@@ -59,8 +60,8 @@ def locate_taps(task: SampleTask, block: Block, taps: int, weigh: Weigh) -> None
     positions, offsets, weights = task.positions, task.offsets, task.weights
     if call.padding == ZEROS:
         _settle_outside(call, count, positions, taps)
-    weigh(positions, X, count, weights, ACROSS, 1)
-    weigh(positions, Y, count, weights, ALONG, 1)
+    weigh(positions, X, count, weights, WEIGHTS_X, 1)
+    weigh(positions, Y, count, weights, WEIGHTS_Y, 1)
     # The axis is a literal, here and below: LLVM then knows which parts of the work space are different ones.
     _pad_axis(call, 0, count, positions, offsets, taps)
     _pad_axis(call, 1, count, positions, offsets, taps)
@@ -81,7 +82,7 @@ def _settle_outside(call: SampleCall, count: int, positions: Memory, taps: int) 
 def _pad_axis(call: SampleCall, axis: int, count: int, positions: Memory, offsets: Memory, taps: int) -> None:
     """Fold each tap of each position into the image, by itself as torch does, on one axis."""
     size = call.height if axis == 1 else call.width
-    position, indices = (Y, LINES) if axis == 1 else (X, COLUMNS)
+    position, indices = (Y, TAP_ROWS) if axis == 1 else (X, TAP_COLUMNS)
     for tap in range(taps):
         from_left, to = np.float64(tap - (taps // 2 - 1)), indices + np.uintp(tap * TAP_BLOCK)
         for k in range(np.uintp(count)):
@@ -102,9 +103,9 @@ def _next_outside(pixel: float, size: int) -> Any:
 
 @inline
 def fit_windows(task: SampleTask, block: Block, taps: int) -> Any:
-    """FIRST_TAP, WINDOW_ACROSS, WINDOW_ALONG, MISSING_X and MISSING_Y of positions whose taps lie side by side.
+    """FIRST_TAP, WINDOW_WEIGHTS_X, WINDOW_WEIGHTS_Y, MISSING_X and MISSING_Y of positions whose taps lie side by side.
 
-    The others are IRREGULAR; returns how many.
+    The others are IS_IRREGULAR; returns how many.
 
     Folding leaves most taps side by side: clamped ones are fewer, mirrored ones the other way round. Each weight goes
     to where its pixel lies, those of the same pixel are summed. There must be taps columns and taps rows.
@@ -112,7 +113,7 @@ def fit_windows(task: SampleTask, block: Block, taps: int) -> Any:
     call, image, count = task.call, block.image, block.length
     offsets, weights = task.offsets, task.weights
     for k in range(np.uintp(count)):
-        store_points(offsets, IRREGULAR + k, np.int64(0))
+        store_points(offsets, IS_IRREGULAR + k, np.int64(0))
     _find_windows(call, 0, count, offsets, taps)
     _find_windows(call, 1, count, offsets, taps)
     _order_weights(0, count, offsets, weights, taps)
@@ -124,7 +125,7 @@ def fit_windows(task: SampleTask, block: Block, taps: int) -> Any:
         offset = load_points(offsets, WINDOW_X + k) * call.column_stride
         offset += load_points(offsets, WINDOW_Y + k) * call.row_stride
         store_points(offsets, FIRST_TAP + k, call.origin + image * call.image_stride + offset)
-        irregular += load_points(offsets, IRREGULAR + k)
+        irregular += load_points(offsets, IS_IRREGULAR + k)
     return irregular
 
 
@@ -132,7 +133,7 @@ def fit_windows(task: SampleTask, block: Block, taps: int) -> Any:
 def _find_windows(call: SampleCall, axis: int, count: int, offsets: Memory, taps: int) -> None:
     """WINDOW_X or WINDOW_Y: the least index of each position's taps, moved to where a window fits into the image."""
     size = call.height if axis == 1 else call.width
-    window, indices = (WINDOW_Y, LINES) if axis == 1 else (WINDOW_X, COLUMNS)
+    window, indices = (WINDOW_Y, TAP_ROWS) if axis == 1 else (WINDOW_X, TAP_COLUMNS)
     for k in range(np.uintp(count)):
         low = high = load_points(offsets, indices + k)
         for tap in range(np.uintp(1), np.uintp(taps)):
@@ -140,15 +141,15 @@ def _find_windows(call: SampleCall, axis: int, count: int, offsets: Memory, taps
             low, high = least(low, index), greatest(high, index)
         low, high = greatest(least(low, size - taps), 0), least(high, size - 1)
         store_points(offsets, window + k, low)
-        irregular = load_points(offsets, IRREGULAR + k)
-        store_points(offsets, IRREGULAR + k, np.int64(1) if high - low >= taps else irregular)
+        irregular = load_points(offsets, IS_IRREGULAR + k)
+        store_points(offsets, IS_IRREGULAR + k, np.int64(1) if high - low >= taps else irregular)
 
 
 @inline
 def _order_weights(axis: int, count: int, offsets: Memory, weights: Memory, taps: int) -> None:
-    """WINDOW_ACROSS or WINDOW_ALONG."""
-    window, indices = (WINDOW_Y, LINES) if axis == 1 else (WINDOW_X, COLUMNS)
-    part, ordered = (ALONG, WINDOW_ALONG) if axis == 1 else (ACROSS, WINDOW_ACROSS)
+    """WINDOW_WEIGHTS_X or WINDOW_WEIGHTS_Y."""
+    window, indices = (WINDOW_Y, TAP_ROWS) if axis == 1 else (WINDOW_X, TAP_COLUMNS)
+    part, ordered = (WEIGHTS_Y, WINDOW_WEIGHTS_Y) if axis == 1 else (WEIGHTS_X, WINDOW_WEIGHTS_X)
     for k in range(np.uintp(count)):
         low, nothing = load_points(offsets, window + k), cast_to_weight(weights, 0)
         for column in range(weights_stride(taps)):
@@ -165,7 +166,7 @@ def _order_weights(axis: int, count: int, offsets: Memory, weights: Memory, taps
 def _sum_missing(call: SampleCall, axis: int, count: int, offsets: Memory, weights: Memory, taps: int) -> None:
     """MISSING_X or MISSING_Y: not as one minus the other weights, whose rounding would let the fill into the image."""
     size = call.height if axis == 1 else call.width
-    indices, part, missing = (LINES, ALONG, MISSING_Y) if axis == 1 else (COLUMNS, ACROSS, MISSING_X)
+    indices, part, missing = (TAP_ROWS, WEIGHTS_Y, MISSING_Y) if axis == 1 else (TAP_COLUMNS, WEIGHTS_X, MISSING_X)
     for k in range(np.uintp(count)):
         total = cast_to_weight(weights, 0)
         for tap in range(np.uintp(taps)):

@@ -1,0 +1,69 @@
+"""The kernels that the first run on a machine needs, compiled side by side before it begins."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, suppress
+from itertools import islice
+
+import numpy as np
+
+from stnwarp.errors import StnwarpError
+from stnwarp.folder.jobs import Job
+from stnwarp.folder.settings import Settings
+from stnwarp.folder.work import warped
+from stnwarp.images.colour import default_fill
+from stnwarp.images.picture import CHANNELS, DTYPES, Picture
+from stnwarp.images.probe import probe
+from stnwarp.kernels.compiler.compiled_kernel import (
+    collect_specialisations,
+    is_first_run,
+    notify_compile,
+    takes_arrays,
+)
+from stnwarp.transforms import ImageWarp, MatrixTransform
+
+# Of so many images the headers are read: kinds that only come up later are compiled then.
+_HEADERS = 100
+
+
+def compile_ahead(jobs: Sequence[Job], settings: Settings, processes: int) -> None:
+    """Compile what *jobs* need in up to so many *processes*, if no kernel was compiled before and they need several.
+
+    One after the other, as the jobs come to them, takes almost twice as long on two cores. What cannot be compiled here
+    is left to the jobs.
+    """
+    if processes < 2 or len(jobs) < 2 or not is_first_run() or takes_arrays():
+        return
+    from stnwarp.sampling.compilation import compile_side_by_side, processes_for
+
+    files = _files(_modes(jobs, settings), settings)
+    processes = min(processes, processes_for(len(files)))
+    if processes < 2:
+        return
+    notify_compile(files[0])
+    with suppress(OSError, RuntimeError), closing(compile_side_by_side(files, processes)) as results:
+        for _ in results:
+            pass
+
+
+def _modes(jobs: Iterable[Job], settings: Settings) -> Iterator[str]:
+    """The modes of the first images, each once."""
+    known = set[str]()
+    for job in islice(jobs, _HEADERS):
+        with suppress(StnwarpError, OSError):  # which the job will report
+            if job.source.path is None:
+                continue
+            mode = probe(job.source.path, max_pixels=settings.max_pixels).mode
+            if mode not in known:
+                known.add(mode)
+                yield mode
+
+
+def _files(modes: Iterable[str], settings: Settings) -> list[str]:
+    """The files of the kernels that pictures of *modes* need when they are warped by a matrix."""
+    image_warp = ImageWarp(MatrixTransform(np.eye(2, 3)), (2, 2))
+    with collect_specialisations() as collected:
+        for mode in modes:
+            shape = (4, 4, CHANNELS[mode]) if CHANNELS[mode] > 1 else (4, 4)
+            picture = Picture(np.zeros(shape, DTYPES.get(mode, np.uint8)), mode)
+            warped(picture, image_warp, default_fill(mode), settings)
+    return list({specialisation.file: None for specialisation in collected})

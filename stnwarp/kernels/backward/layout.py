@@ -1,0 +1,122 @@
+"""What the kernels of the gradients hand to each other: numbers of a call, slices of its work, a workspace.
+
+Points are worked off in tiles of at most BLOCK, row by row within a tile. A strip of one row would leave the cache and
+the page table of the processor behind: the input of a turned strip lies on hundreds of rows, of which little is read.
+
+The work space of a thread is four arrays. Their parts are BLOCK long and start at the constants below:
+
+- positions, float64 or float32: X, Y and SLOPES as in `kernels.layout`;
+- offsets, int64: of the first pixel that is read, or a code of `neighbours` (FIRST); where taps are padded one by
+  one, of up to four columns (COLUMN_OFFSETS) and four rows (ROW_OFFSETS); lists of the points for which that is so
+  (IRREGULAR_POINTS), and of those around which something is not finite (NON_FINITE_POINTS);
+- weights, of the images' type: sixteen parts, which the kernels name;
+- values, of the images' type: a channel of the gradient to the output (VALUES), and the sums over channels of the
+  gradients to the positions (SUM_X, SUM_Y). They are accessed as the kind `pixels` of `simd.memory`.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stnwarp.kernels.layout import BLOCK, Memory, aligned_zeros
+
+FIRST, COLUMN_OFFSETS, ROW_OFFSETS, IRREGULAR_POINTS, NON_FINITE_POINTS = (
+    np.uintp(part * BLOCK) for part in (0, 1, 5, 9, 10)
+)
+VALUES, SUM_X, SUM_Y = (np.uintp(part * BLOCK) for part in range(3))
+TILE_WIDTH = 64
+
+
+class GradientCall(NamedTuple):
+    """What a call asks for: mapping and padding by their codes; sizes and strides in elements, not bytes.
+
+    The gradient to the input has the input's strides; those of the output are its gradient's.
+    """
+
+    mapping: int
+    padding: int
+    align_corners: int
+    height: int
+    width: int
+    channels: int
+    image_stride: int
+    row_stride: int
+    column_stride: int
+    channel_stride: int
+    origin: int  # the element that pixel (0, 0) of the first image has in its first channel
+    output_height: int
+    output_width: int
+    output_image_stride: int
+    output_row_stride: int
+    output_column_stride: int
+    output_channel_stride: int
+    tile_lines: int
+    tile_columns: int
+    bands: int  # of tiles, in each image
+    grid_stride: int  # points from the grid of one image to that of the next: 0 if all share one
+
+
+class WorkSlice(NamedTuple):
+    """What one run of a kernel is to do, for some images and bands of tiles.
+
+    That is the gradient to the input for channels [first_channel, last_channel), which may be none, and the gradient to
+    the grid or the matrices if wants_grid is 1.
+    """
+
+    first_image: int
+    last_image: int
+    first_band: int
+    last_band: int
+    first_channel: int
+    last_channel: int
+    wants_grid: int
+
+
+class Tile(NamedTuple):
+    """Output pixels: `lines` rows of `columns` pixels from (row, column) of an image on, in a band of tiles."""
+
+    image: int
+    band: int  # counted through all images
+    row: int
+    column: int
+    lines: int
+    columns: int
+
+
+class GradientTask(NamedTuple):
+    """What a kernel of the gradients works with: flat memory, numbers of the call, and a thread's own workspace.
+
+    source and gradient (to the output) are read. to_source is added to, and so must start at zero; to_grid is described
+    in `sums`. Of the gradients that are not wanted there is no memory.
+    """
+
+    source: Memory
+    gradient: Memory
+    to_source: Memory
+    to_grid: Memory
+    call: GradientCall
+    slice: WorkSlice
+    matrices: Memory
+    grid: Memory
+    positions: Memory
+    offsets: Memory
+    weights: Memory
+    values: Memory
+
+
+GradientWorkspace = tuple[NDArray[np.floating], NDArray[np.int64], NDArray[np.floating], NDArray[np.floating]]
+
+
+def make_gradient_workspace(positions: type[np.floating], weights: type[np.floating]) -> GradientWorkspace:
+    """Fresh positions, offsets, weights and values for one thread."""
+    parts = ((4, positions), (11, np.int64), (16, weights), (3, weights))
+    first, second, third, fourth = (aligned_zeros(count * BLOCK, dtype) for count, dtype in parts)
+    return first, second, third, fourth
+
+
+def tiling(output_height: int, output_width: int) -> tuple[int, int, int]:
+    """The last three numbers of a call, for an output of this size."""
+    columns = min(TILE_WIDTH if output_height > 1 else BLOCK, output_width)
+    lines = min(BLOCK // columns, output_height)
+    return lines, columns, -(-output_height // lines)
