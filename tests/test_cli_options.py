@@ -170,7 +170,7 @@ def test_two_kinds_of_transformation_are_refused(tmp_path: Path, left: tuple[str
         (["--corners", "0,0 1,0 2,0 3,9"], "line"),
         (["--scale", "0"], "factor of 0"),
         (["--shear", "90"], "between -90 and 90"),
-        (["--rotate", "3", "--size", "3x"], "640x480"),
+        (["--rotate", "3", "--size", "3x4x"], "640x480"),
         (["--rotate", "3", "--size", "0x3"], "no pixels"),
         (["--rotate", "3", "--size", "-1x3"], "is not a size"),
         (["--rotate", "3", "--quality", "101"], "101"),

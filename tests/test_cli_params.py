@@ -70,6 +70,10 @@ def options_of(kind: str, folder: Path) -> list[Any]:
         "sequence": ["--checkpoint", bending, "--checkpoint", turning, "--size", "25x31"],
         "guards": ["--checkpoint", turning, "--limit", "angle=17", "--beyond-limit", "leave", "--skip-below", "1"],
         "clamp": ["--checkpoint", turning, "--limit", "angle=10,scale=0.9..1.1", "--size", "fit"],
+        "crop": ["--crop", "2,1,15,8", "--rotate", "17", "--center", "3,4.5", "--size", "fit", "--align-corners"],
+        "parts": ["--crop", "2,1,15,8", "--rotate", "17", "--size", "inner:70%", "--viewport", "-3,1,12,9"],
+        "inner spline": ["--checkpoint", bending, "--crop", "1,0,18,8", "--size", "inner:x12"],
+        "copied crop": ["--rotate", "0.5", "--skip-below", "0.2", "--crop", "2,1,15,8", "--format", "png"],
         "copies": ["--rotate", "0.5", "--skip-below", "0.2", "--format", "png"],
     }[kind]
 
@@ -85,6 +89,10 @@ KINDS = (
     "sequence",
     "guards",
     "clamp",
+    "crop",
+    "parts",
+    "inner spline",
+    "copied crop",
     "copies",
 )
 

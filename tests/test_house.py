@@ -14,7 +14,7 @@ PACKAGE = Path(stnwarp.__file__).parent
 FLOORS = (
     {"errors", "parallel", "text"},
     {"array_like", "conventions", "resources"},
-    {"files", "term_list"},
+    {"files", "rectangle", "size_request", "term_list"},
     {"kernels.layout", "kernels.compiler"},
     {"kernels.simd"},
     {"kernels.geometry", "kernels.trial_kernel"},

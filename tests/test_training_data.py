@@ -412,6 +412,19 @@ def test_a_parameter_file_lists_the_images_and_their_transforms(tmp_path: Path) 
     assert np.allclose(data.training.transforms[0].map_points([0.0, 0.0]), (0.1, 0.0))
 
 
+def test_images_of_rows_with_a_crop_are_cropped(tmp_path: Path) -> None:
+    save_folder(tmp_path / "in", "F", 4)
+    crop = {"x": 3, "y": 5, "width": 16, "height": 20}
+    rows: list[dict[str, Any]] = [{"image": f"{index:03}.png", "theta": [0.1, 0], "crop": crop} for index in range(4)]
+    rows[3]["crop"] = {**crop, "x": SIDE - 15}
+    (tmp_path / "known.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    data, left_out = _load(tmp_path / "in", quick(THETA, ranges=None), tmp_path / "known.jsonl")
+    assert left_out == [
+        ("003.png", f"the crop {SIDE - 15},5,16,20 goes beyond the picture, which is {SIDE}x{SIDE} pixels")
+    ]
+    assert data.training.sizes.tolist() == [[20, 16]] * len(data.training)
+
+
 def test_corner_aligned_parameters_mean_the_same_points(tmp_path: Path) -> None:
     save_folder(tmp_path / "in", "F", 3)
     shift = 2 / (SIDE - 1)  # one pixel, where -1 and 1 are centres

@@ -93,6 +93,7 @@ def apply(
       stnwarp apply scans/ -o straight/ --checkpoint page --limit angle=45 \\
           --skip-below 0.5 --save-params scans.jsonl
       stnwarp apply scans/ -o larger/ --params scans.jsonl --size 2000x3000
+      stnwarp apply photos/ -r -o small/ --rotate 1.5 --size inner:1600x1200
       stnwarp apply - -o - --flip horizontal < in.png > out.png
     """
     _check(destination, transformation_options, guide_options, output_options, run_options)
@@ -101,7 +102,7 @@ def apply(
     from stnwarp.cli.apply_settings import build_settings
     from stnwarp.cli.guidance import build_guide
 
-    guided = build_guide(transformation_options, guide_options, sampling_options.align_corners, output_options.size)
+    guided = build_guide(transformation_options, guide_options, sampling_options.align_corners, output_options)
     settings = build_settings(guided, guard_options, sampling_options, output_options, run_options)
     planned = _plan(console, settings, sources, destination, output_options, run_options)
     saving = open_saving(console, output_options.save_params, guided.parameters, planned, settings, run_options)
@@ -121,7 +122,7 @@ def _check(
     run_options: RunOptions,
 ) -> None:
     """Refuse, before anything heavy is loaded, what does not go together."""
-    is_identity_fine = output_options.size not in (None, "same") or output_options.format is not None
+    is_identity_fine = output_options.changes_more
     check_transformation(transformation_options, required=not is_identity_fine, others=guide_options.kinds)
     check_units_are_used(transformation_options)
     check_guide(guide_options)

@@ -10,6 +10,8 @@ from stnwarp.errors import ParameterError, SingularTransformError
 if TYPE_CHECKING:
     from stnwarp.folder import Settings
 
+_ANY_SIZE = (256, 256)
+
 
 def build_settings(
     guided: Guided, guards: GuardOptions, sampling: SamplingOptions, output: OutputOptions, run: RunOptions
@@ -29,9 +31,11 @@ def build_settings(
         max_pixels=run.max_pixels,
         overwrite=run.overwrite,
         guards=build_guards(guards),
+        crop=guided.crop,
+        viewport=output.viewport,
     )
     check_fill((), settings)
-    _try_out(guided)
+    _try_out(guided, settings)
     return settings
 
 
@@ -42,14 +46,16 @@ def _check_grid(guided: Guided, guards: GuardOptions, output: OutputOptions) -> 
         raise ParameterError(f"{flag} is not for a sampling grid; leave it out, or give the theta it was made from")
 
 
-def _try_out(guided: Guided) -> None:
+def _try_out(guided: Guided, settings: "Settings") -> None:
     """Place an image of some size, so that what fits no image at all is refused before one is read."""
-    from stnwarp.transforms import CornersSpec, PixelMatrixSpec
+    from stnwarp.transforms import CornersSpec, Frame, PixelMatrixSpec, through_viewport
 
     if guided.spec is None:
         return
+    size = _ANY_SIZE if guided.crop is None else guided.crop.size
     try:
-        guided.spec.resolve((256, 256), guided.size, guided.align_corners)
+        image_warp = guided.spec.resolve(size, guided.size, guided.align_corners)
+        through_viewport(image_warp, settings.viewport, Frame(size, guided.align_corners))
     except SingularTransformError:
         raise
     except ParameterError:

@@ -60,7 +60,8 @@ def _described(outcome: "Outcome") -> str:
     """The size and the transformation, and what held it back."""
     if outcome.size is None:
         return "skipped, exists already"
-    return "; ".join([f"{size_text(outcome.size)}  {_transform(outcome)}", *held_words(outcome)])
+    crop = [] if outcome.decision is None or outcome.decision.crop is None else [f"crop {outcome.decision.crop}"]
+    return "; ".join([f"{size_text(outcome.size)}  {_transform(outcome)}", *crop, *held_words(outcome)])
 
 
 def _transform(outcome: "Outcome") -> str:

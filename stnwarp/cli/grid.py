@@ -7,22 +7,27 @@ from typing import TYPE_CHECKING
 import click
 
 from stnwarp.cli.console import Console
-from stnwarp.cli.grid_input import GridSize, Input, check_sizes_are_known, known_input, known_size
+from stnwarp.cli.grid_input import Input, InputOptions, check_sizes_are_known, known_input, known_size
 from stnwarp.cli.numbers import Whole
 from stnwarp.cli.options import (
+    SIZE_HELP,
     SamplingOptions,
     check_fill_is_used,
+    crop_option,
     max_pixels_option,
     overwrite_option,
     sampling_options,
     verbosity_options,
+    viewport_option,
 )
 from stnwarp.cli.sections import GIVEN, Command, output
-from stnwarp.cli.transformation import Asked, build_spec, check_transformation, size_request
+from stnwarp.cli.transformation import Asked, build_spec, check_transformation
 from stnwarp.cli.transformation_options import TransformationOptions, transformation_options
-from stnwarp.cli.values import Size
+from stnwarp.cli.values import OutputSize, Size
 from stnwarp.conventions import Units
 from stnwarp.errors import ExitCode, ImageError, OutputClashError, OutputError, ParameterError, SizeLimitError
+from stnwarp.rectangle import Rectangle
+from stnwarp.size_request import SizeRequest
 from stnwarp.text import size_text, suggestion
 
 if TYPE_CHECKING:
@@ -57,17 +62,18 @@ was written; 4 cannot go on, such as when the disk is full; 129 hung up; 130 int
 )
 @output(
     "--size",
-    type=Size("same", "fit"),
-    metavar="same|fit|WxH",
-    help="Size of the output the grid is for. With WxH the same frame is read at another density; --corners and "
-    "matrices in pixels make a canvas of WxH pixels instead.  [default: a transform file's own where there is "
-    "no --image, else same, the input's]",
+    type=OutputSize(),
+    metavar="[same|fit|inner][:SCALE]|WxH",
+    help=f"Size of the output the grid is for. {SIZE_HELP}  [default: a transform file's own where there is no "
+    "--image, else same]",
 )
+@crop_option
+@viewport_option
 @output(
     "--input-size",
     type=Size(),
     metavar="WxH",
-    help="Size of the input.  [default: the image's, else a transform file's, else --size]",
+    help="Size of the input, before any --crop.  [default: the image's, else a transform file's, else --size]",
 )
 @output("--image", type=click.Path(path_type=Path), metavar="IMG", help="The input: gives its size, and is drawn.")
 @output(
@@ -85,7 +91,9 @@ def grid(
     target: Path,
     transformation_options: TransformationOptions,
     sampling_options: SamplingOptions,
-    size: GridSize,
+    size: SizeRequest | None,
+    crop: Rectangle | None,
+    viewport: Rectangle | None,
     input_size: tuple[int, int] | None,
     image: Path | None,
     width: int | None,
@@ -106,26 +114,35 @@ def grid(
       stnwarp grid -o grid.csv --units pixel --theta "1 0 -3 0 1 5" --size 28x28
       stnwarp grid -o grid.png --transform grid.npz
       stnwarp grid -o explained.svg --image photo.jpg --rotate 15
+      stnwarp grid -o part.npz --rotate 15 --crop 10,20,640,480 --viewport 0,0,64,64
     """
     _check(target, transformation_options, width, overwrite)
     check_fill_is_used(sampling_options)
     _check_sampling_is_used(is_drawn=image is not None and target.suffix.lower() in _PICTURES)
-    if isinstance(size, tuple):
-        _check_size(size, max_pixels)
+    made = viewport or size
+    if made is not None and made.size is not None:
+        _check_size(made.size, max_pixels)
+    told = InputOptions(input_size, image, crop)
     if transformation_options.transform is None:
-        check_sizes_are_known(size, input_size, image)
+        check_sizes_are_known(size, told)
     _check_directory(target)
     asked = build_spec(transformation_options, sampling_options.align_corners)
-    given = known_input(asked, size, input_size, image, max_pixels)
-    request = size_request(known_size(size, asked, image))
-    image_warp = asked.spec.resolve(given.any_size, request, asked.align_corners)
+    given = known_input(asked, size, told, max_pixels)
+    image_warp = _resolve(asked, given, known_size(size, asked, image), viewport)
     _check_size(image_warp.size, max_pixels)
     if given.size is not None:
-        _warn(console, str(image or target), asked, given.size, image_warp, sampling_options)
+        _warn(console, str(image or target), asked, given.size, image_warp, sampling_options, viewport)
     units = transformation_options.units
     _write(console, target, asked, given, image_warp, units, sampling_options, width, overwrite)
     console.say(f"{target}: {size_text(image_warp.size)} points", 1)
     return ExitCode.OK
+
+
+def _resolve(asked: Asked, given: Input, request: SizeRequest, viewport: Rectangle | None) -> "ImageWarp":
+    from stnwarp.transforms import Frame, through_viewport
+
+    image_warp = asked.spec.resolve(given.any_size, request, asked.align_corners)
+    return through_viewport(image_warp, viewport, Frame(given.any_size, asked.align_corners))
 
 
 def _check(target: Path, options: TransformationOptions, width: int | None, overwrite: bool) -> None:
@@ -175,15 +192,17 @@ def _warn(
     input_size: tuple[int, int],
     image_warp: "ImageWarp",
     sampling: SamplingOptions,
+    viewport: Rectangle | None,
 ) -> None:
     """Say what `stnwarp apply` would say of a picture of *input_size*, above all that nothing of it comes out."""
-    from stnwarp.transforms import Frame, WarpFrames, absence_of, absence_warning
+    from stnwarp.transforms import VIEWPORT_ADVICE, Frame, WarpFrames, absence_of, absence_warning
 
     source = Frame(input_size, asked.align_corners)
     frames = WarpFrames(source, source.with_size(image_warp.size), sampling.interpolation)
     absence, warnings = absence_of(image_warp.transform, frames), list(image_warp.warnings)
     if absence is not None:
-        warnings.append(absence_warning(absence, asked.spec.advice(absence, frames, asked.file)))
+        advice = asked.spec.advice(absence, frames, asked.file) if viewport is None else VIEWPORT_ADVICE
+        warnings.append(absence_warning(absence, advice))
     for warning in warnings:
         console.warn(f"{name}: {warning}")
 

@@ -7,23 +7,25 @@ from typing import TYPE_CHECKING
 import click
 
 from stnwarp.cli.native_messages import native_messages
-from stnwarp.cli.transformation import Asked
+from stnwarp.cli.transformation import Asked, agreed_crop
 from stnwarp.errors import ImageError, ParameterError
+from stnwarp.rectangle import Rectangle, check_crop, crop_size
+from stnwarp.size_request import SizeMode, SizeRequest
 from stnwarp.text import size_text
 
 if TYPE_CHECKING:
     from stnwarp.images import Picture
 
-GridSize = str | tuple[int, int] | None
 _ADVICE = "give --size WxH, --input-size WxH or --image"
 
 
 @dataclass(frozen=True)
 class Input:
-    """The input; its *size* is None where nobody knows it and a grid needs none."""
+    """The input, cropped already; its *size* is None where nobody knows it and a grid needs none."""
 
     size: tuple[int, int] | None
     picture: "Picture | None" = None
+    crop: Rectangle | None = None
 
     @property
     def any_size(self) -> tuple[int, int]:
@@ -31,42 +33,57 @@ class Input:
         return self.size or (1, 1)
 
 
-def check_sizes_are_known(size: GridSize, input_size: tuple[int, int] | None, image: Path | None) -> None:
+@dataclass(frozen=True)
+class InputOptions:
+    """What the user says of the input of a grid."""
+
+    size: tuple[int, int] | None
+    image: Path | None
+    crop: Rectangle | None
+
+
+def check_sizes_are_known(size: SizeRequest | None, given: InputOptions) -> None:
     """Raise UsageError if the size of the input cannot be found out."""
-    if image is None and input_size is None and not isinstance(size, tuple):
+    is_known = (size is not None and size.size) or given.size or given.image or given.crop
+    if not is_known:
         raise click.UsageError(f"the size is not known; {_ADVICE}", click.get_current_context())
 
 
-def known_size(size: GridSize, asked: Asked, image: Path | None) -> str | tuple[int, int]:
+def known_size(size: SizeRequest | None, asked: Asked, image: Path | None) -> SizeRequest:
     """The size that was asked for: by --size, else by the file."""
     if size is None and image is None and asked.output_size is not None:
-        return asked.output_size
-    return size or "same"
+        return SizeRequest(SizeMode.EXACT, asked.output_size)
+    return size or SizeRequest()
 
 
-def known_input(
-    asked: Asked,
-    size: GridSize,
-    input_size: tuple[int, int] | None,
-    image: Path | None,
-    max_pixels: int,
-) -> Input:
+def known_input(asked: Asked, size: SizeRequest | None, given: InputOptions, max_pixels: int) -> Input:
     """The image, if there is one, and the size of the input."""
-    if image is not None:
-        return _input_of_image(image, input_size, max_pixels)
-    known = input_size or asked.input_size
-    if known is None and not asked.is_grid:
-        check_sizes_are_known(size, None, None)
-        assert isinstance(size, tuple)
-        return Input(size)
-    return Input(known)
+    check_crop(given.crop)
+    crop = agreed_crop(asked.name, asked.crop, given.crop)
+    if given.image is not None:
+        return _input_of_image(given.image, given.size, crop, max_pixels)
+    # That of a file is already that of the crop which the file has.
+    whole = given.size or (None if asked.crop else asked.input_size)
+    if crop is not None:
+        return Input(crop.size if whole is None else crop_size(whole, crop), crop=crop)
+    if whole is None and not asked.is_grid:
+        check_sizes_are_known(size, given)
+        assert size is not None
+        return Input(size.size)
+    return Input(whole)
 
 
-def _input_of_image(image: Path, input_size: tuple[int, int] | None, max_pixels: int) -> Input:
+def _input_of_image(image: Path, input_size: tuple[int, int] | None, crop: Rectangle | None, max_pixels: int) -> Input:
+    from stnwarp.images.crop import crop_picture
+
     picture = _read(image, max_pixels)
     if input_size not in (None, picture.size):
         raise ParameterError(f"{image} is {size_text(picture.size)}, which contradicts --input-size; leave that out")
-    return Input(picture.size, picture)
+    try:
+        picture = crop_picture(picture, crop)
+    except ParameterError as error:
+        raise ImageError(f"{image}: {error}") from error
+    return Input(picture.size, picture, crop)
 
 
 def _read(image: Path, max_pixels: int) -> "Picture":

@@ -34,6 +34,7 @@ def dumped(suffix: str, asked: Asked, given: Input, image_warp: "ImageWarp", uni
         align_corners=asked.align_corners,
         input_size=given.size,
         output_size=image_warp.size,
+        crop=given.crop,
     )
 
 

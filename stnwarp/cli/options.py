@@ -10,7 +10,7 @@ import click
 from stnwarp.cli.console import QUIET, Console
 from stnwarp.cli.numbers import Whole
 from stnwarp.cli.sections import Decorator, bundle, output, run, sampling
-from stnwarp.cli.values import OneOf, Size
+from stnwarp.cli.values import CanonicalSize, OneOf, OutputSize, PixelRectangle
 from stnwarp.conventions import (
     DEFAULT_INTERPOLATION,
     DEFAULT_MAX_PIXELS,
@@ -18,6 +18,8 @@ from stnwarp.conventions import (
     Interpolation,
     PaddingMode,
 )
+from stnwarp.rectangle import Rectangle
+from stnwarp.size_request import SizeRequest
 
 CallbackT = TypeVar("CallbackT", bound=Callable[..., Any])
 
@@ -34,12 +36,23 @@ class SamplingOptions:
 
 @dataclass(frozen=True)
 class OutputOptions:
-    """Size, format and quality of what is written, and the file that tells how; size None as long as nobody says."""
+    """Size, format and quality of what is written, and the file that tells how; size None as long as nobody says.
 
-    size: str | tuple[int, int] | None
+    *crop* is the part of the input that is taken for it, *viewport* the part of the output that is made.
+    """
+
+    size: SizeRequest | CanonicalSize | None
+    crop: Rectangle | None
+    viewport: Rectangle | None
     format: str | None
     quality: int | None
     save_params: Path | None
+
+    @property
+    def changes_more(self) -> bool:
+        """Whether there is something to do without a transformation."""
+        is_other = self.size not in (None, SizeRequest())
+        return is_other or any(option is not None for option in (self.crop, self.viewport, self.format))
 
 
 @dataclass(frozen=True)
@@ -91,18 +104,39 @@ sampling_options = bundle(
     align_corners_option,
 )
 
+SIZE_HELP = (
+    "same is the frame of the input, wherever the picture was moved to; fit is just large enough for the whole moved "
+    "picture; inner is the largest frame of the picture's proportions inside it, without fill. SCALE sets how many "
+    "pixels the frame gets, its proportions kept: 50%, 800x (the width), x600 (the height) or 800x600 (a box, which "
+    "never enlarges); a SCALE alone means same. WxH without a colon is exact: the frame is stretched to it, or, with "
+    "--units pixel, it is a canvas of that many pixels."
+)
+crop_option = output(
+    "--crop",
+    type=PixelRectangle(),
+    metavar="X,Y,W,H",
+    help="Take this rectangle of the upright input for the picture. Everything else then works as if there were no "
+    "pixels outside it; pixel 0,0 is its top left one.",
+)
+viewport_option = output(
+    "--viewport",
+    type=PixelRectangle(),
+    metavar="X,Y,W,H",
+    help="Compute and write only this rectangle of the output that --size describes; it may reach beyond it.",
+)
+
 output_options = bundle(
     "output_options",
     OutputOptions,
     output(
         "--size",
-        type=Size("same", "fit", "canonical"),
-        metavar="same|fit|canonical|WxH",
-        help="Size of the output: the input's, as large as holds the whole picture, wherever it was moved to, or "
-        "width x height. With WxH the same frame is read at another density, so that a picture of another "
-        "aspect is stretched; --corners and matrices in pixels make a canvas of WxH pixels instead. canonical is the "
-        "WxH that a --checkpoint was made for.  [default: that of a row of --params, else same]",
+        type=OutputSize(has_canonical=True),
+        metavar="[same|fit|inner|canonical][:SCALE]|WxH",
+        help=f"Size of the output. {SIZE_HELP} canonical is the WxH that a --checkpoint was made for.  [default: that "
+        "of a row of --params, else same]",
     ),
+    crop_option,
+    viewport_option,
     output(
         "--format",
         metavar="EXT",

@@ -3,6 +3,7 @@
 import json
 import time
 from collections import Counter
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from stnwarp.cli.console import QUIET, Console
@@ -33,6 +34,12 @@ def transform_fields(outcome: "Outcome") -> dict[str, Any]:
     return {} if isinstance(transform, SamplingGrid) else as_fields(transform)
 
 
+def crop_fields(outcome: "Outcome") -> dict[str, Any]:
+    """The part of the image of *outcome* that was taken for it, as a field of a record; nothing for all of it."""
+    crop = None if outcome.decision is None else outcome.decision.crop
+    return {} if crop is None else {"crop": asdict(crop)}
+
+
 def held_words(outcome: "Outcome") -> list[str]:
     """What --limit and --skip-below, or a row of --params, kept from being done to an image."""
     if outcome.decision is None:
@@ -50,6 +57,7 @@ def json_line(outcome: "Outcome", **more: object) -> str:
         "status": outcome.status.value,
         "theta": outcome.theta,
         **transform_fields(outcome),
+        **crop_fields(outcome),
         "size": None if outcome.size is None else size_text(outcome.size),
         "limited": list(decision.limited) if decision else [],
         "copied": decision.copied if decision else False,

@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stnwarp.cli.transformation_options import MoveValue, TransformationOptions
+from stnwarp.cli.transformation_options import TransformationOptions
 from stnwarp.cli.values import Flip
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, Units
 from stnwarp.errors import ParameterError
 
 if TYPE_CHECKING:
-    from stnwarp.transforms import SizeRequest, WarpSpec
+    from stnwarp.rectangle import Rectangle
+    from stnwarp.transforms import WarpSpec
 
 _FLIP_AXES = {Flip.HORIZONTAL: (1.0, 0.0), Flip.VERTICAL: (0.0, 1.0), Flip.BOTH: (1.0, 1.0)}
 _KINDS = ("--theta", "--rotate", "--scale", "--shear", "--translate", "--flip", "--corners", "--transform")
+_ABOUT_A_POINT = ("rotate", "scale", "shear", "flip")
 _NO_OTHERS: Mapping[str, bool] = {}
 
 
@@ -23,7 +25,8 @@ _NO_OTHERS: Mapping[str, bool] = {}
 class Asked:
     """What is to be done, and what is known of sizes, (height, width); None where nobody says.
 
-    *align_corners* is the user's, the file's or the default. *file* is what says the units, if a file does.
+    *align_corners* is the user's, the file's or the default. *file* is what says the units, if a file does. *crop* is
+    the part of an image that the file called *name* is for.
     """
 
     spec: "WarpSpec"
@@ -32,6 +35,8 @@ class Asked:
     output_size: tuple[int, int] | None = None
     is_grid: bool = False
     file: str | None = None
+    crop: "Rectangle | None" = None
+    name: str = ""
 
 
 def check_transformation(
@@ -46,6 +51,8 @@ def check_transformation(
     hint = f"{', '.join(first)} or {last}"
     if len(kinds) > 1:
         raise click.UsageError(f"give one kind of transformation, not {' and '.join(kinds)}", _context())
+    if options.center is not None and not any(name in _ABOUT_A_POINT for name, _ in options.moves):
+        raise click.UsageError("--center is for --rotate, --scale, --shear and --flip; leave it out", _context())
     if not kinds and required:
         raise click.UsageError(f"no transformation given; give {hint}", _context())
     if options.allow_mirror and options.corners is None:
@@ -83,14 +90,7 @@ def build_spec(options: TransformationOptions, align_corners: bool | None) -> As
         return Asked(_from_theta(options.theta, options.units, options.inverse), chosen)
     if options.corners is not None:
         return Asked(_from_corners(options.corners, options), chosen)
-    return Asked(_from_moves(options.moves, options.inverse), chosen)
-
-
-def size_request(size: str | tuple[int, int]) -> "SizeRequest":
-    """What --size asks for."""
-    from stnwarp.transforms import SizeMode, SizeRequest
-
-    return SizeRequest(SizeMode(size)) if isinstance(size, str) else SizeRequest(SizeMode.EXACT, size)
+    return Asked(_from_moves(options), chosen)
 
 
 def _from_theta(numbers: tuple[float, ...], units: Units | None, inverse: bool) -> "WarpSpec":
@@ -110,13 +110,13 @@ def _from_corners(numbers: tuple[float, ...], options: TransformationOptions) ->
     return CornersSpec(np.reshape(numbers, (4, 2)), options.inverse, options.allow_mirror)
 
 
-def _from_moves(moves: tuple[tuple[str, MoveValue], ...], inverse: bool) -> "WarpSpec":
+def _from_moves(options: TransformationOptions) -> "WarpSpec":
     from stnwarp.transforms import Move, MoveKind, MovesSpec
 
-    return MovesSpec(
-        tuple(Move(MoveKind(name), _FLIP_AXES[value] if isinstance(value, Flip) else value) for name, value in moves),
-        inverse,
+    moves = tuple(
+        Move(MoveKind(name), _FLIP_AXES[value] if isinstance(value, Flip) else value) for name, value in options.moves
     )
+    return MovesSpec(moves, options.inverse, options.center)
 
 
 def _from_file(options: TransformationOptions, align_corners: bool | None) -> Asked:
@@ -131,7 +131,16 @@ def _from_file(options: TransformationOptions, align_corners: bool | None) -> As
         loaded.output_size,
         is_grid=loaded.kind is Kind.GRID,
         file=str(options.transform) if loaded.has_units else None,
+        crop=loaded.crop,
+        name=str(options.transform),
     )
+
+
+def agreed_crop(name: str, theirs: "Rectangle | None", ours: "Rectangle | None") -> "Rectangle | None":
+    """The crop of the file called *name* or that of the user; ParameterError where both have one."""
+    if theirs is not None and ours is not None:
+        raise ParameterError(f"{name}: has a crop of its own; leave --crop out")
+    return theirs or ours
 
 
 def agreed_align_corners(name: str, theirs: bool | None, ours: bool | None) -> bool:

@@ -25,6 +25,7 @@ class TransformationOptions:
     theta: tuple[float, ...] | None
     units: Units | None
     moves: tuple[tuple[str, MoveValue], ...]
+    center: tuple[float, float] | None
     corners: tuple[float, ...] | None
     allow_mirror: bool
     transform: Path | None
@@ -90,6 +91,12 @@ _move_options = (
         type=OneOf(Flip),
         multiple=True,
         help="Mirror the picture left-right, top-bottom or both.",
+    ),
+    transformation(
+        "--center",
+        type=Numbers(2),
+        metavar="X,Y",
+        help="The pixel of the input that --rotate, --scale, --shear and --flip keep in place.  [default: its centre]",
     ),
 )
 

@@ -1,39 +1,82 @@
 """The kinds of value options take, beside numbers. No NumPy here: a typo is told at once."""
 
 import re
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 import click
 
+from stnwarp.errors import ParameterError
+from stnwarp.rectangle import Rectangle
+from stnwarp.size_request import SIZES, SizeRequest, SizeScale
 from stnwarp.text import suggestion, truncate_repr
 
+CANONICAL = "canonical"
 _SIZE = re.compile(r"\s*(\d{1,18})\s*[xX×]\s*(\d{1,18})\s*", re.ASCII)
 
 
-class Size(click.ParamType[str | tuple[int, int]]):
-    """WxH as (height, width), or one of the *words*, in any case."""
+class Size(click.ParamType[tuple[int, int]]):
+    """WxH as (height, width)."""
 
     name = "size"
 
-    def __init__(self, *words: str) -> None:
-        self.words = words
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str | tuple[int, int]:
-        """The word, or (height, width) of a text such as 640x480."""
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """(height, width) of a text such as 640x480."""
         if isinstance(value, tuple):
             return value
-        word = value.strip().lower()
-        if word in self.words:
-            return str(word)
         match = _SIZE.fullmatch(value)
-        choices = " or ".join(filter(None, [", ".join(self.words), "WxH such as 640x480 (width x height)"]))
         if match is None:
-            self.fail(f"{truncate_repr(value)} is not a size{suggestion(word, self.words)}: give {choices}", param, ctx)
+            self.fail(f"{truncate_repr(value)} is not a size: give {SIZES}", param, ctx)
         width, height = map(int, match.groups())
         if width < 1 or height < 1:
-            self.fail(f"{truncate_repr(value)} has no pixels: give {choices}", param, ctx)
+            self.fail(f"{truncate_repr(value)} has no pixels: give {SIZES}", param, ctx)
         return height, width
+
+
+@dataclass(frozen=True)
+class CanonicalSize:
+    """The size that a checkpoint was made for, or another one by *scale*."""
+
+    scale: SizeScale | None = None
+
+
+class OutputSize(click.ParamType[SizeRequest | CanonicalSize]):
+    """The size of an output; *canonical* is one of its words only where there are checkpoints."""
+
+    name = "size"
+
+    def __init__(self, *, has_canonical: bool = False) -> None:
+        self.has_canonical = has_canonical
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> SizeRequest | CanonicalSize:
+        """The request in *value*."""
+        if not isinstance(value, str):
+            return cast("SizeRequest | CanonicalSize", value)
+        word, colon, scale = value.strip().lower().partition(":")
+        try:
+            if self.has_canonical and word == CANONICAL:
+                return CanonicalSize(SizeScale.parse(scale) if colon else None)
+            return SizeRequest.parse(value, (CANONICAL,) if self.has_canonical else ())
+        except ParameterError as error:
+            self.fail(str(error), param, ctx)
+
+
+class PixelRectangle(click.ParamType[Rectangle]):
+    """X,Y,WIDTH,HEIGHT in whole pixels."""
+
+    name = "rectangle"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Rectangle:
+        """The rectangle in *value*."""
+        if isinstance(value, Rectangle):
+            return value
+        try:
+            return Rectangle.parse(value)
+        except ParameterError as error:
+            self.fail(str(error), param, ctx)
 
 
 class OneOf(click.Choice[str]):

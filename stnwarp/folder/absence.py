@@ -9,7 +9,7 @@ from stnwarp.conventions import PaddingMode
 from stnwarp.folder.decisions import Decision
 from stnwarp.folder.guides import Guidance
 from stnwarp.folder.settings import Settings
-from stnwarp.transforms import Absence, Frame, WarpFrames, absence_of
+from stnwarp.transforms import VIEWPORT_ADVICE, Absence, Frame, WarpFrames, absence_of
 
 _FEW = 8  # rows that tell most pictures from a single colour
 
@@ -24,7 +24,10 @@ def with_absence(decision: Decision, guidance: Guidance, settings: Settings) -> 
     absence = absence_of(image_warp.transform, frames)
     if absence is None:
         return decision
-    advice = guidance.advice or guidance.spec.advice(absence, frames, guidance.file)
+    if settings.viewport is not None:
+        advice = VIEWPORT_ADVICE
+    else:
+        advice = guidance.advice or guidance.spec.advice(absence, frames, guidance.file)
     return replace(decision, absence=absence, advice=advice)
 
 

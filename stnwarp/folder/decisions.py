@@ -11,6 +11,8 @@ from stnwarp.conventions import BeyondLimit
 from stnwarp.folder.guides import Guidance
 from stnwarp.folder.settings import Settings
 from stnwarp.parallel import cache_calls
+from stnwarp.rectangle import Rectangle
+from stnwarp.size_request import SizeMode, SizeRequest
 from stnwarp.transforms import (
     Absence,
     CornersSpec,
@@ -20,13 +22,12 @@ from stnwarp.transforms import (
     Limits,
     MatrixTransform,
     PixelMatrixSpec,
-    SizeMode,
-    SizeRequest,
     Transform,
     TransformSpec,
     WarpSpec,
     absence_warning,
     corner_displacement,
+    through_viewport,
     tolerance,
 )
 
@@ -39,7 +40,7 @@ _RESULTS = 32  # of limits: a folder has one transform, or one for each image, a
 
 @dataclass(frozen=True)
 class Decision:
-    """What is done with one image of *input_size*.
+    """What is done with one image of *input_size*, or with a *crop* of that size, which is taken for the image.
 
     *image_warp* is what it is warped by. *asked* is the transform that a guard put the one of *image_warp* in place
     of, None if none did. *limited* says which limits that one went beyond. *copied*: the pixels stay as they are;
@@ -49,6 +50,7 @@ class Decision:
 
     image_warp: ImageWarp
     input_size: Size
+    crop: Rectangle | None = None
     asked: Transform | None = None
     limited: tuple[str, ...] = ()
     copied: bool = False
@@ -64,11 +66,24 @@ class Decision:
 
 
 def decide(guidance: Guidance, input_size: Size, settings: Settings) -> Decision:
-    """What is done with an image of *input_size*, for which *guidance* has been found.
+    """What is done with an image of *input_size*, cropped already, for which *guidance* has been found.
 
     Raises:
-        ParameterError: the spec cannot place it, see `WarpSpec.resolve`.
+        ParameterError: the spec cannot place it, see `WarpSpec.resolve`, or the viewport lies where nothing is known.
     """
+    decision = _decide_canvas(guidance, input_size, settings)
+    canvas = decision.image_warp
+    shown = through_viewport(canvas, settings.viewport, Frame(input_size, settings.align_corners))
+    return replace(
+        decision,
+        image_warp=shown,
+        crop=guidance.crop or settings.crop,
+        copied=decision.copied and shown is canvas,
+    )
+
+
+def _decide_canvas(guidance: Guidance, input_size: Size, settings: Settings) -> Decision:
+    """The same for the whole output, whatever of it is to be made."""
     request = guidance.size or settings.size
     image_warp = guidance.spec.resolve(input_size, request, settings.align_corners)
     if guidance.copied:
@@ -77,8 +92,9 @@ def decide(guidance: Guidance, input_size: Size, settings: Settings) -> Decision
     left = bool(beyond) and settings.guards.beyond is BeyondLimit.LEAVE
     if left or _is_small(kept, input_size, settings):
         still = replace(_IDENTITY.resolve(input_size, request, settings.align_corners), warnings=image_warp.warnings)
-        return Decision(still, input_size, image_warp.transform, beyond, copied=still.size == input_size)
-    return Decision(kept, input_size, image_warp.transform if beyond else None, beyond)
+        copied = still.size == input_size
+        return Decision(still, input_size, asked=image_warp.transform, limited=beyond, copied=copied)
+    return Decision(kept, input_size, asked=image_warp.transform if beyond else None, limited=beyond)
 
 
 def _limited(
@@ -89,7 +105,8 @@ def _limited(
     if limits is None:
         return image_warp, ()
     if _is_canvas(guidance.spec, request):
-        found = _apply(limits, image_warp.transform, input_size, image_warp.size, align_corners)
+        canvas = guidance.spec.resolve(input_size, request.frame, align_corners)
+        found = _apply(limits, canvas.transform, input_size, canvas.size, align_corners)
         return (replace(image_warp, transform=found.transform) if found.beyond else image_warp), found.beyond
     # Sampled at another density the frame is the same, and one that was fitted has to be fitted again.
     frame = guidance.spec.resolve(input_size, _SAME, align_corners)
@@ -110,7 +127,9 @@ def _apply(
 
 def _is_canvas(spec: WarpSpec, request: SizeRequest) -> bool:
     """Whether the pixels of an output of the size asked for are as large as the input's."""
-    return isinstance(spec, CornersSpec) or (isinstance(spec, PixelMatrixSpec) and request.mode is SizeMode.EXACT)
+    if isinstance(spec, CornersSpec):
+        return request.mode is not SizeMode.INNER
+    return isinstance(spec, PixelMatrixSpec) and request.mode is SizeMode.EXACT
 
 
 def _is_small(image_warp: ImageWarp, input_size: Size, settings: Settings) -> bool:

@@ -8,7 +8,9 @@ from stnwarp.folder.sources import Source, source_key
 from stnwarp.images.picture import Picture
 from stnwarp.images.seen import as_seen
 from stnwarp.params import Parameters, Row
-from stnwarp.transforms import SizeMode, SizeRequest, TransformSpec, WarpSpec
+from stnwarp.rectangle import Rectangle
+from stnwarp.size_request import SizeMode, SizeRequest
+from stnwarp.transforms import TransformSpec, WarpSpec
 
 if TYPE_CHECKING:
     from stnwarp.localisation import Localiser
@@ -22,15 +24,16 @@ _NETWORKS = "the checkpoint's numbers make nothing of it; hold them back, as by 
 class Guidance:
     """What one image is to be warped by.
 
-    *size* belongs to this very image and stands before the one that is asked for of all. *copied*: an earlier run
-    found nothing to do, and kept the pixels as they were. *canvas* is the (height, width) of an output with pixels as
-    large as the image's, where that is not the image's own size. *file* is what says the numbers of the spec and
+    *size* and *crop* belong to this very image and stand before those that are asked for of all. *copied*: an earlier
+    run found nothing to do, and kept the pixels as they were. *canvas* is the (height, width) of an output with pixels
+    as large as the image's, where that is not the image's own size. *file* is what says the numbers of the spec and
     their units, if a file does. *advice* is what to do where nothing of the picture comes out; the spec's own if it
     is None.
     """
 
     spec: WarpSpec
     size: SizeRequest | None = None
+    crop: Rectangle | None = None
     copied: bool = False
     canvas: Size | None = None
     file: str | None = None
@@ -82,7 +85,8 @@ class Listed(Guide):
         if row is None:
             raise ParameterError(f"{self.parameters.path} has no row for {key!r}; add one, or leave the image out")
         file = str(self.parameters.path)
-        return Guidance(row.spec(self.inverse), self._size(row), row.copied, file=file)
+        crop = None if self.inverse else row.crop
+        return Guidance(row.spec(self.inverse), self._size(row), crop, row.copied, file=file)
 
     def _size(self, row: Row) -> SizeRequest | None:
         size = row.input_size if self.inverse else row.output_size

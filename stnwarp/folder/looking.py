@@ -1,5 +1,6 @@
 """Looking at one image: its header, its pixels where they are needed, and what is decided on them."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,6 +12,7 @@ from stnwarp.folder.budget import Take
 from stnwarp.folder.decisions import Decision, decide
 from stnwarp.folder.jobs import Job
 from stnwarp.folder.settings import Settings, size_error
+from stnwarp.images.crop import crop_picture
 from stnwarp.images.decode import read_picture
 from stnwarp.images.encode import check_target
 from stnwarp.images.formats import SUFFIXES
@@ -18,8 +20,22 @@ from stnwarp.images.memory import Work
 from stnwarp.images.picture import Picture
 from stnwarp.images.probe import ImageHeader, probe
 from stnwarp.images.sides import check_sides
+from stnwarp.rectangle import Rectangle, crop_size
 from stnwarp.resources import machine_memory
-from stnwarp.transforms import MatrixTransform, SizeMode
+from stnwarp.size_request import SizeMode
+from stnwarp.transforms import MatrixTransform
+
+
+@dataclass(frozen=True)
+class _Preview:
+    """What is known of an image by its header: the decision, None where its pixels decide; its crop; bytes it takes."""
+
+    decision: Decision | None
+    crop: Rectangle | None
+    memory: int
+
+
+_MOVING_FRAMES = (SizeMode.FIT, SizeMode.INNER)  # whose size depends on the transform
 
 
 def target_format(job: Job) -> str | None:
@@ -43,7 +59,7 @@ def look(job: Job, settings: Settings, stdin: BinaryIO | None = None) -> tuple[D
         decision = decided(job, settings, picture)
         return decision, (*decision.warnings, *picture.warnings, *renamed(job, picture.format))
     header = probe(stream_of(job, stdin), max_pixels=settings.max_pixels)
-    known, _ = _checked(job, settings, header)
+    known = _checked(job, settings, header).decision
     assert known is not None
     decision = with_absence(known, guidance, settings)
     return decision, (*decision.warnings, *renamed(job, header.format))
@@ -58,22 +74,25 @@ def renamed(job: Job, source_format: str) -> tuple[str, ...]:
 
 
 def read(job: Job, settings: Settings, stdin: BinaryIO | None, take: Take = lambda _: None) -> Picture:
-    """The picture; 1-bit and palette images as they are if no colour between two others can come up.
+    """The picture, cropped; 1-bit and palette images as they are if no colour between two others can come up.
 
     What could be read but not warped or written is refused before it is decoded; then *take* is called with the memory
     that all the work on it takes.
     """
+    crops: list[Rectangle | None] = []
+
+    def check(header: ImageHeader) -> None:
+        known = _checked(job, settings, header)
+        crops.append(known.crop)
+        take(known.memory)
+
     keep = settings.interpolation is Interpolation.NEAREST
-    return read_picture(
-        stream_of(job, stdin),
-        max_pixels=settings.max_pixels,
-        keep_palette=keep,
-        check=lambda header: take(_checked(job, settings, header)[1]),
-    )
+    picture = read_picture(stream_of(job, stdin), max_pixels=settings.max_pixels, keep_palette=keep, check=check)
+    return crop_picture(picture, crops[0])
 
 
 def decided(job: Job, settings: Settings, picture: Picture) -> Decision:
-    """What is done with *picture*, the image of *job*."""
+    """What is done with *picture*, the image of *job*, cropped already."""
     guidance = settings.guide.for_image(job.source, picture)
     if guidance is None:
         raise ImageError("there is no transformation for it")
@@ -94,30 +113,32 @@ def stream_of(job: Job, stdin: BinaryIO | None) -> Path | BinaryIO:
     return source
 
 
-def _checked(job: Job, settings: Settings, header: ImageHeader) -> tuple[Decision | None, int]:
-    """What is known of the image by its header, unless that is refused, None where its pixels decide; and the bytes of
-    memory that the work takes.
-    """
+def _checked(job: Job, settings: Settings, header: ImageHeader) -> _Preview:
+    """What is known of the image by its header, unless that is refused."""
     file_format = target_format(job) or header.format
     check_target(file_format, header.mode, header.bits)
     guidance = settings.guide.for_image(job.source)
-    decision = None if guidance is None else decide(guidance, header.size, settings)
-    size = _expected_size(settings, header.size) if decision is None else decision.image_warp.size
+    crop = settings.crop if guidance is None else guidance.crop or settings.crop
+    input_size = crop_size(header.size, crop)
+    decision = None if guidance is None else decide(guidance, input_size, settings)
+    size = _expected_size(settings, input_size) if decision is None else decision.image_warp.size
     mixes = settings.interpolation is not Interpolation.NEAREST
-    if decision is not None or settings.size.mode is not SizeMode.FIT:
+    if decision is not None or settings.viewport is not None or settings.size.mode not in _MOVING_FRAMES:
         _check_size(size, settings)
         if decision is None or not decision.copied:
             # A palette that is kept makes shorter rows than its colours, and the header does not tell.
             check_sides(file_format, header.mode if mixes else None, size)
     has_grid = decision is None or not isinstance(decision.image_warp.transform, MatrixTransform)
-    return decision, _memory(header, Work(file_format, size, mixes, has_grid))
+    return _Preview(decision, crop, _memory(header, Work(file_format, size, mixes, has_grid)))
 
 
 def _expected_size(settings: Settings, size: tuple[int, int]) -> tuple[int, int]:
     """The size of an output that depends on the pixels of an image of *size*, or what it is at the most as a rule."""
-    if settings.size.mode is SizeMode.FIT:  # a square that is turned by 45 degrees needs as much
-        return 2 * size[0], size[1]
-    return settings.size.exact_or(size)
+    if settings.viewport is not None:
+        return settings.viewport.size
+    # A square that is turned by 45 degrees needs twice the pixels to fit.
+    is_fit = settings.size.mode is SizeMode.FIT
+    return settings.size.output_size((2 * size[0], size[1]) if is_fit else size)
 
 
 def _memory(header: ImageHeader, work: Work) -> int:

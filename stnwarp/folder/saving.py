@@ -183,6 +183,7 @@ def row_of_outcome(outcome: Outcome, align_corners: bool) -> Row:
         image,
         decision.image_warp.transform,
         align_corners=align_corners,
+        crop=decision.crop,
         input_size=decision.input_size,
         output_size=decision.image_warp.size,
         limited=decision.limited,

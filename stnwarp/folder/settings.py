@@ -13,7 +13,8 @@ from stnwarp.conventions import (
 from stnwarp.errors import ParameterError, SizeLimitError
 from stnwarp.folder.guards import Guards
 from stnwarp.folder.guides import Guide
-from stnwarp.transforms import SizeRequest
+from stnwarp.rectangle import Rectangle, check_crop
+from stnwarp.size_request import SizeRequest
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,12 @@ class Settings:
 
     *guide* says what each of them is warped by, *guards* hold that back. *fill* is a colour in words (see
     `images.parse_fill`), None for the default of each mode. *max_pixels* limits the input and the output alike.
-    *threads* work on bands of rows of one image.
+    *threads* work on bands of rows of one image. *crop* is the part of each image that is taken for it, *viewport* the
+    part of each output that is made.
 
     Raises:
-        SizeLimitError: the size asked for has more than *max_pixels* pixels.  ParameterError: a count below
-            1.
+        SizeLimitError: the size asked for has more than *max_pixels* pixels.  ParameterError: a count below 1, or a
+            crop that lies within no image.
     """
 
     guide: Guide
@@ -40,11 +42,15 @@ class Settings:
     overwrite: bool = False
     threads: int = 1
     guards: Guards = field(default_factory=Guards)
+    crop: Rectangle | None = None
+    viewport: Rectangle | None = None
 
     def __post_init__(self) -> None:
         if self.threads < 1 or self.max_pixels < 1:
             raise ParameterError(f"threads ({self.threads}) and max_pixels ({self.max_pixels}) must be at least 1")
-        too_large = self.size.size and size_error(self.size.size, self.max_pixels)
+        check_crop(self.crop)
+        size = self.size.size if self.viewport is None else self.viewport.size
+        too_large = size and size_error(size, self.max_pixels)
         if too_large:
             raise SizeLimitError(too_large)
 

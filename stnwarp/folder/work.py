@@ -114,7 +114,7 @@ def _make(job: Job, settings: Settings, stdin: BinaryIO | None, gate: WriteGate,
     picture = read(job, settings, stdin, take)
     gate.check()
     decision = decided(job, settings, picture)
-    if decision.copied and _is_same_file(job, picture, settings, stdin):
+    if decision.copied and decision.crop is None and _is_same_file(job, picture, settings, stdin):
         return _Result(_bytes(job, stdin), decision, decision.warnings)
     gate.check()
     file_format = target_format(job) or picture.format

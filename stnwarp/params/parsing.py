@@ -14,12 +14,17 @@ from stnwarp.params.rows import KEYS, Row
 from stnwarp.text import suggestion, truncate_repr
 from stnwarp.transform_files import Direction
 from stnwarp.transform_files.content import read_convention
-from stnwarp.transform_files.json_files import size_of
+from stnwarp.transform_files.json_files import crop_of, size_of
 from stnwarp.transforms import Transform, from_fields, theta_from_numbers
 
 TRANSFORMS = ("theta", "points", "inverse", "compose")
 
 _KNOWN = (*KEYS[:1], *TRANSFORMS, *KEYS[1:])
+_TUPLES: dict[str, Callable[[Any, str], tuple[Any, ...]]] = {
+    "crop": crop_of,
+    "input_size": size_of,
+    "output_size": size_of,
+}
 _COUNTS = (2, 6, 8, 9)
 _SHAPES = ((3, 3), (3, 3, 3))  # lengths of the rows of a theta
 
@@ -76,10 +81,10 @@ def _refuse_unknown(fields: Mapping[str, Any]) -> None:
 
 
 def _convention(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Units, align_corners, direction and sizes, as far as they are told."""
-    pairs = {key: size_of(fields[key], key) for key in ("input_size", "output_size") if key in fields}
+    """Units, align_corners, direction, crop and sizes, as far as they are told."""
+    tuples = {key: convert(fields[key], key) for key, convert in _TUPLES.items() if key in fields}
     try:
-        return read_convention({**fields, **pairs})
+        return read_convention({**fields, **tuples})
     except ParameterFileError:
         raise
     except ParameterError as error:  # one that does not know of files

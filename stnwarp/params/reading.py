@@ -10,6 +10,7 @@ from stnwarp.files.regular import open_regular
 from stnwarp.files.strict_json import without_mark
 from stnwarp.params.parsing import row_of
 from stnwarp.params.rows import Row
+from stnwarp.rectangle import Rectangle
 from stnwarp.text import suggestion, truncate_repr
 
 SUFFIX = ".jsonl"
@@ -22,13 +23,15 @@ _BLANK = b" \t\r\n"
 class Parameters:
     """A parameter file that has been read and checked.
 
-    *align_corners* holds for all of its rows; None where no row says it. *lines* are the number and the text of the
+    *align_corners* holds for all of its rows; None where no row says it. *crop* is the first one that a row has, if one
+    does. *lines* are the number and the text of the
     line of each image.
     """
 
     path: Path
     align_corners: bool | None
     lines: Mapping[str, tuple[int, bytes]]
+    crop: Rectangle | None = None
 
     def row(self, image: str) -> Row | None:
         """The row of the image called so, if there is one."""
@@ -78,6 +81,7 @@ def read_parameters(path: Path) -> Parameters:
 def _collected(path: Path, file: IO[bytes]) -> Parameters:
     lines: dict[str, tuple[int, bytes]] = {}
     said: tuple[bool, int] | None = None
+    crop: Rectangle | None = None
     for number, whole in _lines(file):
         line = whole.rstrip(_BLANK)
         try:
@@ -90,9 +94,10 @@ def _collected(path: Path, file: IO[bytes]) -> Parameters:
         except ParameterFileError as error:
             raise ParameterFileError(f"line {number}, {error}{_advice(whole)}") from error
         lines[row.image] = number, line
+        crop = crop or row.crop
     if not lines:
         raise ParameterFileError("no row in it")
-    return Parameters(path, said[0] if said else None, lines)
+    return Parameters(path, said[0] if said else None, lines, crop)
 
 
 def _lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:

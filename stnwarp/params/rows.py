@@ -6,6 +6,7 @@ from typing import Any
 
 from stnwarp.conventions import Units
 from stnwarp.errors import ParameterError
+from stnwarp.rectangle import Rectangle
 from stnwarp.transform_files import Direction
 from stnwarp.transforms import MatrixTransform, PixelMatrixSpec, Transform, TransformSpec, WarpSpec
 
@@ -17,6 +18,7 @@ KEYS = (
     "units",
     "align_corners",
     "direction",
+    "crop",
     "input_size",
     "output_size",
     "limited",
@@ -34,8 +36,9 @@ class Row:
     """What *image* is warped by; None where the row does not say. Sizes are (height, width).
 
     *image* is a path below the folder that was named, with slashes; "-" is standard input. *transform* is in *units*
-    and *direction*. *limited* says which limits the transform of the fields *asked* went beyond, which is why it was
-    not used. *copied*: the pixels stayed as they were. A row with an *error* has no transform.
+    and *direction*. *crop* is the part of the image that is taken for it, whose size is *input_size*. *limited* says
+    which limits the transform of the fields *asked* went beyond, which is why it was not used. *copied*: the pixels
+    stayed as they were. A row with an *error* has no transform.
     """
 
     image: str
@@ -43,6 +46,7 @@ class Row:
     units: Units = Units.NORMALIZED
     align_corners: bool | None = None
     direction: Direction = Direction.OUTPUT_TO_INPUT
+    crop: Rectangle | None = None
     input_size: Size | None = None
     output_size: Size | None = None
     limited: tuple[str, ...] = ()

@@ -1,6 +1,7 @@
 """A row as a line of JSON, from which it comes back to the last bit."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from stnwarp.params.rows import VERSION, Row
@@ -24,6 +25,7 @@ def _fields(row: Row) -> dict[str, Any]:
         "units": row.units.value,
         "align_corners": row.align_corners,
         "direction": row.direction.value,
+        "crop": None if row.crop is None else asdict(row.crop),
         "input_size": _size(row.input_size),
         "output_size": _size(row.output_size),
         "limited": list(row.limited) or None,

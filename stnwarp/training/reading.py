@@ -10,6 +10,7 @@ import torch
 
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, DEFAULT_MAX_PIXELS
 from stnwarp.errors import ImageError, NothingMatchedError, ParameterError
+from stnwarp.images.crop import crop_picture
 from stnwarp.images.decode import read_picture
 from stnwarp.images.formats import SUFFIXES
 from stnwarp.images.probe import probe
@@ -119,7 +120,7 @@ def read_listed(folder: Path, file: Path, settings: Settings, reject: Reject, no
         raise NothingMatchedError(f"{file} has no row for an image in {folder}; its rows name files below that folder")
     if unused := len(parameters.lines) - len(listed):
         note(f"{file}: {unused} of {len(parameters.lines)} rows are for no image in {folder}")
-    samples = _read(listed, folder, settings, reject)
+    samples = _read(listed, folder, settings, reject, parameters)
     return _with_transforms(samples, parameters, reject)
 
 
@@ -215,16 +216,24 @@ def _name(path: Path, folder: Path) -> str:
     return path.relative_to(folder).as_posix()
 
 
-def _read(found: Sequence[Found], folder: Path, settings: Settings, reject: Reject) -> Samples:
+def _read(
+    found: Sequence[Found], folder: Path, settings: Settings, reject: Reject, parameters: Parameters | None = None
+) -> Samples:
+    """Read the images that were *found*; of each, the part that its row of *parameters* is for, if it says one."""
     if not found:
         raise NothingMatchedError(f"no image found in {folder}; name a folder of images, or an .npz")
     copies = Copies(settings, len(found))
     kept: list[str] = []
     for image in found:
+        row = None if parameters is None else parameters.row(image.name)
         try:
-            array = as_seen(read_picture(image.path, max_pixels=DEFAULT_MAX_PIXELS))
+            picture = read_picture(image.path, max_pixels=DEFAULT_MAX_PIXELS)
+            array = as_seen(crop_picture(picture, None if row is None else row.crop))
         except ImageError as error:
             reject(image.name, error.reason)
+            continue
+        except ParameterError as error:  # of a crop
+            reject(image.name, str(error))
             continue
         copies.add(array)
         kept.append(image.name)

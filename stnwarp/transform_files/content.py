@@ -4,7 +4,7 @@ Convention: a size is (height, width) here; theta, grid and points are as the fi
 direction.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -12,8 +12,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from stnwarp.conventions import DIRECTION, Units, parse_enum
-from stnwarp.errors import ParameterFileError
-from stnwarp.text import suggestion, truncate_repr
+from stnwarp.errors import ParameterError, ParameterFileError
+from stnwarp.rectangle import Rectangle, check_crop
+from stnwarp.text import size_text, suggestion, truncate_repr
 from stnwarp.transforms.families import FAMILY_OF_COUNT
 
 FORMAT_VERSION = 1
@@ -25,6 +26,7 @@ KEYS = (
     "units",
     "align_corners",
     "direction",
+    "crop",
     "input_size",
     "output_size",
     "version",
@@ -55,13 +57,17 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class Content:
-    """The checked content of a transform file; None for what the file does not say."""
+    """The checked content of a transform file; None for what the file does not say.
+
+    crop: the part of an image that is the input; input_size is that of the part.
+    """
 
     kind: Kind
     array: NDArray[Any]  # theta (2, 3) or (3, 3) or a row of numbers, or grid (H', W', 2), or points (rows, cols, 2)
     units: Units | None = None
     align_corners: bool | None = None
     direction: Direction | None = None
+    crop: Rectangle | None = None
     input_size: Size | None = None
     output_size: Size | None = None
 
@@ -80,9 +86,16 @@ def assemble(fields: Mapping[str, Any]) -> Content:
 
 
 def read_convention(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Check and return units, align_corners, direction and sizes among `fields`; sizes are pairs by now."""
+    """Check and return units, align_corners, direction, crop and sizes among `fields`.
+
+    Sizes are pairs by now, the crop is (x, y, width, height). It gives the input_size, if that is not among them.
+    """
     values = {key: check(fields[key]) for key, check in _CHECKS.items() if key in fields}
     values.pop("version", None)
+    crop: Rectangle | None = values.get("crop")
+    if crop is not None and values.setdefault("input_size", crop.size) != crop.size:
+        of_input, of_crop = size_text(values["input_size"]), size_text(crop.size)
+        raise ParameterFileError(f"input_size is {of_input}, but the crop, which is the input, is {of_crop}")
     return values
 
 
@@ -159,6 +172,17 @@ def _size(value: tuple[Any, Any], key: str) -> Size:
     return height, width
 
 
+def _crop(value: Sequence[Any]) -> Rectangle:
+    if not all(type(number) is int for number in value):
+        raise ParameterFileError(f"crop must be whole numbers, got {truncate_repr(list(value))}")
+    try:
+        crop = Rectangle(*value)
+        check_crop(crop)
+    except ParameterError as error:
+        raise ParameterFileError(f"crop: {error}") from None
+    return crop
+
+
 def _boolean(value: object) -> bool:
     if not isinstance(value, bool):
         raise ParameterFileError(f"align_corners must be true or false, got {truncate_repr(value)}")
@@ -183,6 +207,7 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "units": lambda value: parse_enum(Units, value, "units"),
     "align_corners": _boolean,
     "direction": lambda value: parse_enum(Direction, value, "direction"),
+    "crop": _crop,
     "input_size": lambda value: _size(value, "input_size"),
     "output_size": lambda value: _size(value, "output_size"),
     "version": _version,

@@ -37,6 +37,7 @@ def describe_file(path: Path) -> dict[str, Any]:
         "units": _said(content.units),
         "align_corners": _UNSAID if content.align_corners is None else content.align_corners,
         "direction": _said(content.direction),
+        **({} if content.crop is None else {"crop": str(content.crop)}),
         "input_size": _extent(content.input_size),
         "output_size": _extent(content.output_size),
     }

@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from stnwarp.conventions import DIRECTION, Units
 from stnwarp.errors import ParameterError, ShapeError
+from stnwarp.rectangle import Rectangle
 from stnwarp.text import suggestion, truncate_repr
 from stnwarp.transform_files.content import FORMAT_VERSION, Kind, Size
 from stnwarp.transforms import Frame
@@ -23,6 +24,7 @@ class _Dump:
     grid: NDArray[Any]
     units: Units
     align_corners: bool
+    crop: Rectangle | None
     input_size: Size | None
     output_size: Size
 
@@ -35,11 +37,13 @@ def dump_grid(
     align_corners: bool,
     input_size: Size | None,
     output_size: Size | None,
+    crop: Rectangle | None = None,
 ) -> bytes:
     """Return the bytes of a file with `suffix` that holds the sampling grid `grid`.
 
     `grid` is (H', W', 2) in normalised coordinates, whatever `units` the file is to have: pixels are computed
-    here, from `input_size`. Sizes are (height, width); `output_size`, if given, must be the grid's own.
+    here, from `input_size`. Sizes are (height, width); `output_size`, if given, must be the grid's own. `crop` is the
+    part of an image that the grid reads, if it is not all of it; `input_size` is that of the part.
 
     `.npy` holds the points alone; `.npz` and `.json` the whole convention; `.csv` a row i, j, y, x for each
     point, i being the row and j the column of the output pixel. NaN and infinity are null in JSON, which has
@@ -59,7 +63,7 @@ def dump_grid(
         if input_size is None:
             raise ParameterError("a grid in pixels needs an input_size")
         grid = Frame(input_size, align_corners).to_pixels(grid)
-    return _WRITERS[suffix.lower()](_Dump(grid, units, align_corners, input_size, size))
+    return _WRITERS[suffix.lower()](_Dump(grid, units, align_corners, crop, input_size, size))
 
 
 def _check_size(grid: NDArray[Any], output_size: Size | None) -> Size:
@@ -89,6 +93,8 @@ def _npz(dump: _Dump) -> bytes:
     }
     if dump.input_size is not None:
         fields["input_size"] = dump.input_size
+    if dump.crop is not None:
+        fields["crop"] = astuple(dump.crop)
     written = io.BytesIO()
     np.savez(written, **fields)
     return written.getvalue()
@@ -117,6 +123,8 @@ def _json(dump: _Dump) -> bytes:
     }
     if dump.input_size is not None:
         facts["input_size"] = _json_size(dump.input_size)
+    if dump.crop is not None:
+        facts["crop"] = asdict(dump.crop)
     lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in facts.items()]
     rows = ",\n".join(json.dumps(row, allow_nan=False) for row in _json_rows(dump.grid))
     return ("{\n" + ",\n".join(lines) + ',\n"grid": [\n' + rows + "\n]\n}\n").encode("ascii")

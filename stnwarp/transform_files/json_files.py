@@ -31,6 +31,7 @@ def fields_of_document(document: Any) -> dict[str, Any]:
         "theta": numbers,
         "grid": numbers,
         "points": numbers,
+        "crop": crop_of,
         "input_size": size_of,
         "output_size": size_of,
     }
@@ -67,3 +68,11 @@ def size_of(value: Any, what: str) -> tuple[Any, Any]:
     if not isinstance(value, dict) or set(value) != {"width", "height"}:
         raise ParameterFileError(f'{what} must be {{"width": W, "height": H}}, got {json.dumps(value)[:60]}')
     return value["height"], value["width"]
+
+
+def crop_of(value: Any, what: str) -> tuple[Any, Any, Any, Any]:
+    """Convert an object of x, y, width and height to these four, which are not yet checked."""
+    if not isinstance(value, dict) or set(value) != {"x", "y", "width", "height"}:
+        form = '{"x": X, "y": Y, "width": W, "height": H}'
+        raise ParameterFileError(f"{what} must be {form}, got {json.dumps(value)[:60]}")
+    return value["x"], value["y"], value["width"], value["height"]

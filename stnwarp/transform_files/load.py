@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, Units
 from stnwarp.errors import ParameterError, ParameterFileError, SingularTransformError
 from stnwarp.files.regular import open_regular
+from stnwarp.rectangle import Rectangle
 from stnwarp.text import suggestion
 from stnwarp.transform_files.content import Content, Direction, Kind, Size, assemble
 from stnwarp.transform_files.large_json import fields_of_json_file
@@ -45,7 +46,8 @@ _READERS: dict[str, Callable[[IO[bytes], int], dict[str, Any]]] = {
 class TransformFile:
     """The spec in a transform file and its convention; None for what it does not say. Sizes are (height, width).
 
-    `has_units` is whether the file itself has the units of its numbers.
+    `has_units` is whether the file itself has the units of its numbers. `crop` is the part of an image that is the
+    input of the spec, which has `input_size`; None in an inverse, whose input is what was an output.
     """
 
     spec: WarpSpec
@@ -55,6 +57,7 @@ class TransformFile:
     input_size: Size | None = None
     output_size: Size | None = None
     has_units: bool = False
+    crop: Rectangle | None = None
 
 
 def load_transform(path: Path, *, units: Units = Units.NORMALIZED, inverse: bool = False) -> TransformFile:
@@ -84,7 +87,13 @@ def load_transform(path: Path, *, units: Units = Units.NORMALIZED, inverse: bool
     description = f"{content.kind} ({chosen}) from {path}"
     sizes = (content.input_size, content.output_size)
     return TransformFile(
-        spec, content.align_corners, description, content.kind, *sizes, has_units=content.units is not None
+        spec,
+        content.align_corners,
+        description,
+        content.kind,
+        *sizes,
+        has_units=content.units is not None,
+        crop=None if inverse else content.crop,
     )
 
 

@@ -123,6 +123,10 @@ def _note(array: NDArray[Any], key: str) -> Any:
         if array.shape != (2,):
             raise ParameterFileError(f"{key} must be (height, width), got shape {array.shape}")
         return tuple(array.tolist())
+    if key == "crop":
+        if array.shape != (4,):
+            raise ParameterFileError(f"crop must be (x, y, width, height), got shape {array.shape}")
+        return tuple(array.tolist())
     if array.shape != ():
         raise ParameterFileError(f"{key} must be a single value, got shape {array.shape}")
     return array.item()

@@ -5,9 +5,11 @@ integers.
 """
 
 from stnwarp.conventions import Family
+from stnwarp.rectangle import Rectangle
+from stnwarp.size_request import SizeMode, SizeRequest, SizeScale
 from stnwarp.transforms.absence import Absence, WarpFrames
 from stnwarp.transforms.absence_search import absence_of
-from stnwarp.transforms.advice import absence_warning, numbers_advice, units_advice
+from stnwarp.transforms.advice import VIEWPORT_ADVICE, absence_warning, numbers_advice, units_advice
 from stnwarp.transforms.base import Transform
 from stnwarp.transforms.composition import Composition, between_edges, compose
 from stnwarp.transforms.constraints import ThetaConstraints
@@ -26,7 +28,6 @@ from stnwarp.transforms.interchange import (
 from stnwarp.transforms.limits import LimitResult, Limits
 from stnwarp.transforms.matrix_transform import MatrixTransform, theta_from_numbers
 from stnwarp.transforms.moves import Move, MoveKind, forward_matrix, quad_matrix
-from stnwarp.transforms.output_size import SizeMode, SizeRequest
 from stnwarp.transforms.pixels import (
     normalised_from_pixel,
     pixel_entries,
@@ -50,11 +51,13 @@ from stnwarp.transforms.specs import (
 )
 from stnwarp.transforms.spline_solver import MAX_CONTROL_POINTS, control_points
 from stnwarp.transforms.splines import SplineInverse, ThinPlateSpline
+from stnwarp.transforms.viewport import through_viewport
 
 __all__ = [
     "MATRIX_FAMILIES",
     "MAX_CONTROL_POINTS",
     "NORMALISED_EXTENT",
+    "VIEWPORT_ADVICE",
     "Absence",
     "Composition",
     "CornersSpec",
@@ -70,9 +73,11 @@ __all__ = [
     "MovesSpec",
     "ParameterKind",
     "PixelMatrixSpec",
+    "Rectangle",
     "SamplingGrid",
     "SizeMode",
     "SizeRequest",
+    "SizeScale",
     "SplineInverse",
     "ThetaConstraints",
     "ThetaSpec",
@@ -105,6 +110,7 @@ __all__ = [
     "shows_picture",
     "theta_from_numbers",
     "theta_from_pixel_matrix",
+    "through_viewport",
     "to_opencv",
     "to_pillow",
     "to_skimage",

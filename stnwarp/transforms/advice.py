@@ -17,6 +17,9 @@ def absence_warning(absence: Absence, advice: str) -> str:
     return f"{_WAYS[absence]}; {advice}"
 
 
+VIEWPORT_ADVICE = "move --viewport to where it is, or leave that out"
+
+
 def units_advice(what: str, units: Units, file: str | None) -> str:
     """Suggest that `what` may be in `units`, not in the others; `file` is the one with its units, if any."""
     words = "in pixels" if units is Units.PIXEL else "normalized"

@@ -3,17 +3,21 @@
 Convention: as in `specs`.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from stnwarp.errors import ParameterError
+from stnwarp.size_request import SizeMode, SizeRequest
 from stnwarp.transforms.absence import Absence, WarpFrames
 from stnwarp.transforms.advice import numbers_advice
 from stnwarp.transforms.base import Transform
+from stnwarp.transforms.composition import between_edges, compose
 from stnwarp.transforms.frame import Frame, Size
+from stnwarp.transforms.inner_frame import largest_square
 from stnwarp.transforms.matrix_transform import MatrixTransform
-from stnwarp.transforms.output_size import SizeMode, SizeRequest
+from stnwarp.transforms.output_size import square_frame
+from stnwarp.transforms.pixels import theta_from_pixel_matrix
 from stnwarp.transforms.reference_size import proportion_warnings
 from stnwarp.transforms.sampling_grid import SamplingGrid
 from stnwarp.transforms.specs import NORMALISED_EXTENT, ImageWarp, ThetaSpec
@@ -34,7 +38,7 @@ class GridSpec:
     def resolve(self, input_size: Size, request: SizeRequest, align_corners: bool) -> ImageWarp:
         """See `WarpSpec.resolve`; the grid is converted to `align_corners`, and reads the same pixels."""
         height, width = self.grid.size
-        if request.mode is SizeMode.FIT or request.exact_or(self.grid.size) != self.grid.size:
+        if request != SizeRequest() and request.size != self.grid.size:
             raise ParameterError(f"a sampling grid gives the size it was made for, {width}x{height}; leave --size out")
         warnings = proportion_warnings(self.reference_size, input_size)
         if self.grid.align_corners == align_corners:
@@ -55,7 +59,8 @@ class TransformSpec:
     """Any transform in normalised coordinates, for images of any size; for a matrix the same as `ThetaSpec`.
 
     An exact size samples the same frame more or less densely. Only a matrix can be fitted: where a spline leaves a
-    picture is not known beyond its frame. `reference_size` is as in `ThetaSpec`.
+    picture is not known beyond its frame. Inner is the largest frame within that of such a transform. `reference_size`
+    is as in `ThetaSpec`.
 
     Raises:
         SingularTransformError: `inverse` of a transform that has none.
@@ -79,12 +84,24 @@ class TransformSpec:
                 input_size, request, align_corners
             )
         if request.mode is SizeMode.FIT:
-            raise ParameterError("size fit is for matrices, and this transform bends the picture; give same or WxH")
+            raise ParameterError(
+                "size fit is for matrices, and this transform bends the picture; give same, inner or WxH"
+            )
         warnings = proportion_warnings(self.reference_size, input_size)
-        return ImageWarp(self._reverse, request.exact_or(input_size), warnings)
+        if request.mode is SizeMode.INNER:
+            return replace(_inner(self._reverse, Frame(input_size, align_corners), request), warnings=warnings)
+        return ImageWarp(self._reverse, request.output_size(input_size), warnings)
 
     def advice(self, absence: Absence, frames: WarpFrames, file: str | None = None) -> str:
         """See `WarpSpec.advice`."""
         if isinstance(self.transform, MatrixTransform):
             return ThetaSpec(self.transform, self.inverse).advice(absence, frames, file)
         return numbers_advice("the transformation", absence, NORMALISED_EXTENT, file)
+
+
+def _inner(transform: Transform, frame: Frame, request: SizeRequest) -> ImageWarp:
+    """Warp an image of `frame` by `transform` to the largest part of the output's frame that is without fill."""
+    output = square_frame(largest_square(between_edges(transform, frame, frame)), frame.size)
+    size = request.output_size(output.size)
+    part = theta_from_pixel_matrix(output.sampled_at(size), frame.size, size, frame.align_corners)
+    return ImageWarp(compose(transform, MatrixTransform(part)), size)

@@ -1,4 +1,4 @@
-"""How the picture moves: turns, scales, shears, shifts and flips, in pixels and degrees about its centre.
+"""How the picture moves: turns, scales, shears, shifts and flips, in pixels and degrees about a point of it.
 
 Convention: forward, from input pixel to output pixel, the way people speak of pictures; x to the right, y
 down, angles counter-clockwise positive as seen on screen. The specs turn it into reverse mapping.
@@ -73,18 +73,24 @@ def _check_range(kind: MoveKind, values: tuple[float, ...]) -> None:
         raise ParameterError(f"flip must be 1,0 (left-right), 0,1 (top-bottom) or 1,1 (both), got {values}")
 
 
-def forward_matrix(moves: Iterable[Move], input_size: tuple[int, int]) -> Array:
+def forward_matrix(
+    moves: Iterable[Move], input_size: tuple[int, int], center: tuple[float, float] | None = None
+) -> Array:
     """Return the (3, 3) matrix from input pixel to output pixel of `moves` in order, on a canvas of `input_size`.
 
-    Every move is about the centre of the canvas. Multiples of 90 degrees have entries 0, 1 and -1 exactly,
-    and with sizes of the same parity whole-pixel shifts.
+    Every move is about the centre of the canvas, or about `center`. Multiples of 90 degrees have entries 0, 1 and -1
+    exactly, and with sizes of the same parity whole-pixel shifts.
 
     Args:
         moves: applied in the order given; none is the identity.
         input_size: (height, width) in pixels.
+        center: a pixel (x, y) of the input, inside or outside of it.
+
+    Raises:
+        ParameterError: a matrix beyond float64.
     """
     height, width = input_size
-    x, y = (width - 1) / 2, (height - 1) / 2
+    x, y = ((width - 1) / 2, (height - 1) / 2) if center is None else center
     steps = [_MATRIX[move.kind](move.values) for move in moves]
     matrix = product(shift(x, y), product(*reversed(steps)), shift(-x, -y))
     if not np.isfinite(matrix).all():

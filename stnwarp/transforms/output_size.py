@@ -1,107 +1,189 @@
-"""The requested size of a result, and the smallest canvas that holds a picture after its moves."""
+"""The frames that a moved picture gives to its output: the smallest that holds it, and the largest within it.
 
-import math
-import re
-from dataclasses import dataclass
-from enum import StrEnum
+Convention: positions are those of an output canvas whose pixels are as large as the picture's, centres at integers;
+a frame is bounded by outer edges, half a pixel beyond the centres. Sizes are (height, width).
+"""
+
+from typing import NamedTuple
 
 import numpy as np
 
 from stnwarp.errors import ParameterError
-from stnwarp.text import truncate_repr
-from stnwarp.transforms.matrices import Array, map_points, product, shift
+from stnwarp.transforms.inner_frame import Square, highest_point
+from stnwarp.transforms.matrices import Array, map_points
+
+Size = tuple[int, int]
 
 # A picture that sticks out of its canvas by less than this, in pixels, does so by rounding alone.
 _SLACK = 1e-6
-
-_EXACT = re.compile(r"([0-9]{1,12})[xX×]([0-9]{1,12})")
-
-
-class SizeMode(StrEnum):
-    """What decides the output's size."""
-
-    SAME = "same"
-    FIT = "fit"
-    EXACT = "exact"
+_GRAIN = 256.0
+_ROUNDING = 1e-11  # relative, of the edges of an inner frame
+_OTHERS = "give same or WxH"
 
 
-@dataclass(frozen=True)
-class SizeRequest:
-    """The requested size of the output: the input's (SAME), what holds the picture (FIT), or `size` (EXACT).
+class OutputFrame(NamedTuple):
+    """A rectangle of the canvas: its top left corner and extent, both (2,) in (x, y), and its size in whole pixels."""
 
-    Args:
-        mode: which of them.
-        size: (height, width), with EXACT only.
-    """
+    low: Array
+    extent: Array
+    size: Size
 
-    mode: SizeMode = SizeMode.SAME
-    size: tuple[int, int] | None = None
-
-    def __post_init__(self) -> None:
-        if (self.mode is SizeMode.EXACT) != (self.size is not None):
-            raise ParameterError(f"a size belongs to the mode exact and to no other, got {self.mode} and {self.size}")
-        if self.size is not None and min(self.size) < 1:
-            raise ParameterError(f"a size must be at least 1x1, got {self.size[1]}x{self.size[0]}")
-
-    @classmethod
-    def parse(cls, text: str) -> "SizeRequest":
-        """Read 'same', 'fit' or 'WxH' (width first, as on the command line).
-
-        Raises:
-            ParameterError: anything else, the text named.
-        """
-        word = text.strip().lower()
-        if word in (SizeMode.SAME, SizeMode.FIT):
-            return cls(SizeMode(word))
-        match = _EXACT.fullmatch(word)
-        if match is None:
-            raise ParameterError(f"size must be same, fit or WIDTHxHEIGHT such as 640x480, got {truncate_repr(text)}")
-        return cls(SizeMode.EXACT, (int(match[2]), int(match[1])))
-
-    def exact_or(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Return the exact size of the request, or `size` if it has none."""
-        return self.size or size
+    def sampled_at(self, size: Size) -> Array:
+        """Return the (3, 3) matrix from the pixels of an output of `size` to those of the canvas, edges on edges."""
+        height, width = size
+        x_step, y_step = (self.extent / (width, height)).tolist()
+        x, y = self.low.tolist()
+        return np.array([[x_step, 0.0, x + x_step / 2], [0.0, y_step, y + y_step / 2], [0.0, 0.0, 1.0]])
 
 
-def fit(reverse: Array, forward: Array, input_size: tuple[int, int]) -> tuple[Array, tuple[int, int]]:
-    """Find the smallest canvas that holds the whole picture after its moves, and the reverse mapping from it.
+def fit_frame(reverse: Array, forward: Array, input_size: Size) -> OutputFrame:
+    """Find the smallest frame that holds the whole picture after its moves.
 
     Args:
-        reverse: (3, 3), output pixel to input pixel on any canvas.
-        forward: its inverse; taken rather than computed, since one of the two is always the exact one.
-        input_size: (height, width) of the picture; its outer frame, half a pixel beyond the centres, is what
-            must fit.
+        reverse: (3, 3), pixels of the canvas to those of the input; not looked at.
+        forward: its inverse.
+        input_size: (height, width) of the picture; its outer edges are what must fit.
 
     Returns:
-        The reverse matrix for the new canvas, and the canvas's (height, width). The picture's bounding box
-        lies in the middle of the canvas, so a quarter turn gets its whole pixels and any other turn no
-        lopsided margin.
+        Where the moved picture is an upright rectangle, that rectangle, its size rounded half to even. Otherwise the
+        picture's bounding box, enlarged to whole pixels: it lies in the middle of that, so that no margin is lopsided.
 
     Raises:
         ParameterError: a homography whose horizon crosses the picture.
     """
-    low, high = _bounding_box(forward, input_size)
-    extent = high - low
-    width, height = (max(1, math.ceil(length - _SLACK)) for length in extent)
-    margin = (np.array([float(width), float(height)]) - extent) / 2
-    origin = low - margin + 0.5  # the centre of the canvas's pixel (0, 0), on the old canvas
-    return product(reverse, shift(origin[0], origin[1])), (height, width)
+    del reverse
+    if not _has_end(forward, input_size):
+        raise ParameterError(
+            f"size fit: the horizon of this homography crosses the picture, so it has no end; {_OTHERS}"
+        )
+    corners = _moved_corners(forward, input_size, "fit")
+    low, extent = corners.min(axis=0), np.ptp(corners, axis=0)
+    if _is_upright(corners):
+        return OutputFrame(low, extent, _rounded(extent))
+    return _whole_frame(low + extent / 2, np.maximum(np.ceil(extent - _SLACK), 1.0))
 
 
-def _bounding_box(forward: Array, input_size: tuple[int, int]) -> tuple[Array, Array]:
+def inner_frame(reverse: Array, forward: Array, input_size: Size) -> OutputFrame:
+    """Find the largest frame of the picture's proportions that lies within the moved picture.
+
+    Where several are as large, it is the one in their middle. If the horizon of a homography crosses the picture, which
+    then has no end, it lies within the canvas of the input's size as well. Where the moved picture is an upright
+    rectangle its size is rounded half to even; otherwise it is reduced to whole pixels.
+
+    Args:
+        reverse: (3, 3), pixels of the canvas to those of the input.
+        forward: its inverse.
+        input_size: (height, width) of the picture.
+
+    Raises:
+        ParameterError: there is none.
+    """
+    if _has_end(forward, input_size):
+        corners = _moved_corners(forward, input_size, "inner")
+        inside = corners.mean(axis=0)
+        low, extent = _largest_frame(_edge_forms(reverse, input_size, inside), inside, input_size)
+        return OutputFrame(low, extent, _rounded(extent)) if _is_upright(corners) else _reduced(low, extent)
+    middle = (np.array([input_size[1], input_size[0]]) - 1) / 2
+    seen = reverse if reverse[2, :2] @ middle + reverse[2, 2] > 0.0 else -reverse
+    forms = [_edge_forms(matrix, input_size, middle) for matrix in (seen, np.eye(3))]
+    return _reduced(*_largest_frame(np.concatenate(forms), middle, input_size))
+
+
+def _largest_frame(forms: Array, origin: Array, proportions: Size) -> tuple[Array, Array]:
+    """Return the top left corner and the extent of the largest frame in which all `forms` are positive.
+
+    `forms` are (N, 3), p x + q y + r, of places (x, y) round `origin`.
+    """
+    height, width = proportions
+    half = np.array([width, height]) / max(proportions)
+    slopes = np.hypot(forms[:, 0], forms[:, 1])
+    is_line = slopes > 0.0  # or the same everywhere: an edge of the picture that is its horizon as well
+    lines = forms[is_line] / slopes[is_line, np.newaxis]
+    reach = float(np.abs(lines[:, 2]).max())
+    rows = np.column_stack((-lines[:, :2], np.abs(lines[:, :2]) @ half))
+    *place, size = reach * highest_point(rows, lines[:, 2] / reach, len(rows))
+    if not size > 0.0 or (forms[~is_line, 2] < 0.0).any():
+        raise ParameterError(f"size inner: no part of the output is without fill; {_OTHERS}")
+    centre = origin + place
+    low, high = (
+        _snap(edge, reach + float(np.abs(origin).max())) for edge in (centre - size * half, centre + size * half)
+    )
+    return low, high - low
+
+
+def square_frame(square: Square, canvas_size: Size) -> OutputFrame:
+    """Convert `square`, between the outer edges of a canvas of `canvas_size`, to a frame of that canvas."""
+    height, width = canvas_size
+    sides = np.array([width, height])
+    x, y, half = square
+    return _reduced((np.array([x, y]) - half + 1.0) * sides / 2 - 0.5, half * sides)
+
+
+def _is_upright(corners: Array) -> bool:
+    """Whether `corners` are those of an upright rectangle."""
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    return bool((np.minimum(corners - low, high - corners) < _SLACK).all())
+
+
+def _whole_frame(middle: Array, extent: Array) -> OutputFrame:
+    """Return the frame of an `extent` of whole pixels round `middle`."""
+    width, height = extent.tolist()
+    return OutputFrame(middle - extent / 2, extent, (int(height), int(width)))
+
+
+def _reduced(low: Array, extent: Array) -> OutputFrame:
+    """Reduce a frame to whole pixels, in its middle; one of less than a pixel keeps its extent."""
+    whole = np.floor(extent + _SLACK)
+    if whole.min() < 1.0:
+        return OutputFrame(low, extent, _rounded(extent))
+    return _whole_frame(low + extent / 2, whole)
+
+
+def _rounded(extent: Array) -> Size:
+    """Round (x, y) half to even, at least 1; what is a half but for rounding errors is one."""
+    halves = np.rint(2 * extent)
+    width, height = np.rint(np.where(np.abs(2 * extent - halves) < _SLACK, halves / 2, extent)).astype(object)
+    return max(1, int(height)), max(1, int(width))
+
+
+def _snap(edge: Array, reach: float) -> Array:
+    near = np.rint(edge * _GRAIN) / _GRAIN
+    return np.where(np.abs(edge - near) <= _ROUNDING * reach, near, edge)
+
+
+def _edge_forms(reverse: Array, input_size: Size, origin: Array) -> Array:
+    """Return (4, 3) forms p x + q y + r of places (x, y) round `origin` that are positive where the picture is read.
+
+    The picture is read with a positive depth, unless `origin` is read within it with a negative one.
+    """
+    height, width = input_size
+    x, y, depth = reverse
+    forms = np.array([x + depth / 2, (width - 0.5) * depth - x, y + depth / 2, (height - 0.5) * depth - y])
+    forms[:, 2] += forms[:, :2] @ origin
+    return -forms if (forms[:, 2] < 0.0).all() else forms
+
+
+def _depths(forward: Array, input_size: Size) -> Array:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(_corners(input_size) @ forward[2, :2] + forward[2, 2])
+
+
+def _has_end(forward: Array, input_size: Size) -> bool:
+    """Whether the horizon of a homography does not cross the picture."""
+    depths = _depths(forward, input_size)
+    return not depths.min() <= 0.0 <= depths.max()
+
+
+def _corners(input_size: Size) -> Array:
     height, width = input_size
     right, bottom = width - 0.5, height - 0.5
-    frame = np.array([[-0.5, -0.5], [right, -0.5], [right, bottom], [-0.5, bottom]])
+    return np.array([[-0.5, -0.5], [right, -0.5], [right, bottom], [-0.5, bottom]])
+
+
+def _moved_corners(forward: Array, input_size: Size, name: str) -> Array:
+    moved = map_points(forward, _corners(input_size))
     with np.errstate(over="ignore", invalid="ignore"):
-        depths = frame @ forward[2, :2] + forward[2, 2]
-    moved = map_points(forward, frame)
-    if depths.min() <= 0.0 <= depths.max():
-        raise ParameterError(
-            "size fit: the horizon of this homography crosses the picture, so it has no end; give same or WxH"
-        )
-    low, high = moved.min(axis=0), moved.max(axis=0)
-    with np.errstate(over="ignore", invalid="ignore"):
-        endless = not np.isfinite(high - low).all()
+        endless = not np.isfinite(np.ptp(moved, axis=0)).all()
     if endless:
-        raise ParameterError("size fit: the moved picture is larger than any number; give same or WxH")
-    return low, high
+        raise ParameterError(f"size {name}: the moved picture is larger than any number; {_OTHERS}")
+    return moved

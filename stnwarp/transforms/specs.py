@@ -16,6 +16,7 @@ import numpy as np
 from stnwarp.conventions import Units
 from stnwarp.errors import ParameterError
 from stnwarp.parallel import cache_calls
+from stnwarp.size_request import SizeMode, SizeRequest
 from stnwarp.transforms import matrices
 from stnwarp.transforms.absence import Absence, WarpFrames
 from stnwarp.transforms.absence_search import absence_of
@@ -25,7 +26,7 @@ from stnwarp.transforms.frame import Frame, Size
 from stnwarp.transforms.matrices import Array
 from stnwarp.transforms.matrix_transform import MatrixTransform
 from stnwarp.transforms.moves import Move, check_clockwise, check_quad, forward_matrix, quad_matrix
-from stnwarp.transforms.output_size import SizeMode, SizeRequest, fit
+from stnwarp.transforms.output_size import fit_frame, inner_frame
 from stnwarp.transforms.pixels import frame_matrix, theta_from_pixel_matrix
 from stnwarp.transforms.reference_size import proportion_warnings, size_warnings
 
@@ -65,8 +66,8 @@ class WarpSpec(Protocol):
 class ThetaSpec:
     """A theta in normalised coordinates: the same for images of any size.
 
-    An exact size samples the same frame more or less densely, as affine_grid does; fit keeps the pixels' own
-    size.
+    An exact size samples the same frame more or less densely, as affine_grid does; fit and inner keep the pixels'
+    own size, unless they have a scale.
 
     Args:
         transform: output to input, normalised.
@@ -90,11 +91,11 @@ class ThetaSpec:
     def resolve(self, input_size: Size, request: SizeRequest, align_corners: bool) -> ImageWarp:
         """See `WarpSpec.resolve`."""
         warnings = proportion_warnings(self.reference_size, input_size)
-        if request.mode is not SizeMode.FIT:
-            return ImageWarp(self._reverse, request.exact_or(input_size), warnings)
+        if request.mode not in _FRAMES:
+            return ImageWarp(self._reverse, request.output_size(input_size), warnings)
         frame = Frame(input_size, align_corners)
         reverse = frame_matrix(self._reverse.theta, frame)
-        return replace(_fit(reverse, matrices.invert(reverse, "theta"), frame), warnings=warnings)
+        return replace(_framed(reverse, matrices.invert(reverse, "theta"), frame, request), warnings=warnings)
 
     def advice(self, absence: Absence, frames: WarpFrames, file: str | None = None) -> str:
         """See `WarpSpec.advice`."""
@@ -109,9 +110,10 @@ class ThetaSpec:
 class PixelMatrixSpec:
     """A matrix in pixels, (2, 3) or (3, 3), from output pixel index to input pixel index.
 
-    An exact size is a canvas of that many pixels, like OpenCV's dsize: nothing is stretched to it. The matrix
-    means the same pixels in an image of any size. One that turns about the centre of one size does not do so in
-    another, though, so that any size but `reference_size`, where it is known, is a warning.
+    An exact size is a canvas of that many pixels, like OpenCV's dsize: nothing is stretched to it. Same with a scale
+    samples the canvas of the input's size more or less densely. The matrix means the same pixels in an image of any
+    size. One that turns about the centre of one size does not do so in another, though, so that any size but
+    `reference_size`, where it is known, is a warning.
 
     Args:
         matrix: as above.
@@ -137,11 +139,12 @@ class PixelMatrixSpec:
     def resolve(self, input_size: Size, request: SizeRequest, align_corners: bool) -> ImageWarp:
         """See `WarpSpec.resolve`."""
         frame = Frame(input_size, align_corners)
-        if request.mode is SizeMode.FIT:
-            image_warp = _fit(self._reverse, self._forward, frame)
-        else:
-            image_warp = _image_warp(self._reverse, frame, request.exact_or(input_size))
-        return replace(image_warp, warnings=size_warnings(self.reference_size, input_size))
+        warnings = size_warnings(self.reference_size, input_size)
+        if request.mode in _FRAMES:
+            return replace(_framed(self._reverse, self._forward, frame, request), warnings=warnings)
+        canvas = request.frame.output_size(input_size)
+        image_warp = _image_warp(self._reverse, frame, canvas)
+        return ImageWarp(image_warp.transform, request.output_size(canvas), warnings)
 
     @cached_property
     def _forward(self) -> Array:
@@ -161,25 +164,31 @@ class MovesSpec:
     """Moves of the picture, in order, about its centre.
 
     An exact size samples the frame of the input's size more or less densely.
+
+    Args:
+        moves: as above.
+        inverse: undo them.
+        center: the pixel (x, y) of the input that all but shifts keep in place, instead of its centre.
     """
 
     moves: tuple[Move, ...]
     inverse: bool = False
+    center: tuple[float, float] | None = None
 
     @cache_calls(_ANSWERS)
     def resolve(self, input_size: Size, request: SizeRequest, align_corners: bool) -> ImageWarp:
         """See `WarpSpec.resolve`."""
         reverse, forward = self._matrices(input_size)
         frame = Frame(input_size, align_corners)
-        if request.mode is SizeMode.FIT:
-            return _fit(reverse, forward, frame)
+        if request.mode in _FRAMES:
+            return _framed(reverse, forward, frame, request)
         image_warp = _image_warp(reverse, frame, input_size)
-        return ImageWarp(image_warp.transform, request.exact_or(input_size))
+        return ImageWarp(image_warp.transform, request.output_size(input_size))
 
     @cache_calls(_ANSWERS)
     def _matrices(self, input_size: Size) -> tuple[Array, Array]:
         """Return the reverse and the forward matrix, in pixels."""
-        forward = forward_matrix(self.moves, input_size)
+        forward = forward_matrix(self.moves, input_size, self.center)
         reverse = matrices.invert(forward, "the mix of moves")
         return (forward, reverse) if self.inverse else (reverse, forward)
 
@@ -196,8 +205,9 @@ class MovesSpec:
 class CornersSpec:
     """Four corners in the input, clockwise from the top left, that become the corners of the output.
 
-    Corners are pixel centres on both sides. Fit gives the output the mean length of the quad's opposite
-    sides. The inverse puts the whole picture into the quad, on a canvas of the input's size, of an exact size, or
+    Corners are pixel centres on both sides, whatever the size of the output. Fit gives it the mean length of the quad's
+    opposite sides. Inner is the largest frame within the whole picture, moved so that the quad is of the size that fit
+    gives it. The inverse puts the whole picture into the quad, on a canvas of the input's size, of an exact size, or
     one that fits. Counter-clockwise corners mirror the picture, and need `allow_mirror`.
 
     Raises:
@@ -220,7 +230,10 @@ class CornersSpec:
         if self.inverse:
             forward = quad_matrix(self.corners, input_size)
             return PixelMatrixSpec(forward, inverse=True).resolve(input_size, request, align_corners)
-        size = self._own_size() if request.mode is SizeMode.FIT else request.exact_or(input_size)
+        if request.mode is SizeMode.INNER:
+            matrix = quad_matrix(self.corners, self._own_size())
+            return PixelMatrixSpec(matrix).resolve(input_size, request, align_corners)
+        size = request.output_size(self._own_size() if request.mode is SizeMode.FIT else input_size)
         return _image_warp(quad_matrix(self.corners, size), Frame(input_size, align_corners), size)
 
     def advice(self, absence: Absence, frames: WarpFrames, file: str | None = None) -> str:
@@ -262,7 +275,11 @@ def _image_warp(reverse: Array, frame: Frame, output_size: Size) -> ImageWarp:
     return ImageWarp(MatrixTransform(theta), output_size)
 
 
-def _fit(reverse: Array, forward: Array, frame: Frame) -> ImageWarp:
-    """Warp an image of `frame` by `reverse`, the inverse of `forward`, on the smallest canvas that holds it."""
-    matrix, size = fit(reverse, forward, frame.size)
-    return _image_warp(matrix, frame, size)
+def _framed(reverse: Array, forward: Array, frame: Frame, request: SizeRequest) -> ImageWarp:
+    """Warp an image of `frame` by `reverse`, the inverse of `forward`, to the output's frame of `request`."""
+    output = _FRAMES[request.mode](reverse, forward, frame.size)
+    size = request.output_size(output.size)
+    return _image_warp(matrices.product(reverse, output.sampled_at(size)), frame, size)
+
+
+_FRAMES = {SizeMode.FIT: fit_frame, SizeMode.INNER: inner_frame}

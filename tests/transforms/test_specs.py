@@ -446,11 +446,9 @@ def test_a_size_is_read_width_first(text: str, expected: SizeRequest) -> None:
     assert SizeRequest.parse(text) == expected
 
 
-@pytest.mark.parametrize(
-    "text", ["", "exact", "640", "640x", "640x480x3", "-4x5", "6.5x4", "٣x٤", "0x5", "5x0", "same!"]
-)
+@pytest.mark.parametrize("text", ["", "exact", "640", "640x480x3", "-4x5", "6.5x4", "٣x٤", "0x5", "5x0", "same!"])
 def test_another_text_is_no_size(text: str) -> None:
-    with pytest.raises(ParameterError, match="size must"):
+    with pytest.raises(ParameterError, match=r"is not a size|has no pixels"):
         SizeRequest.parse(text)
 
 
