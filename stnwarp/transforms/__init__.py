@@ -10,9 +10,11 @@ from stnwarp.size_request import SizeMode, SizeRequest, SizeScale
 from stnwarp.transforms.absence import Absence, WarpFrames
 from stnwarp.transforms.absence_search import absence_of
 from stnwarp.transforms.advice import VIEWPORT_ADVICE, absence_warning, numbers_advice, units_advice
+from stnwarp.transforms.aspect_ratio import AspectEstimate, estimate_aspect
 from stnwarp.transforms.base import Transform
 from stnwarp.transforms.composition import Composition, between_edges, compose
 from stnwarp.transforms.constraints import ThetaConstraints
+from stnwarp.transforms.corners_spec import CornersSpec, with_focal_length
 from stnwarp.transforms.decomposition import corner_displacement, tolerance
 from stnwarp.transforms.families import MATRIX_FAMILIES, ParameterKind, parameters_of
 from stnwarp.transforms.frame import Frame
@@ -40,7 +42,6 @@ from stnwarp.transforms.sampling_grid import SamplingGrid
 from stnwarp.transforms.serialisation import as_fields, from_fields, transform_from_parameters
 from stnwarp.transforms.specs import (
     NORMALISED_EXTENT,
-    CornersSpec,
     ImageWarp,
     MovesSpec,
     PixelMatrixSpec,
@@ -59,6 +60,7 @@ __all__ = [
     "NORMALISED_EXTENT",
     "VIEWPORT_ADVICE",
     "Absence",
+    "AspectEstimate",
     "Composition",
     "CornersSpec",
     "Family",
@@ -93,6 +95,7 @@ __all__ = [
     "compose",
     "control_points",
     "corner_displacement",
+    "estimate_aspect",
     "extent_text",
     "forward_matrix",
     "from_fields",
@@ -117,4 +120,5 @@ __all__ = [
     "tolerance",
     "transform_from_parameters",
     "units_advice",
+    "with_focal_length",
 ]

@@ -5,13 +5,10 @@ the request; resolve() answers it for one image size, once for all images of tha
 what the normalised coordinates of the answer mean.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol
-
-import numpy as np
 
 from stnwarp.conventions import Units
 from stnwarp.errors import ParameterError
@@ -25,22 +22,23 @@ from stnwarp.transforms.base import Transform
 from stnwarp.transforms.frame import Frame, Size
 from stnwarp.transforms.matrices import Array
 from stnwarp.transforms.matrix_transform import MatrixTransform
-from stnwarp.transforms.moves import Move, check_clockwise, check_quad, forward_matrix, quad_matrix
+from stnwarp.transforms.moves import Move, forward_matrix
 from stnwarp.transforms.output_size import fit_frame, inner_frame
 from stnwarp.transforms.pixels import frame_matrix, theta_from_pixel_matrix
 from stnwarp.transforms.reference_size import proportion_warnings, size_warnings
 
 NORMALISED_EXTENT = "between -1 and 1"
-_ANSWERS = 32  # kept for each kind of spec: a folder has one spec and few sizes
+ANSWERS = 32  # kept for each kind of spec: a folder has one spec and few sizes
 
 
 @dataclass(frozen=True)
 class ImageWarp:
-    """The transform of one image, the (height, width) of its result, and warnings for the user."""
+    """The transform of one image, the (height, width) of its result, and warnings and notes for the user."""
 
     transform: Transform
     size: Size
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class WarpSpec(Protocol):
@@ -87,7 +85,7 @@ class ThetaSpec:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_reverse", self.transform.inverse() if self.inverse else self.transform)
 
-    @cache_calls(_ANSWERS)
+    @cache_calls(ANSWERS)
     def resolve(self, input_size: Size, request: SizeRequest, align_corners: bool) -> ImageWarp:
         """See `WarpSpec.resolve`."""
         warnings = proportion_warnings(self.reference_size, input_size)
@@ -135,7 +133,7 @@ class PixelMatrixSpec:
         object.__setattr__(self, "matrix", matrix)
         object.__setattr__(self, "_reverse", matrices.invert(matrix, "the pixel matrix") if self.inverse else matrix)
 
-    @cache_calls(_ANSWERS)
+    @cache_calls(ANSWERS)
     def resolve(self, input_size: Size, request: SizeRequest, align_corners: bool) -> ImageWarp:
         """See `WarpSpec.resolve`."""
         frame = Frame(input_size, align_corners)
@@ -143,7 +141,7 @@ class PixelMatrixSpec:
         if request.mode in _FRAMES:
             return replace(_framed(self._reverse, self._forward, frame, request), warnings=warnings)
         canvas = request.frame.output_size(input_size)
-        image_warp = _image_warp(self._reverse, frame, canvas)
+        image_warp = matrix_warp(self._reverse, frame, canvas)
         return ImageWarp(image_warp.transform, request.output_size(canvas), warnings)
 
     @cached_property
@@ -175,17 +173,17 @@ class MovesSpec:
     inverse: bool = False
     center: tuple[float, float] | None = None
 
-    @cache_calls(_ANSWERS)
+    @cache_calls(ANSWERS)
     def resolve(self, input_size: Size, request: SizeRequest, align_corners: bool) -> ImageWarp:
         """See `WarpSpec.resolve`."""
         reverse, forward = self._matrices(input_size)
         frame = Frame(input_size, align_corners)
         if request.mode in _FRAMES:
             return _framed(reverse, forward, frame, request)
-        image_warp = _image_warp(reverse, frame, input_size)
+        image_warp = matrix_warp(reverse, frame, input_size)
         return ImageWarp(image_warp.transform, request.output_size(input_size))
 
-    @cache_calls(_ANSWERS)
+    @cache_calls(ANSWERS)
     def _matrices(self, input_size: Size) -> tuple[Array, Array]:
         """Return the reverse and the forward matrix, in pixels."""
         forward = forward_matrix(self.moves, input_size, self.center)
@@ -199,55 +197,6 @@ class MovesSpec:
         if absence is Absence.BETWEEN:
             return "it was made too small; give a larger --scale, or --size fit, which follows it"
         return "it was enlarged too far; give a smaller --scale"
-
-
-@dataclass(frozen=True, eq=False)
-class CornersSpec:
-    """Four corners in the input, clockwise from the top left, that become the corners of the output.
-
-    Corners are pixel centres on both sides, whatever the size of the output. Fit gives it the mean length of the quad's
-    opposite sides. Inner is the largest frame within the whole picture, moved so that the quad is of the size that fit
-    gives it. The inverse puts the whole picture into the quad, on a canvas of the input's size, of an exact size, or
-    one that fits. Counter-clockwise corners mirror the picture, and need `allow_mirror`.
-
-    Raises:
-        ShapeError: not four points.  ParameterError: a quad that is not convex, or three of its corners on a
-            line, or counter-clockwise ones.
-    """
-
-    corners: Array
-    inverse: bool = False
-    allow_mirror: bool = False
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "corners", check_quad(self.corners))
-        if not self.allow_mirror:
-            check_clockwise(self.corners)
-
-    @cache_calls(_ANSWERS)
-    def resolve(self, input_size: Size, request: SizeRequest, align_corners: bool) -> ImageWarp:
-        """See `WarpSpec.resolve`."""
-        if self.inverse:
-            forward = quad_matrix(self.corners, input_size)
-            return PixelMatrixSpec(forward, inverse=True).resolve(input_size, request, align_corners)
-        if request.mode is SizeMode.INNER:
-            matrix = quad_matrix(self.corners, self._own_size())
-            return PixelMatrixSpec(matrix).resolve(input_size, request, align_corners)
-        size = request.output_size(self._own_size() if request.mode is SizeMode.FIT else input_size)
-        return _image_warp(quad_matrix(self.corners, size), Frame(input_size, align_corners), size)
-
-    def advice(self, absence: Absence, frames: WarpFrames, file: str | None = None) -> str:
-        """See `WarpSpec.advice`."""
-        if self.inverse:
-            return "the corners lie outside the output, or too close together or too far apart; --size fit follows them"
-        return f"the corners are pixels of the input, which lies from {extent_text(frames.source.size)}"
-
-    def _own_size(self) -> Size:
-        sides = np.roll(self.corners, -1, axis=0) - self.corners
-        top, right, bottom, left = (float(length) for length in np.hypot(sides[:, 0], sides[:, 1]))
-        # Centres that lie n pixels apart belong to n + 1 pixels: the quad of a whole image gives its own
-        # size.
-        return _whole((right + left) / 2) + 1, _whole((top + bottom) / 2) + 1
 
 
 def shows_picture(spec: Callable[[], WarpSpec], frames: WarpFrames) -> bool:
@@ -265,11 +214,7 @@ def extent_text(size: Size) -> str:
     return f"0,0 to {size[1] - 1},{size[0] - 1}"
 
 
-def _whole(length: float) -> int:
-    return math.floor(length + 0.5)
-
-
-def _image_warp(reverse: Array, frame: Frame, output_size: Size) -> ImageWarp:
+def matrix_warp(reverse: Array, frame: Frame, output_size: Size) -> ImageWarp:
     """Warp an image of `frame` by `reverse`, a matrix in pixels."""
     theta = theta_from_pixel_matrix(reverse, frame.size, output_size, frame.align_corners)
     return ImageWarp(MatrixTransform(theta), output_size)
@@ -279,7 +224,7 @@ def _framed(reverse: Array, forward: Array, frame: Frame, request: SizeRequest) 
     """Warp an image of `frame` by `reverse`, the inverse of `forward`, to the output's frame of `request`."""
     output = _FRAMES[request.mode](reverse, forward, frame.size)
     size = request.output_size(output.size)
-    return _image_warp(matrices.product(reverse, output.sampled_at(size)), frame, size)
+    return matrix_warp(matrices.product(reverse, output.sampled_at(size)), frame, size)
 
 
 _FRAMES = {SizeMode.FIT: fit_frame, SizeMode.INNER: inner_frame}
