@@ -130,6 +130,15 @@ def exif(orientation: int = 1, size: tuple[int, int] = (24, 40), thumbnail: byte
     return b"Exif\x00\x00" + data
 
 
+def lens_exif(focal_length: int, order: str = "<", code: str = "H") -> bytes:
+    """An EXIF block with nothing but the focal length in mm on 35 mm film, a SHORT ("H") or a LONG ("I")."""
+    value = struct.pack(order + code, focal_length).ljust(4, b"\x00")
+    entry = struct.pack(order + "HHI", 0xA405, {"H": 3, "I": 4}[code], 1) + value
+    link = struct.pack(order + "HHHIII", 1, 0x8769, 4, 1, 26, 0)
+    head = (b"II\x2a\x00" if order == "<" else b"MM\x00\x2a") + struct.pack(order + "I", 8)
+    return b"Exif\x00\x00" + head + link + struct.pack(order + "H", 1) + entry + bytes(4)
+
+
 @cache
 def icc() -> bytes:
     """A real profile, of sRGB; always the same, as it holds the time of its making."""

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from stnwarp.images.exif import ExifBlock, ExifError
-from tests.images_samples import encoded, exif, scene
+from tests.images_samples import encoded, exif, lens_exif, scene
 
 
 def thumbnail() -> bytes:
@@ -135,3 +135,18 @@ def test_pillow_reads_what_was_edited() -> None:
         assert tags[0x0112] == 1
         assert tags.get_ifd(0x8769)[0x927C] == b"MAKER\x00\x01\x02\x03\xff\xfe"
         assert not tags.get_ifd(1)  # the directory of the thumbnail
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(("value", "code", "expected"), [(28, "H", 28.0), (70_000, "I", 70_000.0), (0, "H", None)])
+def test_the_focal_length_on_35_mm_film_is_read(value: int, code: str, expected: float | None, order: str) -> None:
+    assert ExifBlock(lens_exif(value, order, code)).focal_length_35mm == expected
+
+
+def test_a_focal_length_that_is_not_there_is_not_known() -> None:
+    assert ExifBlock(exif()).focal_length_35mm is None
+    whole = lens_exif(28)
+    end = len(whole) - len(bytes(6))  # of the value, where padding and the link to another directory begin
+    for length in range(6 + 26, end):  # cut off within the directory that holds it
+        assert ExifBlock(whole[:length]).focal_length_35mm is None
+    assert ExifBlock(whole[:end]).focal_length_35mm == 28.0

@@ -14,6 +14,7 @@ from PIL import Image
 
 from stnwarp.conventions import DEFAULT_MAX_PIXELS
 from stnwarp.errors import ExitCode, ImageError
+from stnwarp.images.decode import read_picture
 from stnwarp.images.probe import ImageHeader, pixel_limit, probe
 from tests.images_samples import (
     MAX_PIXELS,
@@ -22,6 +23,7 @@ from tests.images_samples import (
     encoded,
     exif,
     gray_image,
+    lens_exif,
     png,
     png16,
     scene,
@@ -205,6 +207,13 @@ def test_a_mpo_is_a_still() -> None:
     first, *others = frames()
     data = encoded(first, "MPO", save_all=True, append_images=others)
     assert header(data) == ImageHeader("JPEG", "RGB", (24, 40), 8, 1)
+
+
+@pytest.mark.parametrize("name", ["PNG", "JPEG", "WEBP", "TIFF", "AVIF"])
+def test_the_focal_length_is_known_before_pixels_are_decoded(name: str) -> None:
+    data = encoded(Image.fromarray(scene()), name, exif=lens_exif(28))
+    assert header(data) == ImageHeader(name, "RGB", (24, 40), 8, 1, 28.0)
+    assert read_picture(io.BytesIO(data), max_pixels=MAX_PIXELS).focal_length_35mm == 28.0
 
 
 def bomb(width: int, height: int) -> bytes:

@@ -76,6 +76,7 @@ def _decoded(opened: OpenedImage, keep_palette: bool) -> Picture:
         found.warnings,
         _palette(upright) if mode == "P" else None,
         _coding(opened),
+        found.focal_length_35mm,
     )
 
 

@@ -16,6 +16,7 @@ PREFIX = b"Exif\x00\x00"
 _ORIENTATION = 0x0112
 _IMAGE_WIDTH, _IMAGE_LENGTH = 0x0100, 0x0101
 _PIXEL_X, _PIXEL_Y = 0xA002, 0xA003
+_FOCAL_LENGTH_35MM = 0xA405
 _THUMBNAIL_OFFSET, _THUMBNAIL_LENGTH = 0x0201, 0x0202
 
 _SHORT, _LONG = 3, 4
@@ -61,6 +62,15 @@ class ExifBlock:
         """1 to 8; 1 when it is not told, or told wrong."""
         value = self._value(self._entries.get(_ORIENTATION))
         return value if value is not None and 1 <= value <= 8 else 1
+
+    @property
+    def focal_length_35mm(self) -> float | None:
+        """In mm, of the camera with the same diagonal angle of view on 35 mm film; None where it is not known."""
+        try:
+            value = self._value(self._details().get(_FOCAL_LENGTH_35MM))
+        except ExifError:
+            return None
+        return float(value) if value else None  # 0 says that it is unknown
 
     def reset_orientation(self) -> None:
         """Say that the picture is upright."""

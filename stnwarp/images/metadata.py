@@ -42,11 +42,24 @@ DESCRIPTIVE_TAGS = (
 
 @dataclass(frozen=True)
 class Collected:
-    """What was found fit to be handed on, the orientation to apply (1 to 8), and what had to be dropped."""
+    """What was found fit to be handed on, the orientation to apply (1 to 8), and what had to be dropped.
+
+    *focal_length_35mm* is as in `ExifBlock`.
+    """
 
     metadata: Metadata
     orientation: int
     warnings: tuple[str, ...]
+    focal_length_35mm: float | None = None
+
+
+@dataclass(frozen=True)
+class _Exif:
+    """The block to be handed on, and what it told; nothing where there is none."""
+
+    data: bytes | None = None
+    orientation: int | None = None
+    focal_length_35mm: float | None = None
 
 
 def collect(info: Mapping[Any, Any], tiff: BinaryIO | None = None) -> Collected:
@@ -55,29 +68,30 @@ def collect(info: Mapping[Any, Any], tiff: BinaryIO | None = None) -> Collected:
     Of a *tiff* the describing tags are read from the file itself. Never raises.
     """
     warnings: list[str] = []
-    exif, orientation = _exif(info, tiff, warnings)
+    exif = _exif(info, tiff, warnings)
     xmp, xmp_orientation = _xmp(info, warnings)
     dpi, icc = _dpi(info, tiff is not None), _icc(info, warnings)
     if _has_iptc(info, tiff):
         warnings.append("its IPTC was dropped, as only EXIF, ICC profile, XMP and DPI are kept")
-    metadata = Metadata(exif, icc, xmp, dpi, _comment(info))
-    return Collected(metadata, xmp_orientation if orientation is None else orientation, tuple(warnings))
+    metadata = Metadata(exif.data, icc, xmp, dpi, _comment(info))
+    orientation = xmp_orientation if exif.orientation is None else exif.orientation
+    return Collected(metadata, orientation, tuple(warnings), exif.focal_length_35mm)
 
 
-def _exif(info: Mapping[Any, Any], tiff: BinaryIO | None, warnings: list[str]) -> tuple[bytes | None, int | None]:
-    """The block, upright and without a thumbnail, and the orientation it told (None: no block)."""
+def _exif(info: Mapping[Any, Any], tiff: BinaryIO | None, warnings: list[str]) -> _Exif:
+    """The block, upright and without a thumbnail."""
     try:
         data = _exif_bytes(info) if tiff is None else _tiff_description(tiff)
         if not data:
-            return None, None
+            return _Exif()
         block = ExifBlock(data)
-        orientation = block.orientation
+        orientation, focal_length = block.orientation, block.focal_length_35mm
         block.reset_orientation()
         block.remove_thumbnail()
     except Exception:  # Pillow raises nearly anything on a broken block
         warnings.append("its EXIF is broken and was dropped")
-        return None, None
-    return block.to_bytes(), orientation
+        return _Exif()
+    return _Exif(block.to_bytes(), orientation, focal_length)
 
 
 def _exif_bytes(info: Mapping[Any, Any]) -> bytes | None:

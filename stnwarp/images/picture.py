@@ -60,6 +60,7 @@ class Picture:
         upright: EXIF's orientation has been applied.
     format: of the file the picture came from. warnings: what had to be dropped, one line each.
     palette: of mode "P", four bytes RGBA an entry.
+    focal_length_35mm: of the camera in mm on 35 mm film, by the EXIF; None where it does not say.
     """
 
     array: NDArray[np.generic]
@@ -69,6 +70,7 @@ class Picture:
     warnings: tuple[str, ...] = ()
     palette: bytes | None = None
     coding: Coding = field(default_factory=Coding)
+    focal_length_35mm: float | None = None
 
     @property
     def has_alpha(self) -> bool:

@@ -57,7 +57,8 @@ class ImageHeader:
     """What the header tells.
 
     format: by content. mode: of the picture that will be read, its palette resolved. size: (height, width),
-    upright. bits: per sample. frames: 1 for a still; 2 may stand for more.
+    upright. bits: per sample. frames: 1 for a still; 2 may stand for more. focal_length_35mm: in mm on 35 mm film, by
+    the EXIF; None where it does not say.
     """
 
     format: str
@@ -65,6 +66,7 @@ class ImageHeader:
     size: tuple[int, int]
     bits: int
     frames: int
+    focal_length_35mm: float | None = None
 
     @property
     def memory(self) -> int:
@@ -108,7 +110,7 @@ def opened_image(source: Path | BinaryIO, *, max_pixels: int) -> Iterator[Opened
         with image:
             with guarded(what):
                 found = collect(image.info, stream if name == "TIFF" else None)
-                header = _header(image, name, stream, found.orientation)
+                header = _header(image, name, stream, found)
             _check(header, max_pixels)
             _check_rows(image)
             yield OpenedImage(image, stream, header, found)
@@ -133,12 +135,13 @@ def _identify(stream: BinaryIO) -> str:
     return name
 
 
-def _header(image: ImageFile.ImageFile, name: str, stream: BinaryIO, orientation: int) -> ImageHeader:
+def _header(image: ImageFile.ImageFile, name: str, stream: BinaryIO, found: Collected) -> ImageHeader:
     width, height = image.size
     # Of a TIFF Pillow tells the upright size, unless its orientation stands only in the XMP.
-    if orientation >= 5 and 0x0112 not in getattr(image, "tag_v2", ()):
+    if found.orientation >= 5 and 0x0112 not in getattr(image, "tag_v2", ()):
         width, height = height, width
-    return ImageHeader(name, _mode(image), (height, width), bits(image, name, stream), _frames(image, name))
+    depth, frames = bits(image, name, stream), _frames(image, name)
+    return ImageHeader(name, _mode(image), (height, width), depth, frames, found.focal_length_35mm)
 
 
 def _mode(image: ImageFile.ImageFile) -> str:
