@@ -25,7 +25,7 @@ from stnwarp.cli.options import (
 from stnwarp.cli.outcomes import Tally
 from stnwarp.cli.parameter_files import open_saving, tell_unused_rows, written_at_the_end
 from stnwarp.cli.sections import Command, output
-from stnwarp.cli.transformation import check_transformation, check_units_are_used
+from stnwarp.cli.transformation import check_aspect_is_used, check_transformation, check_units_are_used
 from stnwarp.cli.transformation_options import TransformationOptions, transformation_options
 from stnwarp.errors import ExitCode, OutputError
 from stnwarp.images.formats import SUFFIXES, format_for_suffix
@@ -87,7 +87,7 @@ def apply(
     Examples:
       stnwarp apply photo.jpg -o turned.jpg --rotate 15 --size fit
       stnwarp apply photos/ -r -o warped/ --scale 0.5 --translate 40,-10
-      stnwarp apply page.jpg -o flat.png --size fit \\
+      stnwarp apply page.jpg -o flat.png --aspect a4 \\
           --corners "112,80 930,64 1010,1340 60,1322"
       stnwarp apply *.png -o out/ --theta "0.9 0.1 0 -0.1 0.9 0"
       stnwarp apply scans/ -o straight/ --checkpoint page --limit angle=45 \\
@@ -125,6 +125,7 @@ def _check(
     is_identity_fine = output_options.changes_more
     check_transformation(transformation_options, required=not is_identity_fine, others=guide_options.kinds)
     check_units_are_used(transformation_options)
+    check_aspect_is_used(transformation_options, output_options.size)
     check_guide(guide_options)
     if output_options.format is not None:
         format_for_suffix(output_options.format)

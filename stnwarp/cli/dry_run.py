@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from stnwarp.cli.console import QUIET, Console
 from stnwarp.cli.native_messages import native_messages
-from stnwarp.cli.outcomes import held_words, json_line, source_name, target_name, transform_fields
+from stnwarp.cli.outcomes import decision_notes, json_line, source_name, target_name, transform_fields
 from stnwarp.errors import CheckpointError, ExitCode, ImageError, ParameterError
 from stnwarp.text import escape_unprintable, size_text
 
@@ -57,11 +57,11 @@ def _show(console: Console, outcome: "Outcome", as_json: bool) -> None:
 
 
 def _described(outcome: "Outcome") -> str:
-    """The size and the transformation, and what held it back."""
+    """The size and the transformation, where they come from, and what held it back."""
     if outcome.size is None:
         return "skipped, exists already"
     crop = [] if outcome.decision is None or outcome.decision.crop is None else [f"crop {outcome.decision.crop}"]
-    return "; ".join([f"{size_text(outcome.size)}  {_transform(outcome)}", *crop, *held_words(outcome)])
+    return "; ".join([f"{size_text(outcome.size)}  {_transform(outcome)}", *crop, *decision_notes(outcome)])
 
 
 def _transform(outcome: "Outcome") -> str:

@@ -21,7 +21,7 @@ from stnwarp.cli.options import (
     viewport_option,
 )
 from stnwarp.cli.sections import GIVEN, Command, output
-from stnwarp.cli.transformation import Asked, build_spec, check_transformation
+from stnwarp.cli.transformation import Asked, build_spec, check_aspect_is_used, check_transformation
 from stnwarp.cli.transformation_options import TransformationOptions, transformation_options
 from stnwarp.cli.values import OutputSize, Size
 from stnwarp.conventions import Units
@@ -65,7 +65,7 @@ was written; 4 cannot go on, such as when the disk is full; 129 hung up; 130 int
     type=OutputSize(),
     metavar="[same|fit|inner][:SCALE]|WxH",
     help=f"Size of the output the grid is for. {SIZE_HELP}  [default: a transform file's own where there is no "
-    "--image, else same]",
+    "--image, fit with --corners, else same]",
 )
 @crop_option
 @viewport_option
@@ -117,6 +117,7 @@ def grid(
       stnwarp grid -o part.npz --rotate 15 --crop 10,20,640,480 --viewport 0,0,64,64
     """
     _check(target, transformation_options, width, overwrite)
+    check_aspect_is_used(transformation_options, size)
     check_fill_is_used(sampling_options)
     _check_sampling_is_used(is_drawn=image is not None and target.suffix.lower() in _PICTURES)
     made = viewport or size
@@ -134,7 +135,7 @@ def grid(
         _warn(console, str(image or target), asked, given.size, image_warp, sampling_options, viewport)
     units = transformation_options.units
     _write(console, target, asked, given, image_warp, units, sampling_options, width, overwrite)
-    console.say(f"{target}: {size_text(image_warp.size)} points", 1)
+    console.say("; ".join([f"{target}: {size_text(image_warp.size)} points", *image_warp.notes]), 1)
     return ExitCode.OK
 
 
@@ -183,6 +184,15 @@ def _check_directory(target: Path) -> None:
     from stnwarp.files.directories import check_directories
 
     check_directories([target])
+
+
+def _image_warp(asked: Asked, given: Input, request: "SizeRequest") -> "ImageWarp":
+    """Resolve what was asked for, for the image if there is one, as `stnwarp apply` does it."""
+    from stnwarp.transforms import with_focal_length
+
+    focal_length = None if given.picture is None else given.picture.focal_length_35mm
+    spec = with_focal_length(asked.spec, focal_length)
+    return spec.resolve(given.any_size, request, asked.align_corners)
 
 
 def _warn(

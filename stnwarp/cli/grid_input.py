@@ -53,7 +53,7 @@ def known_size(size: SizeRequest | None, asked: Asked, image: Path | None) -> Si
     """The size that was asked for: by --size, else by the file."""
     if size is None and image is None and asked.output_size is not None:
         return SizeRequest(SizeMode.EXACT, asked.output_size)
-    return size or SizeRequest()
+    return size or asked.default_size
 
 
 def known_input(asked: Asked, size: SizeRequest | None, given: InputOptions, max_pixels: int) -> Input:

@@ -60,7 +60,7 @@ def build_guide(
     return Guided(
         OneForAll(asked.spec, asked.file),
         asked.align_corners,
-        output.size or SizeRequest(),
+        output.size or asked.default_size,
         crop,
         asked.spec,
         is_grid=asked.is_grid,

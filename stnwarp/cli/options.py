@@ -133,7 +133,7 @@ output_options = bundle(
         type=OutputSize(has_canonical=True),
         metavar="[same|fit|inner|canonical][:SCALE]|WxH",
         help=f"Size of the output. {SIZE_HELP} canonical is the WxH that a --checkpoint was made for.  [default: that "
-        "of a row of --params, else same]",
+        "of a row of --params, fit with --corners, else same]",
     ),
     crop_option,
     viewport_option,

@@ -40,12 +40,12 @@ def crop_fields(outcome: "Outcome") -> dict[str, Any]:
     return {} if crop is None else {"crop": asdict(crop)}
 
 
-def held_words(outcome: "Outcome") -> list[str]:
-    """What --limit and --skip-below, or a row of --params, kept from being done to an image."""
+def decision_notes(outcome: "Outcome") -> list[str]:
+    """How its transform came about, and what --limit and --skip-below, or a row of --params, kept from being done."""
     if outcome.decision is None:
         return []
     left = ["left as it is"] if outcome.decision.copied else []
-    return [*outcome.decision.limited, *left]
+    return [*outcome.decision.image_warp.notes, *outcome.decision.limited, *left]
 
 
 def json_line(outcome: "Outcome", **more: object) -> str:
@@ -90,7 +90,7 @@ class Tally:
             self._failures.append(outcome)
         elif self._console.verbosity > 0:
             done = f"{outcome.status}: {name} -> {target_name(outcome.job)} ({outcome.seconds:.2f} s)"
-            self._console.say("; ".join([done, *held_words(outcome)]))
+            self._console.say("; ".join([done, *decision_notes(outcome)]))
         if outcome.decision is not None:
             self._held["beyond a limit"] += bool(outcome.decision.limited)
             self._held["copied"] += outcome.decision.copied

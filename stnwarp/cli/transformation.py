@@ -1,15 +1,16 @@
 """From the options of a transformation to a spec. What needs no NumPy is checked before it is loaded."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import click
 
 from stnwarp.cli.transformation_options import TransformationOptions
-from stnwarp.cli.values import Flip
+from stnwarp.cli.values import CanonicalSize, Flip
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, Units
 from stnwarp.errors import ParameterError
+from stnwarp.size_request import SizeMode, SizeRequest
 
 if TYPE_CHECKING:
     from stnwarp.rectangle import Rectangle
@@ -26,7 +27,8 @@ class Asked:
     """What is to be done, and what is known of sizes, (height, width); None where nobody says.
 
     *align_corners* is the user's, the file's or the default. *file* is what says the units, if a file does. *crop* is
-    the part of an image that the file called *name* is for.
+    the part of an image that the file called *name* is for. *default_size* is what --size is taken for where it is left
+    out.
     """
 
     spec: "WarpSpec"
@@ -37,6 +39,7 @@ class Asked:
     file: str | None = None
     crop: "Rectangle | None" = None
     name: str = ""
+    default_size: SizeRequest = field(default_factory=SizeRequest)
 
 
 def check_transformation(
@@ -67,6 +70,18 @@ def check_units_are_used(options: TransformationOptions) -> None:
         raise click.UsageError("--units says how --theta or --transform is meant; leave it out", _context())
 
 
+def check_aspect_is_used(options: TransformationOptions, size: SizeRequest | CanonicalSize | None) -> None:
+    """Raise UsageError where --aspect would be ignored: it gives the *size* of a quad that fills its output."""
+    if options.aspect is None:
+        return
+    if options.corners is None:
+        raise click.UsageError("--aspect is for --corners; leave it out", _context())
+    if options.inverse:
+        raise click.UsageError("--aspect is of no use with --inverse, which fills no output; leave it out", _context())
+    if size is not None and not (isinstance(size, SizeRequest) and size.mode in (SizeMode.FIT, SizeMode.INNER)):
+        raise click.UsageError("--aspect is for --size fit; leave --aspect or --size out", _context())
+
+
 def _context() -> click.Context | None:
     return click.get_current_context(silent=True)
 
@@ -89,7 +104,8 @@ def build_spec(options: TransformationOptions, align_corners: bool | None) -> As
     if options.theta is not None:
         return Asked(_from_theta(options.theta, options.units, options.inverse), chosen)
     if options.corners is not None:
-        return Asked(_from_corners(options.corners, options), chosen)
+        default_size = SizeRequest() if options.inverse else SizeRequest(SizeMode.FIT)
+        return Asked(_from_corners(options.corners, options), chosen, default_size=default_size)
     return Asked(_from_moves(options), chosen)
 
 
@@ -107,7 +123,7 @@ def _from_corners(numbers: tuple[float, ...], options: TransformationOptions) ->
 
     from stnwarp.transforms import CornersSpec
 
-    return CornersSpec(np.reshape(numbers, (4, 2)), options.inverse, options.allow_mirror)
+    return CornersSpec(np.reshape(numbers, (4, 2)), options.inverse, options.allow_mirror, options.aspect)
 
 
 def _from_moves(options: TransformationOptions) -> "WarpSpec":

@@ -10,7 +10,7 @@ import click
 
 from stnwarp.cli.numbers import Numbers, PastedNumbers, Scale, Shear
 from stnwarp.cli.sections import GIVEN, Decorator, bundle, transformation
-from stnwarp.cli.values import Flip, OneOf
+from stnwarp.cli.values import Aspect, Flip, OneOf
 from stnwarp.conventions import Units
 
 MoveValue = tuple[float, ...] | Flip
@@ -27,6 +27,7 @@ class TransformationOptions:
     moves: tuple[tuple[str, MoveValue], ...]
     center: tuple[float, float] | None
     corners: tuple[float, ...] | None
+    aspect: float | None
     allow_mirror: bool
     transform: Path | None
     inverse: bool
@@ -105,7 +106,16 @@ _other_kinds = (
         "--corners",
         type=PastedNumbers(8),
         metavar='"X,Y X,Y X,Y X,Y"',
-        help="Four pixels of the input, clockwise from the top left: this quad fills the output.",
+        help="Four pixels of the input, clockwise from the top left: this quad fills the output, whose size is --size "
+        "fit here unless --size says something else.",
+    ),
+    transformation(
+        "--aspect",
+        type=Aspect(),
+        metavar="W:H|PAPER",
+        help="What --corners under --size fit get as width to height: two numbers such as 3:2, or a4, letter, "
+        "a4-landscape or letter-landscape.  [default: as a camera sees a rectangle so, its focal length taken from the "
+        "EXIF, else from the corners; -v says which]",
     ),
     transformation(
         "--allow-mirror", is_flag=True, help="Take --corners that run counter-clockwise, which mirror the picture."

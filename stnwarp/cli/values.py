@@ -15,6 +15,15 @@ from stnwarp.text import suggestion, truncate_repr
 CANONICAL = "canonical"
 _SIZE = re.compile(r"\s*(\d{1,18})\s*[xX×]\s*(\d{1,18})\s*", re.ASCII)
 
+_ASPECT = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*:\s*(\d{1,9}(?:\.\d{1,9})?)\s*", re.ASCII)
+
+PAPER_ASPECTS = {
+    "a4": 210 / 297,
+    "a4-landscape": 297 / 210,
+    "letter": 8.5 / 11,
+    "letter-landscape": 11 / 8.5,
+}
+
 
 class Size(click.ParamType[tuple[int, int]]):
     """WxH as (height, width)."""
@@ -77,6 +86,30 @@ class PixelRectangle(click.ParamType[Rectangle]):
             return Rectangle.parse(value)
         except ParameterError as error:
             self.fail(str(error), param, ctx)
+
+
+class Aspect(click.ParamType[float]):
+    """Width to height as W:H, or the name of a paper size, as width / height."""
+
+    name = "aspect"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The ratio of a text such as 3:2, 210:297 or a4-landscape."""
+        if isinstance(value, float):
+            return value
+        word = value.strip().lower()
+        if word in PAPER_ASPECTS:
+            return PAPER_ASPECTS[word]
+        match = _ASPECT.fullmatch(value)
+        width, height = map(float, match.groups()) if match else (0.0, 0.0)
+        if width <= 0 or height <= 0:
+            self.fail(
+                f"{truncate_repr(value)} is not an aspect ratio{suggestion(word, list(PAPER_ASPECTS))}: give "
+                f"{', '.join(PAPER_ASPECTS)} or W:H such as 3:2 (width to height)",
+                param,
+                ctx,
+            )
+        return width / height
 
 
 class OneOf(click.Choice[str]):

@@ -29,6 +29,7 @@ from stnwarp.transforms import (
     corner_displacement,
     through_viewport,
     tolerance,
+    with_focal_length,
 )
 
 Size = tuple[int, int]
@@ -65,12 +66,17 @@ class Decision:
         return (*self.image_warp.warnings, absence_warning(self.absence, self.advice))
 
 
-def decide(guidance: Guidance, input_size: Size, settings: Settings) -> Decision:
+def decide(
+    guidance: Guidance, input_size: Size, settings: Settings, focal_length_35mm: float | None = None
+) -> Decision:
     """What is done with an image of *input_size*, cropped already, for which *guidance* has been found.
+
+    *focal_length_35mm* is that of its camera, if its EXIF says it.
 
     Raises:
         ParameterError: the spec cannot place it, see `WarpSpec.resolve`, or the viewport lies where nothing is known.
     """
+    guidance = replace(guidance, spec=with_focal_length(guidance.spec, focal_length_35mm))
     decision = _decide_canvas(guidance, input_size, settings)
     canvas = decision.image_warp
     shown = through_viewport(canvas, settings.viewport, Frame(input_size, settings.align_corners))

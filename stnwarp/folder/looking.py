@@ -96,7 +96,7 @@ def decided(job: Job, settings: Settings, picture: Picture) -> Decision:
     guidance = settings.guide.for_image(job.source, picture)
     if guidance is None:
         raise ImageError("there is no transformation for it")
-    decision = decide(guidance, picture.size, settings)
+    decision = decide(guidance, picture.size, settings, picture.focal_length_35mm)
     _check_size(decision.image_warp.size, settings)
     if not decision.copied:
         check_sides(target_format(job) or picture.format, picture.mode, decision.image_warp.size)
@@ -120,7 +120,8 @@ def _checked(job: Job, settings: Settings, header: ImageHeader) -> _Preview:
     guidance = settings.guide.for_image(job.source)
     crop = settings.crop if guidance is None else guidance.crop or settings.crop
     input_size = crop_size(header.size, crop)
-    decision = None if guidance is None else decide(guidance, input_size, settings)
+    focal_length = header.focal_length_35mm
+    decision = None if guidance is None else decide(guidance, input_size, settings, focal_length)
     size = _expected_size(settings, input_size) if decision is None else decision.image_warp.size
     mixes = settings.interpolation is not Interpolation.NEAREST
     if decision is not None or settings.viewport is not None or settings.size.mode not in _MOVING_FRAMES:
