@@ -2,6 +2,7 @@
 
 import math
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 from importlib import import_module
@@ -13,8 +14,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from tests.cli_tools import run
+
 ROOT = Path(__file__).parent.parent
 HOME = ROOT / "sample_images"
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 TABLE = (ROOT / "docs" / "sample_images.md").read_text(encoding="utf-8")
 
 
@@ -78,6 +82,33 @@ def test_a_shifted_digit_lies_where_the_table_says(script: ModuleType) -> None:
 def test_the_documented_corners_of_the_tilted_page_are_those_drawn(script: ModuleType) -> None:
     corners = " ".join(f"{x:g},{y:g}" for x, y in script.pages.TILTED_CORNERS)
     assert f'--corners "{corners}"' in TABLE
+
+
+def test_the_tilted_page_is_what_a_camera_in_its_middle_sees(script: ModuleType) -> None:
+    corners, (height, width) = np.array(script.pages.TILTED_CORNERS), script.pages.TILTED_SIZE
+    points = np.column_stack([corners - [(width - 1) / 2, (height - 1) / 2], np.full(4, 882.0)])
+    # Rays to the corners of a parallelogram, scaled so that its diagonals halve each other, end in its corners.
+    depths = np.linalg.solve(np.column_stack([points[1], -points[2], points[3]]), points[0])
+    page = points * [[1.0], *depths[:, None]]
+    across, down = page[1] - page[0], page[3] - page[0]
+    np.testing.assert_allclose(page[2] - page[0], across + down, atol=1e-9)
+    lengths = np.linalg.norm([across, down], axis=1)
+    assert lengths[0] / lengths[1] == pytest.approx(640 / 880, rel=1e-3)
+    assert across @ down / lengths.prod() == pytest.approx(0, abs=1e-3)
+
+
+def test_the_readme_straightens_the_tilted_page(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = re.search(r"stnwarp (apply \S+page_tilted.jpg -o )\S+ (.*)", README)
+    assert command is not None
+    options = shlex.split(command[2])
+    assert options == ["--corners", " ".join(f"{x:g},{y:g}" for x, y in script.pages.TILTED_CORNERS)]
+    monkeypatch.chdir(ROOT)
+    ran = run(*shlex.split(command[1]), tmp_path / "page.png", *options)
+    assert ran.code == 0, ran.stderr
+    with Image.open(tmp_path / "page.png") as page:
+        assert page.size == (800, 1100)
 
 
 def test_the_corners_of_the_tilted_page_part_paper_from_desk(script: ModuleType) -> None:
