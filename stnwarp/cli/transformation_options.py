@@ -106,16 +106,16 @@ _other_kinds = (
         "--corners",
         type=PastedNumbers(8),
         metavar='"X,Y X,Y X,Y X,Y"',
-        help="Four pixels of the input, clockwise from the top left: this quad fills the output, whose size is --size "
-        "fit here unless --size says something else.",
+        help="Four pixels of the input, clockwise from the top left: this quad fills the output. Without --size it is "
+        "fitted, in the proportions of a page that is photographed so.",
     ),
     transformation(
         "--aspect",
         type=Aspect(),
         metavar="W:H|PAPER",
-        help="What --corners under --size fit get as width to height: two numbers such as 3:2, or a4, letter, "
-        "a4-landscape or letter-landscape.  [default: as a camera sees a rectangle so, its focal length taken from the "
-        "EXIF, else from the corners; -v says which]",
+        help="Width to height of the page within --corners: two numbers such as 3:2, or a4, a4-landscape, letter or "
+        "letter-landscape.  [default: estimated, with the focal length in the EXIF or, where there is none, by the "
+        "corners alone; -v says how]",
     ),
     transformation(
         "--allow-mirror", is_flag=True, help="Take --corners that run counter-clockwise, which mirror the picture."
