@@ -140,9 +140,11 @@ def grid(
 
 
 def _resolve(asked: Asked, given: Input, request: SizeRequest, viewport: Rectangle | None) -> "ImageWarp":
-    from stnwarp.transforms import Frame, through_viewport
+    from stnwarp.transforms import Frame, through_viewport, with_focal_length
 
-    image_warp = asked.spec.resolve(given.any_size, request, asked.align_corners)
+    focal_length = None if given.picture is None else given.picture.focal_length_35mm
+    spec = with_focal_length(asked.spec, focal_length)
+    image_warp = spec.resolve(given.any_size, request, asked.align_corners)
     return through_viewport(image_warp, viewport, Frame(given.any_size, asked.align_corners))
 
 
