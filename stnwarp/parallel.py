@@ -55,9 +55,11 @@ class _Cache:
             self._results.move_to_end(key)
             return self._results[key], is_new
 
-    def drop(self, key: Hashable) -> None:
+    def drop(self, key: Hashable, result: "Future[Any]") -> None:
+        """Remove `result` of `key`, unless it made room meanwhile and a newer one stands there."""
         with self._lock:
-            self._results.pop(key, None)
+            if self._results.get(key) is result:
+                del self._results[key]
 
 
 def cache_calls(length: int) -> Callable[[Callable[_Parameters, _Result]], Callable[_Parameters, _Result]]:
@@ -96,11 +98,11 @@ def cache_calls(length: int) -> Callable[[Callable[_Parameters, _Result]], Calla
 
 @contextmanager
 def _dropped_if_it_fails(cache: _Cache, key: Hashable, future: "Future[Any]") -> Iterator[None]:
-    """Drop *future*, the result of *key*, if the body raises; an error is for all who wait, an interrupt for one."""
+    """Drop `future`, the result of `key`, if the body raises; an error is for all who wait, an interrupt for one."""
     try:
         yield
     except BaseException as error:
-        cache.drop(key)
+        cache.drop(key, future)
         if isinstance(error, Exception):
             future.set_exception(error)
         else:  # Ctrl-C in this thread: the others compute it themselves
@@ -109,7 +111,7 @@ def _dropped_if_it_fails(cache: _Cache, key: Hashable, future: "Future[Any]") ->
 
 
 def run_parallel(work: Callable[[_Part], Any], parts: Iterable[_Part], threads: int) -> None:
-    """Do *work* for each of *parts*, by so many *threads* at a time, of which the caller's is one.
+    """Do `work` for each of `parts`, by so many `threads` at a time, of which the caller's is one.
 
     The first error is raised when nobody works any more.
     """
@@ -138,7 +140,7 @@ def run_parallel(work: Callable[[_Part], Any], parts: Iterable[_Part], threads: 
 
 
 def wait_for_item(queue: "SimpleQueue[_Item]") -> _Item:
-    """Wait for the first item of *queue*, as long as it takes; a signal is heard meanwhile."""
+    """Wait for the first item of `queue`, as long as it takes; a signal is heard meanwhile."""
     while True:
         try:
             return queue.get(timeout=_BEAT)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,29 @@ def test_errors_are_not_kept_and_what_cannot_be_hashed_is_computed() -> None:
         with pytest.raises(ValueError, match=r"1|\[2\]"):
             refuse(value)
     assert calls == [1, 1, [2], [2]]
+
+
+def test_an_error_leaves_the_newer_result_of_the_same_arguments() -> None:
+    calls, entered, go_on = [], threading.Event(), threading.Event()
+
+    @parallel.cache_calls(1)
+    def compute(number: int) -> None:
+        calls.append(number)
+        if len(calls) == 1:
+            entered.set()
+            assert go_on.wait(60)
+            raise ValueError("the first time")
+
+    with ThreadPoolExecutor(1) as pool:
+        failing = pool.submit(compute, 7)
+        assert entered.wait(60)
+        compute(8)  # takes the place of the 7 that is under way
+        compute(7)
+        go_on.set()
+        with pytest.raises(ValueError, match="the first time"):
+            failing.result(60)
+    compute(7)
+    assert calls == [7, 8, 7]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
