@@ -115,8 +115,9 @@ def _limited(
         found = _apply(limits, canvas.transform, input_size, canvas.size, align_corners)
         return (replace(image_warp, transform=found.transform) if found.beyond else image_warp), found.beyond
     # Sampled at another density the frame is the same, and one that was fitted has to be fitted again.
-    frame = guidance.spec.resolve(input_size, _SAME, align_corners)
-    found = _apply(limits, frame.transform, input_size, guidance.canvas or frame.size, align_corners)
+    same_size_warp = guidance.spec.resolve(input_size, _SAME, align_corners)
+    output_size = guidance.canvas or same_size_warp.size
+    found = _apply(limits, same_size_warp.transform, input_size, output_size, align_corners)
     if not found.beyond:
         return image_warp, ()
     again = TransformSpec(found.transform).resolve(input_size, request, align_corners)
