@@ -15,6 +15,7 @@ from stnwarp.conventions import Interpolation
 from stnwarp.kernels import layout
 from stnwarp.sampling.arrays import PADDING_CODES, Batch, Sides
 from stnwarp.sampling.views import Region, View, flat_copy, region_copy, view_of
+from stnwarp.transforms.frame import axis_of
 
 _NOTHING = np.empty(0, np.float64)
 # Numbers that are copied in the time that an output pixel takes longer: in kernels for everything, in
@@ -162,7 +163,6 @@ def _grid_reaches(mapping: Mapping, sides: Sequence[int]) -> list[tuple[float, f
     reaches: list[tuple[float, float]] = []
     for axis, side in enumerate(reversed(sides)):
         low, high = (float(end.reduce(points[:, axis])) for end in (least, greatest))
-        unit = (side - 1 if mapping.align_corners else side) / 2
-        inset = 0.0 if mapping.align_corners else 0.5
-        reaches.insert(0, ((low + 1) * unit - inset, (high + 1) * unit - inset))
+        span, centre = axis_of(side, mapping.align_corners)
+        reaches.insert(0, (low * span + centre, high * span + centre))
     return reaches

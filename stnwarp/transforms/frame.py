@@ -31,6 +31,12 @@ class Axis(NamedTuple):
         return 1.0 / self.span if self.span else 0.0
 
 
+def axis_of(side: int, align_corners: bool) -> Axis:
+    """Return the axis of a frame along which it has `side` pixels, 1 at the least."""
+    outside = 1 if align_corners else 0  # half a pixel at each end lies beyond -1 and 1
+    return Axis((side - outside) / 2, (side - 1) / 2)
+
+
 def axes_of(size: Size, align_corners: bool) -> tuple[Axis, Axis]:
     """Return the axes x and y of a `Frame`, without one: for small images to make it takes too long.
 
@@ -40,8 +46,7 @@ def axes_of(size: Size, align_corners: bool) -> tuple[Axis, Axis]:
     height, width = size
     if height < 1 or width < 1:
         raise ShapeError(f"a size must be at least one pixel each way, got {width}x{height} (width x height)")
-    outside = 1 if align_corners else 0  # half a pixel at each end lies beyond -1 and 1
-    return Axis((width - outside) / 2, (width - 1) / 2), Axis((height - outside) / 2, (height - 1) / 2)
+    return axis_of(width, align_corners), axis_of(height, align_corners)
 
 
 @dataclass(frozen=True)
