@@ -16,8 +16,8 @@ def pixel_from_coord(coord: ArrayLike, size: int, align_corners: bool) -> Array:
     return ((coord + 1) * size - 1) / 2
 
 
-def fold(x: ArrayLike, size: int, padding_mode: str, align_corners: bool) -> Array:
-    """Pixel positions folded into the image by the padding mode; not-finite positions become NaN."""
+def pad(x: ArrayLike, size: int, padding_mode: str, align_corners: bool) -> Array:
+    """Pixel positions moved into the image by the padding mode; not-finite positions become NaN."""
     x = np.where(np.isfinite(x), x, np.nan).astype(np.float64)
     if padding_mode == "zeros":
         return x
@@ -75,8 +75,8 @@ def grid_sample(
         if interpolation == "nearest":  # before a copy's size is added, which may be odd: ties are rounded to even
             x, y = np.rint(x), np.rint(y)
         return sample(tiled, x + width, y + height, fill, interpolation)
-    x = fold(x, picture.shape[1], padding_mode, align_corners)
-    y = fold(y, picture.shape[0], padding_mode, align_corners)
+    x = pad(x, picture.shape[1], padding_mode, align_corners)
+    y = pad(y, picture.shape[0], padding_mode, align_corners)
     return sample(picture, x, y, fill, interpolation)
 
 
@@ -99,8 +99,8 @@ def sample_volume(
 def _volume_weights(coord: Array, size: int, interpolation: str, padding_mode: str, align_corners: bool) -> Array:
     x = pixel_from_coord(coord, size, align_corners)
     if padding_mode != "wrap":
-        return _weights(fold(x, size, padding_mode, align_corners), size, interpolation)
-    # Three copies side by side, read in the middle one or at its rim; what belongs to the same voxel is summed.
+        return _weights(pad(x, size, padding_mode, align_corners), size, interpolation)
+    # Three copies side by side, read in the middle one or at its edge; what belongs to the same voxel is summed.
     tiled = _weights(np.mod(x, size) + size, 3 * size, interpolation)
     return tiled.reshape(*x.shape, 3, size).sum(-2)
 

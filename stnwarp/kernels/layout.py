@@ -6,14 +6,14 @@ compiled code; a test compares them with the enums.
 
 The work space of a thread is four arrays. Their parts are BLOCK long and start at the constants below:
 
-- positions, float64 or float32: X and Y, the continuous pixel indices in the input; for gradients, from SLOPES on, by
-  how much each moves with the index before folding;
+- positions, float64 or float32: X and Y, the continuous pixel indices in the input; for gradients, from SLOPES on, the
+  derivative of each with respect to the index before padding;
 - offsets, int64: of the upper left neighbour (FIRST), and from there to the right one (RIGHT) and the lower one (DOWN);
   STEP is a table for affine maps, see `neighbours.tabulate_steps`;
 - weights, float32 or float64: of the left, right, upper and lower neighbours (LEFT_WEIGHT, ...), and the fill's share
   (OUTSIDE_WEIGHT). A neighbour outside the image has weight 0 and an offset inside: it can be read without harm.
   STEP_X and STEP_Y belong to the table;
-- pixels, uint32: packed output pixels, and from UPPER_NEIGHBOURS and LOWER_NEIGHBOURS on two words a pixel, its
+- pixels, uint32: packed output pixels, and from UPPER_NEIGHBOURS and LOWER_NEIGHBOURS on two integers a pixel, its
   neighbours.
 """
 
@@ -101,7 +101,7 @@ Workspace = tuple[NDArray[np.floating], NDArray[np.int64], NDArray[np.floating],
 
 
 def make_workspace(position_type: type[np.floating], weight_type: type[np.floating]) -> Workspace:
-    """Fresh positions, offsets, weights and pixels for one thread; positions and weights of the types given."""
+    """Make positions, offsets, weights and pixels for one thread; positions and weights of the types given."""
     positions, offsets = aligned_zeros(2 * BLOCK, position_type), aligned_zeros(max(4 * BLOCK, TAP_OFFSETS), np.int64)
     return (
         positions,
@@ -112,7 +112,7 @@ def make_workspace(position_type: type[np.floating], weight_type: type[np.floati
 
 
 def aligned_zeros(count: int, dtype: type[Any]) -> NDArray[Any]:
-    """Zeros that begin with a cache line: vectors as wide as a line would otherwise touch two each."""
+    """Make zeros that begin with a cache line: vectors as wide as a line would otherwise touch two each."""
     line = 64
     memory = np.zeros(count * np.dtype(dtype).itemsize + line, np.uint8)
     start = -memory.ctypes.data % line

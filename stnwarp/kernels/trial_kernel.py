@@ -54,7 +54,7 @@ def trial_rows(
     stop: int,
     channels: int,
 ) -> None:
-    """Rows [start, stop) of the output: per position two bytes of each channel, a mean and a sum over 4x4 pixels."""
+    """Set rows [start, stop) of the output: per position two bytes of a channel, a mean and a sum over 4x4 pixels."""
     for row in range(start, stop):
         _locate(sizes, row, positions, offsets, weights)
         for k in range(np.uintp(sizes.columns)):
@@ -102,7 +102,7 @@ def _blend(
 
 
 def result() -> str:
-    """What the kernel writes, as text; through all that stands between a caller and the machine code."""
+    """Return what the kernel writes, as text; through all that stands between a caller and the machine code."""
     if decorators.FALLBACK:
         raise ImportError(decorators.OBSTACLE)
     random = np.random.default_rng(0)

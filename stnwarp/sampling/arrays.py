@@ -49,7 +49,7 @@ class Batch(NamedTuple):
 
 
 def image_of(values: ArrayLike, what: str, interpolation: Interpolation | None = None) -> NDArray[np.generic]:
-    """*values* as an array of a dtype that *interpolation* takes, or a network (None); DtypeError otherwise."""
+    """Return `values` as an array of a dtype that `interpolation` takes, or a network (None); DtypeError otherwise."""
     array = as_array(values, what)
     dtypes = _COPIED if interpolation is Interpolation.NEAREST else _INTERPOLATED
     if native_dtype(array.dtype) in dtypes:
@@ -60,7 +60,7 @@ def image_of(values: ArrayLike, what: str, interpolation: Interpolation | None =
 
 
 def floats_of(values: ArrayLike, what: str) -> NDArray[np.floating]:
-    """*values* as an array of float16, float32 or float64, in native byte order; DtypeError otherwise."""
+    """Return `values` as an array of float16, float32 or float64, in native byte order; DtypeError otherwise."""
     array = as_array(values, what)
     if array.dtype in _FLOATS and array.dtype.isnative:
         return array
@@ -76,17 +76,17 @@ def _names(dtypes: Iterable[np.dtype[Any]]) -> str:
 
 
 def compute_type(dtype: np.dtype[np.generic]) -> np.dtype[np.generic]:
-    """The dtype of the memory that kernels read and write for images of *dtype*, in native byte order."""
+    """Return the dtype of the memory that kernels read and write for images of `dtype`, in native byte order."""
     return np.dtype(np.float32) if dtype.char == "e" else native_dtype(dtype)
 
 
 def weight_type(dtype: np.dtype[np.generic]) -> type[np.floating]:
-    """The type in which weights for *dtype* are kept: float32 where its 24 bits decide every rounding."""
+    """Return the type in which weights for `dtype` are kept: float32 where its 24 bits decide every rounding."""
     return np.float32 if dtype in (np.uint8, np.float16, np.float32) else np.float64
 
 
 def round_to(output: NDArray[np.generic], dtype: np.dtype[np.generic]) -> NDArray[Any]:
-    """*output* in *dtype*, which is its own unless that is float16."""
+    """Return `output` in `dtype`, which is its own unless that is float16."""
     if output.dtype == dtype:
         return output
     with np.errstate(over="ignore"):
@@ -94,7 +94,7 @@ def round_to(output: NDArray[np.generic], dtype: np.dtype[np.generic]) -> NDArra
 
 
 def maps_of(values: ArrayLike, interpolation: Interpolation, axes: int = 2) -> NDArray[Any]:
-    """*values* as `image_of`, (N, C, H, W), or with a depth for three *axes*; no side is 0. ShapeError otherwise."""
+    """Return `values` as `image_of`, (N, C, H, W), or with a depth for three `axes`; ShapeError otherwise."""
     maps = image_of(values, "input", interpolation)
     if maps.ndim != axes + 2:
         raise ShapeError(f"input must be {'(N, C, H, W)' if axes == 2 else '(N, C, D, H, W)'}, got {maps.shape}")
@@ -104,7 +104,7 @@ def maps_of(values: ArrayLike, interpolation: Interpolation, axes: int = 2) -> N
 
 
 def grid_of(values: ArrayLike, maps: NDArray[np.generic]) -> NDArray[np.floating]:
-    """*values* as `floats_of`, a point of every output pixel for each of *maps*; ShapeError otherwise."""
+    """Return `values` as `floats_of`, a point of every output pixel for each of `maps`; ShapeError otherwise."""
     grid, axes = floats_of(values, "grid"), maps.ndim - 2
     if grid.ndim != axes + 2 or grid.shape[-1] != axes or len(grid) != len(maps):
         shape = "(N, H', W', 2)" if axes == 2 else "(N, D', H', W', 3)"
@@ -113,7 +113,7 @@ def grid_of(values: ArrayLike, maps: NDArray[np.generic]) -> NDArray[np.floating
 
 
 def grid_kind(maps: NDArray[np.generic], grid: NDArray[np.floating]) -> int:
-    """Whether coordinates are computed in float32, as torch does for float32 images at float32 grids, or in float64.
+    """Return whether coordinates are computed in float32, as torch does for float32 images and grids, or in float64.
 
     Also for these, if float32 does not tell the pixels of an axis apart, nor where it ends.
     """
@@ -123,7 +123,7 @@ def grid_kind(maps: NDArray[np.generic], grid: NDArray[np.floating]) -> int:
 
 
 def gradient_of(values: ArrayLike, shape: tuple[int | str, ...], dtype: np.dtype[np.generic]) -> NDArray[np.floating]:
-    """*values* as `floats_of`, in *dtype*; ShapeError unless of the output's *shape*, where a name is any number."""
+    """Return `values` as `floats_of`, in `dtype`; ShapeError unless of `shape`, where a name is any number."""
     gradient = floats_of(values, "grad_output")
     fits = len(gradient.shape) == len(shape) and all(
         isinstance(wanted, str) or side == wanted for side, wanted in zip(gradient.shape, shape, strict=True)
@@ -134,21 +134,21 @@ def gradient_of(values: ArrayLike, shape: tuple[int | str, ...], dtype: np.dtype
 
 
 def check_mask(output_mask: Sequence[bool]) -> tuple[bool, bool]:
-    """Which of two gradients are wanted; ParameterError if that is not said of two."""
+    """Return which of two gradients are wanted; ParameterError if that is not said of two."""
     if len(output_mask) != 2:
         raise ParameterError(f"output_mask must be two truth values, got {len(output_mask)}")
     return bool(output_mask[0]), bool(output_mask[1])
 
 
 def check_threads(threads: int) -> int:
-    """*threads* as a whole number of at least 1; ParameterError otherwise."""
+    """Return `threads` as a whole number of at least 1; ParameterError otherwise."""
     if not isinstance(threads, (int, np.integer)) or threads < 1:
         raise ParameterError(f"threads must be a whole number of at least 1, got {threads!r}")
     return int(threads)
 
 
 def batch_of_maps(maps: NDArray[np.generic]) -> Batch:
-    """(N, C, H, W) feature maps, not empty, as a batch."""
+    """Return (N, C, H, W) feature maps, not empty, as a batch."""
     images, channels, height, width = maps.shape
     shape = (images, height, width, channels)
     if _is_plain_memory(maps):
@@ -158,21 +158,21 @@ def batch_of_maps(maps: NDArray[np.generic]) -> Batch:
 
 
 def batch_of_image(image: NDArray[np.generic]) -> Batch:
-    """An (H, W) or (H, W, C) image, not empty, as a batch of one."""
+    """Return an (H, W) or (H, W, C) image, not empty, as a batch of one."""
     if _is_plain_memory(image):  # the common case, for which small images need not wait
         return plain_batch(image)
     return _batch_of_view((image if image.ndim == 3 else image[:, :, None])[None])
 
 
 def plain_batch(image: NDArray[np.generic]) -> Batch:
-    """`batch_of_image` for one that kernels read as it lies, such as every output."""
+    """Return `batch_of_image` for one that kernels read as it lies, such as every output."""
     height, width, channels = image.shape if image.ndim == 3 else (*image.shape, 1)
     row = width * channels
     return Batch(writeable(image.reshape(-1)), (1, height, width, channels), (height * row, row, channels, 1))
 
 
 def _is_plain_memory(array: NDArray[np.generic]) -> bool:
-    """Whether kernels read *array* as it lies, in C order; float16 they read under nearest only."""
+    """Return whether kernels read `array` as it lies, in C order; float16 they read under nearest only."""
     return array.flags.c_contiguous and array.flags.aligned and array.dtype in _LOADED
 
 
@@ -186,13 +186,13 @@ def _batch_of_view(pixels: NDArray[np.generic]) -> Batch:
 def fill_values(
     fill: ArrayLike, channels: int, dtype: np.dtype[np.generic], interpolation: Interpolation
 ) -> NDArray[np.generic]:
-    """*fill*, a number or one for each channel, as one for each channel, as kernels take it.
+    """Return `fill`, a number or one for each channel, as one for each channel, as kernels take it.
 
-    Under nearest, which copies, that is in *dtype*, the image's; else in the weights' type.
+    Under nearest, which copies, that is in `dtype`, the image's; else in the weights' type.
 
     Raises:
         ShapeError: neither one number nor one for each channel.
-        ParameterError: a number that *dtype* cannot hold.
+        ParameterError: a number that `dtype` cannot hold.
     """
     values = as_array(fill, "fill")
     if isinstance(fill, list | tuple) and all(isinstance(number, int) for number in fill):
@@ -213,7 +213,7 @@ def fill_values(
 
 
 def _range(dtype: np.dtype[Any]) -> tuple[float, float]:
-    """The least and the greatest number of *dtype*; infinities do not count."""
+    """Return the least and the greatest number of `dtype`; infinities do not count."""
     if dtype.kind == "b":
         return 0, 1
     if dtype.kind == "f":
@@ -224,7 +224,7 @@ def _range(dtype: np.dtype[Any]) -> tuple[float, float]:
 
 
 def check_size(size: Sequence[int]) -> tuple[int, int]:
-    """*size* as (height, width) of at least one pixel each way; ShapeError otherwise."""
+    """Return `size` as (height, width) of at least one pixel each way; ShapeError otherwise."""
     if type(size) is tuple and len(size) == 2 and type(size[0]) is type(size[1]) is int and min(size) > 0:
         return size  # nearly always, and a small image waits for the answer
     height, width = check_sides(size, 2, 1)
@@ -232,7 +232,7 @@ def check_size(size: Sequence[int]) -> tuple[int, int]:
 
 
 def check_sides(size: Sequence[int], axes: int, least: int) -> tuple[int, ...]:
-    """*size* as (height, width), or (depth, height, width), of at least *least* each way; ShapeError otherwise."""
+    """Return `size` as (height, width), or (depth, height, width), all at least `least`; ShapeError otherwise."""
     names = "(height, width)" if axes == 2 else "(depth, height, width)"
     try:
         sides = tuple(int(side) for side in size)

@@ -48,7 +48,7 @@ class Result(NamedTuple):
 
 
 def processes_for(kernels: int) -> int:
-    """How many processes are worth starting for so many kernels, with the cores and the memory there are."""
+    """Return how many processes are worth starting for so many kernels, with the cores and the memory there are."""
     return min(kernels, usable_cores(), compilers_at_once(free_memory()))
 
 
@@ -60,9 +60,9 @@ def seconds_for(kernels: int, processes: int) -> float:
 def compile_side_by_side(
     files: Sequence[str], processes: int, settings: Mapping[str, str] | None = None
 ) -> Generator[Result]:
-    """Compile the kernels of *files*, names of `specialisations`, in so many processes; yield each as it is done.
+    """Compile the kernels of `files`, names of `specialisations`, in so many processes; yield each as it is done.
 
-    Fewer processes do it where not all can be started. *settings* are added to the environment of these processes. They
+    Fewer processes do it where not all can be started. `settings` are added to the environment of these processes. They
     end with the iteration, whatever ends it.
     """
     work, done = _Work(files, processes), SimpleQueue[Result]()
@@ -97,7 +97,7 @@ class _Work:
         self._lock = threading.Lock()
 
     def take(self) -> str | None:
-        """The next file; None if there is none, and the thread that asks has to end."""
+        """Return the next file; None if there is none, and the thread that asks has to end."""
         with self._lock:
             if self._files:
                 return self._files.popleft()
@@ -105,7 +105,7 @@ class _Work:
             return None
 
     def leave(self, file: str | None = None) -> bool:
-        """Leave the rest, with *file*, to the other threads; False, and nothing is changed, if there are none."""
+        """Leave the rest, with `file`, to the other threads; return False, and change nothing, if there are none."""
         with self._lock:
             if self._threads <= 1 and (file is not None or self._files):
                 return False
@@ -168,7 +168,7 @@ class _Compiler(threading.Thread):
 
 
 class _Process:
-    """A process that compiles kernels which it is told by name. OSError if it cannot be started."""
+    """A process that compiles kernels by name. OSError if it cannot be started."""
 
     def __init__(self, environment: dict[str, str]) -> None:
         self._compiled = 0
@@ -193,11 +193,11 @@ class _Process:
         )
 
     def is_usable(self) -> bool:
-        """Whether it runs and has not compiled too much yet."""
+        """Return whether it runs and has not compiled too much yet."""
         return self._compiled < _MOST and self._popen.poll() is None
 
     def compile(self, file: str) -> str:
-        """Have it compile the kernel of *file*; why that could not be kept, or nothing if it is."""
+        """Have it compile the kernel of `file`; return why that could not be kept, or nothing if it is."""
         self._compiled += 1
         try:
             answer = self._ask(file)
@@ -220,7 +220,7 @@ class _Process:
             self._errors.close()
 
     def _ask(self, file: str) -> str:
-        """The line that it answers, without an end if it has ended."""
+        """Return the line that it answers, without an end if it has ended."""
         assert self._popen.stdin is not None
         assert self._popen.stdout is not None
         with suppress(OSError):  # it has ended: there is nothing to read then
@@ -229,7 +229,7 @@ class _Process:
         return self._popen.stdout.readline()
 
     def _ending(self) -> str:
-        """How it ended, and what it said last."""
+        """Return how it ended, and what it said last."""
         try:
             code = self._popen.wait(_PATIENCE)
         except subprocess.TimeoutExpired:

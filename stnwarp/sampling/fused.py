@@ -29,7 +29,7 @@ from stnwarp.transforms import (
 )
 
 _THETAS = ((2, 3), (3, 3), (1, 2, 3), (1, 3, 3))  # the shapes of one
-_LARGEST_KEPT = 2**21  # points of a grid that is kept, 32 MiB
+_LARGEST_CACHED = 2**21  # points of a grid that is cached, 32 MiB
 _FEW = 16  # thetas that are sooner done one by one than all at once
 
 
@@ -44,7 +44,7 @@ def warp(
     align_corners: bool = DEFAULT_ALIGN_CORNERS,
     threads: int = 1,
 ) -> NDArray[Any]:
-    """Warp *image*: read it where *transform* says, for every pixel of an output of *size*.
+    """Warp `image`: read it where `transform` says, for every pixel of an output of `size`.
 
     Coordinates are computed in float64 whatever the image's dtype; integer outputs are rounded once, half to even.
     Near the edge the image is blended with the fill, so that a fill of the background's colour leaves no dark line.
@@ -90,7 +90,7 @@ def spatial_transform(
     padding_mode: str = "zeros",
     align_corners: bool = DEFAULT_ALIGN_CORNERS,
 ) -> NDArray[Any]:
-    """`grid_sample(input, affine_grid(theta, size))` without ever storing the grid.
+    """Compute `grid_sample(input, affine_grid(theta, size))` without ever storing the grid.
 
     Coordinates are computed in float64, so that long rows are as exact as short ones.
 
@@ -130,7 +130,7 @@ def _mapping(
     padding_mode: str,
     align_corners: bool,
 ) -> tuple[Mapping, tuple[int, int]]:
-    """The kernels' mapping for *transform*, and the output's size."""
+    """Return the kernels' mapping for `transform`, and the output's size."""
     # Arrays first: to ask an abstract class whether it has an instance takes longer than the rest of this.
     if type(transform) is np.ndarray or not isinstance(transform, Transform):
         known: NDArray[Any] | Transform = _recognise(transform, align_corners)
@@ -153,7 +153,7 @@ def _mapping(
 
 def _grid_of(transform: Transform, size: tuple[int, int], align_corners: bool) -> NDArray[np.floating]:
     """Return the sampling grid of `transform`; one that takes seconds is computed once for many images of one size."""
-    if _is_iterative(transform) and size[0] * size[1] <= _LARGEST_KEPT:
+    if _is_iterative(transform) and size[0] * size[1] <= _LARGEST_CACHED:
         return _iterative_grid(transform, size, align_corners)
     return sampling_grid(transform, size, align_corners)
 
@@ -166,14 +166,14 @@ def _iterative_grid(transform: Transform, size: tuple[int, int], align_corners: 
 
 
 def _is_iterative(transform: Transform) -> bool:
-    """Whether `transform` maps each point by iteration, which takes ten times as long as the spline it undoes."""
+    """Return whether `transform` maps points by iteration, which takes ten times as long as the spline it undoes."""
     if isinstance(transform, Composition):
         return any(map(_is_iterative, transform.transforms))
     return isinstance(transform, SplineInverse)
 
 
 def _recognise(given: ArrayLike, align_corners: bool) -> NDArray[Any] | SamplingGrid:
-    """A plain array as what its shape says: theta if it is one, else a sampling grid."""
+    """Return a plain array as what its shape says: theta if it is one, else a sampling grid."""
     array = as_array(given, "transform")
     if array.shape in _THETAS:
         return array

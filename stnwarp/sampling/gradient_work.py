@@ -37,7 +37,7 @@ _KERNELS = {
 
 
 def gradient_mode(mode: str) -> Interpolation:
-    """The interpolation called *mode*; ParameterError if it has no gradients."""
+    """Return the interpolation called `mode`; ParameterError if it has no gradients."""
     interpolation = conventions.interpolation(mode)
     if interpolation not in _KERNELS:
         raise ParameterError(f"{interpolation} has no gradients; use one of {', '.join(_KERNELS)}")
@@ -63,7 +63,7 @@ def differentiate(
     wants_input: bool,
     threads: int,
 ) -> NDArray[np.floating] | None:
-    """The gradient to *maps* if it is wanted, which lies in memory as they do unless they have gaps.
+    """Return the gradient to `maps` if it is wanted, which lies in memory as they do unless they have gaps.
 
     Args:
         maps: (N, C, H, W), of floats.
@@ -71,7 +71,7 @@ def differentiate(
         mapping: where each output pixel is read.
         mode: the interpolation.
         to_positions: set to the gradient to the mapping, see `stnwarp.kernels.backward.sums`; None if it is not wanted.
-        wants_input: whether the gradient to *maps* is wanted.
+        wants_input: whether the gradient to `maps` is wanted.
         threads: how many share the work.
     """
     interpolation, threads = gradient_mode(mode), check_threads(threads)
@@ -96,7 +96,7 @@ def differentiate(
 
 
 def _zeros_like(maps: NDArray[np.floating], dtype: np.dtype[np.generic]) -> NDArray[np.floating]:
-    """Zeros of the shape of *maps*, which lie as these do if they have no gaps, else in C order."""
+    """Return zeros of the shape of `maps`, which lie as these do if they have no gaps, else in C order."""
     return np.zeros_like(maps, dtype, order="K") if without_gaps(maps) else np.zeros(maps.shape, dtype)
 
 
@@ -105,7 +105,7 @@ def _strides_agree(maps: NDArray[np.floating], to_input: NDArray[np.floating]) -
 
 
 def _run(work: _Work, source: View, to_source: NDArray[np.generic] | None, threads: int) -> None:
-    """Run the kernel for one set of strides: those of *source*, and of *to_source* if that is written to."""
+    """Run the kernel for one set of strides: those of `source`, and of `to_source` if that is written to."""
     mapping, incoming, to_positions = work.mapping, work.incoming, work.to_positions
     gradient = view_or_copy(incoming)
     if gradient.origin:  # kernels follow steps back in what they sample only
@@ -162,6 +162,6 @@ def _slices(call: GradientCall, images: int, wanted: tuple[bool, bool], threads:
 
 
 def _parts(count: int, parts: int) -> list[tuple[int, int]]:
-    """The numbers below *count* in at most *parts* runs of about the same length."""
+    """Divide the numbers below `count` into at most `parts` runs of about the same length."""
     edges = sorted({count * part // parts for part in range(parts + 1)})
     return list(pairwise(edges))

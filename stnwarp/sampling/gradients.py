@@ -43,7 +43,7 @@ def grid_sample_backward(
     threads: int = 1,
     output_mask: tuple[bool, bool] = (True, True),
 ) -> Gradients:
-    """The gradients to input and grid of `grid_sample`; torch's numbers, up to the rounding of sums.
+    """Compute the gradients to input and grid of `grid_sample`; torch's numbers, up to the rounding of sums.
 
     Coordinates are computed as in `grid_sample`, float16 in float32. Under nearest the gradient to the grid is 0. A
     pixel that has weight 0 in an output, or in the slope at a point, is not read there, be it NaN or infinite, and has
@@ -97,7 +97,7 @@ def spatial_transform_backward(
     threads: int = 1,
     output_mask: tuple[bool, bool] = (True, True),
 ) -> Gradients:
-    """The gradients to input and theta of `spatial_transform`, without ever storing a grid or the gradient to it.
+    """Compute the gradients to input and theta of `spatial_transform`, without storing a grid or the gradient to it.
 
     Coordinates are computed in float64, and the gradient to theta is summed in float64 and rounded once.
 
@@ -150,18 +150,18 @@ def _to_thetas(
     output_size: tuple[int, int],
     align_corners: bool,
 ) -> NDArray[Any]:
-    """The gradients to *thetas* from those to the pixel matrices that they mean."""
-    kept = native_dtype(thetas.dtype)
+    """Return the gradients to `thetas` from those to the pixel matrices that they mean."""
+    dtype = native_dtype(thetas.dtype)
     gradients = np.zeros(thetas.shape)
     if 0 not in output_size:
         to_pixel = pixel_from_normalised(input_size, align_corners)
         to_normalised = normalised_from_pixel(output_size, align_corners)
         gradients = (to_pixel.T @ to_matrices @ to_normalised.T / _scales(thetas))[:, : thetas.shape[1]]
-    return round_to(gradients, kept if kept in (np.float16, np.float32) else np.dtype(np.float64))
+    return round_to(gradients, dtype if dtype in (np.float16, np.float32) else np.dtype(np.float64))
 
 
 def _scales(thetas: NDArray[Any]) -> NDArray[np.float64]:
-    """What each of *thetas* is divided by before it is used, (N, 1, 1): the last number of an affine (3, 3)."""
+    """Return what each of `thetas` is divided by before it is used, (N, 1, 1): the last number of an affine (3, 3)."""
     scales = np.ones((len(thetas), 1, 1))
     if thetas.shape[1] == 3:
         affine = (thetas[:, 2, :2] == 0).all(axis=1)
@@ -175,7 +175,7 @@ _AT_ONCE = 2**16  # numbers of a gradient that are turned to float64 at a time: 
 def affine_grid_backward(
     grad_grid: ArrayLike, size: Sequence[int], align_corners: bool = DEFAULT_ALIGN_CORNERS
 ) -> NDArray[np.floating]:
-    """The gradient to theta of `affine_grid`.
+    """Compute the gradient to theta of `affine_grid`.
 
     Summed in float64 and rounded once to grad_grid's own float type.
 
@@ -207,18 +207,18 @@ def affine_grid_backward(
 
 
 def _grid_sides(given: NDArray[np.generic], size: Sequence[int]) -> tuple[int, ...]:
-    """(H, W) or (D, H, W), as *size* and the shape of *given* agree."""
-    asked = tuple(size)
-    sides = asked[2:] if len(asked) > 3 else asked
-    batch = asked[:1] if len(asked) > 3 else ()
+    """Return (H, W) or (D, H, W), as `size` and the shape of `given` agree."""
+    numbers = tuple(size)
+    sides = numbers[2:] if len(numbers) > 3 else numbers
+    batch = numbers[:1] if len(numbers) > 3 else ()
     if given.dtype.kind != "f" or len(sides) not in (2, 3) or given.shape != (*batch, *sides, len(sides)):
-        found = f"shape {given.shape} of {given.dtype} for size {asked}"
+        found = f"shape {given.shape} of {given.dtype} for size {numbers}"
         raise ShapeError(f"grad_grid must have the shape of the grid that size makes, got {found}")
     return sides
 
 
 def _sum_rows(given: NDArray[np.generic], x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of each row (..., W, rank), and each of its components, the sums over W of it times *x* and of it alone."""
+    """Sum each component of each row (..., W, rank) over W, times `x` and alone."""
     rank = given.shape[-1]
     rows = np.ascontiguousarray(given).reshape(-1, len(x), rank)
     weights = np.stack((x, np.ones_like(x)), axis=-1)

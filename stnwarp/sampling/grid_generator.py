@@ -21,7 +21,7 @@ _BAND_POINTS = 2**18  # of a grid are mapped at a time, so that what a transform
 
 
 def regular_axis(size: int, align_corners: bool) -> NDArray[np.float64]:
-    """The normalised coordinates of the *size* pixel centres of an axis, float64 (size,)."""
+    """Return the normalised coordinates of the `size` pixel centres of an axis, float64 (size,)."""
     index = np.arange(size, dtype=np.float64)
     if not align_corners:
         return (2 * index + 1) / size - 1
@@ -31,7 +31,7 @@ def regular_axis(size: int, align_corners: bool) -> NDArray[np.float64]:
 def affine_grid(
     theta: MatrixLike, size: Sequence[int], align_corners: bool = DEFAULT_ALIGN_CORNERS
 ) -> NDArray[np.floating]:
-    """The sampling grid of an affine *theta* over the regular grid of an output of *size*.
+    """Generate the sampling grid of an affine `theta` over the regular grid of an output of `size`.
 
     Computed in float64 and rounded once to theta's own float type.
 
@@ -57,7 +57,7 @@ def affine_grid(
 def affine_grid_over(
     theta: MatrixLike, size: Sequence[int], axis: Callable[[int], NDArray[np.float64]]
 ) -> NDArray[np.floating]:
-    """`affine_grid` over a regular grid of the points, float64 (side,), that *axis* gives for each side of *size*."""
+    """Generate `affine_grid` over the points, float64 (side,), that `axis` gives for each side of `size`."""
     matrices, sides = _for_size(_affine_thetas(theta), size)
     axes = [axis(side) for side in reversed(sides)]  # x first
     grid = np.empty((*matrices.shape[:-2], *sides, len(sides)), _grid_type(theta))
@@ -68,7 +68,7 @@ def affine_grid_over(
 
 
 def _affine_axis(row: NDArray[np.float64], axes: list[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """One coordinate of the grid, (..., H, W): *row* is that of theta, (..., 3) or (..., 4), its shift last."""
+    """Return one coordinate of the grid, (..., H, W): `row` is that of theta, (..., 3) or (..., 4), its shift last."""
     rank = len(axes)
     entries = np.moveaxis(row, -1, 0)[(..., *(None,) * rank)]
     value: NDArray[np.float64] = entries[rank]
@@ -80,7 +80,7 @@ def _affine_axis(row: NDArray[np.float64], axes: list[NDArray[np.float64]]) -> N
 def projective_grid(
     theta: MatrixLike, size: Sequence[int], align_corners: bool = DEFAULT_ALIGN_CORNERS
 ) -> NDArray[np.floating]:
-    """The sampling grid of a homography: `affine_grid` for (N, 3, 3) with (N, C, H, W), or one (3, 3) with (H, W).
+    """Generate the sampling grid of a homography: `affine_grid` for (N, 3, 3) with (N, C, H, W), or (3, 3) with (H, W).
 
     Points on the horizon, where the third coordinate is zero, come out infinite or NaN: the sampler counts them as
     outside the image.
@@ -102,7 +102,7 @@ def projective_grid(
 def sampling_grid(
     transform: ArrayLike | Transform, size: tuple[int, int], align_corners: bool = DEFAULT_ALIGN_CORNERS
 ) -> NDArray[np.floating]:
-    """The sampling grid (H, W, 2) of any *transform* for an output of *size* (height, width).
+    """Generate the sampling grid (H, W, 2) of any `transform` for an output of `size` (height, width).
 
     Args:
         transform: a `Transform`, or one theta, (2, 3), (1, 2, 3) or (3, 3).
@@ -138,7 +138,7 @@ def sampling_grid(
 def _map_rows(
     transform: Transform, rows: tuple[int, int], size: tuple[int, int], align_corners: bool
 ) -> NDArray[np.floating]:
-    """Rows from, and up to but without, *rows* of the sampling grid; what others' transforms return is checked."""
+    """Return the `rows` (from, to but without) of the sampling grid; what others' transforms return is checked."""
     height, width = size
     x, y = np.meshgrid(regular_axis(width, align_corners), regular_axis(height, align_corners)[slice(*rows)])
     given = SamplingGrid(transform.map_points(np.stack((x, y), axis=-1)), align_corners)
@@ -149,7 +149,7 @@ def _map_rows(
 
 
 def _affine_thetas(theta: MatrixLike) -> NDArray[np.float64]:
-    """*theta* as (..., 2, 3) or (..., 3, 4)."""
+    """Return `theta` as (..., 2, 3) or (..., 3, 4)."""
     matrices = _check_theta(theta, (2, 3), (3, 4), (3, 3))
     if matrices.shape[-2:] != (3, 3):
         return matrices
@@ -170,7 +170,7 @@ def _check_theta(theta: MatrixLike, *shapes: tuple[int, int]) -> NDArray[np.floa
 
 
 def _for_size(matrices: NDArray[np.float64], size: Sequence[int]) -> tuple[NDArray[np.float64], tuple[int, ...]]:
-    """*matrices* and the sides of the output; with a size of one output, without a batch axis."""
+    """Return `matrices` and the sides of the output; with a size of one output, without a batch axis."""
     sides, rank = tuple(size), 2 if matrices.shape[-1] == 3 else 3
     names = "H, W" if rank == 2 else "D, H, W"
     least = 1 if len(sides) == rank else 0  # a batch may be empty
@@ -186,6 +186,6 @@ def _for_size(matrices: NDArray[np.float64], size: Sequence[int]) -> tuple[NDArr
 
 
 def _grid_type(theta: MatrixLike) -> np.dtype[np.generic]:
-    """That of *theta* if it is a float of no more than 32 bits, else float64."""
+    """Return that of `theta` if it is a float of no more than 32 bits, else float64."""
     dtype = native_dtype(as_array(matrix_of(theta), "theta").dtype)
     return dtype if dtype in (np.float16, np.float32) else np.dtype(np.float64)

@@ -39,7 +39,7 @@ class Mapping(NamedTuple):
 
 
 def grid_mapping(grid: NDArray[np.generic], padding_mode: str, align_corners: bool, kind: int = layout.GRID) -> Mapping:
-    """A mapping that reads its positions from *grid*, (..., 2 or 3), of floats; the first axis may be broadcast."""
+    """Return a mapping that reads positions from `grid`, (..., 2 or 3), of floats; the first axis may be broadcast."""
     grid = grid.astype(np.float32) if grid.dtype.char == "e" else grid
     shared = grid.ndim > 3 and len(grid) > 1 and grid.strides[0] == 0
     points = grid[:1] if shared else grid
@@ -48,7 +48,7 @@ def grid_mapping(grid: NDArray[np.generic], padding_mode: str, align_corners: bo
 
 
 def matrix_mapping(matrices: NDArray[np.float64], padding_mode: str, align_corners: bool) -> Mapping:
-    """A mapping by *matrices*, (N, 3, 3), output pixel to input pixel; affine if all of them are."""
+    """Return a mapping by `matrices`, (N, 3, 3), output pixel to input pixel; affine if all of them are."""
     affine = all(row == [0.0, 0.0, 1.0] for row in matrices[:, 2].tolist())
     kind = layout.AFFINE if affine else layout.PROJECTIVE
     flat = np.ascontiguousarray(matrices).reshape(-1)
@@ -56,7 +56,7 @@ def matrix_mapping(matrices: NDArray[np.float64], padding_mode: str, align_corne
 
 
 def entries_mapping(entries: list[float], padding_mode: str, align_corners: bool) -> Mapping:
-    """`matrix_mapping` of one matrix, given by its nine entries."""
+    """Return `matrix_mapping` of one matrix, given by its nine entries."""
     kind = layout.AFFINE if entries[6:] == [0.0, 0.0, 1.0] else layout.PROJECTIVE
     return Mapping(kind, np.array(entries), _NOTHING, _padding_code(padding_mode), align_corners, 0)
 
@@ -68,7 +68,7 @@ def _padding_code(padding_mode: str) -> int:
 def resolve_source(
     source: Batch, pixels: NDArray[np.generic], output: Batch, mapping: Mapping, kind: Interpolation
 ) -> Batch:
-    """*source*, a view, where kernels follow it in less time than a copy takes; else a copy of what is read."""
+    """Return `source`, a view, where kernels follow it in less time than a copy takes; else a copy of what is read."""
     dtype = output.flat.dtype
     follows = source.flat.size > 0 and pixels.dtype == dtype
     worth = _numbers_worth_a_copy(source, output, kind) if follows else None
@@ -85,7 +85,7 @@ def resolve_source(
 def resolve_maps(
     maps: NDArray[np.generic], mapping: Mapping, output_size: Sequence[int], dtype: np.dtype[np.generic]
 ) -> View:
-    """Maps (N, C, axes...) where they lie if kernels can follow them, else a copy of what is read, as *dtype*."""
+    """Return maps (N, C, axes...) where they lie if kernels can follow them, else what is read, copied as `dtype`."""
     view = view_of(maps) if maps.dtype == dtype else None
     if view is not None:
         return view
@@ -96,7 +96,7 @@ def resolve_maps(
 
 
 def _numbers_worth_a_copy(source: Batch, output: Batch, kind: Interpolation) -> int:
-    """How many copied values per output pixel cost as much as following *source*."""
+    """Return how many copied values per output pixel cost as much as following `source`."""
     width, channels = source.shape[2:]
     _, by_row, by_column, by_channel = source.strides
     if kind not in (Interpolation.NEAREST, Interpolation.BILINEAR) and by_row < 0:  # whose loads take several rows
@@ -115,29 +115,29 @@ def _numbers_worth_a_copy(source: Batch, output: Batch, kind: Interpolation) -> 
 
 
 def whole_pixels(channels: int, strides: Sides, output_strides: Sides) -> bool:
-    """Whether the channels of a pixel lie side by side, and in the output the pixels of a row too."""
+    """Return whether the channels of a pixel lie side by side, and in the output the pixels of a row too."""
     return output_strides[2] == channels and (channels == 1 or strides[3] == output_strides[3] == 1)
 
 
 def source_region(mapping: Mapping, sides: Sequence[int], output_size: Sequence[int]) -> Region:
-    """The pixels that *mapping* can read of inputs of *sides*, (height, width) or with a depth before; at least one."""
+    """Return the pixels that `mapping` can read of inputs of `sides`, (height, width) or with a depth; at least one."""
     if mapping.kind in (layout.AFFINE, layout.PROJECTIVE):
         reaches = _matrix_reaches(mapping.matrices.reshape(-1, 3, 3), output_size)
     else:
         reaches = _grid_reaches(mapping, sides)
-    folds = mapping.padding not in (layout.ZEROS, layout.BORDER)
-    return [_read_on_axis(reach, side, folds) for reach, side in zip(reaches, sides, strict=True)]
+    repeats = mapping.padding not in (layout.ZEROS, layout.BORDER)
+    return [_read_on_axis(reach, side, repeats) for reach, side in zip(reaches, sides, strict=True)]
 
 
-def _read_on_axis(reach: tuple[float, float], side: int, folds: bool) -> tuple[int, int]:
+def _read_on_axis(reach: tuple[float, float], side: int, repeats: bool) -> tuple[int, int]:
     low, high = reach[0] - _REACH, reach[1] + _REACH
-    if not low <= high or (folds and (low < 0 or high > side - 1)):  # NaN: nothing is known
+    if not low <= high or (repeats and (low < 0 or high > side - 1)):  # NaN: nothing is known
         return 0, side - 1
     return int(min(max(low, 0), side - 1)), int(min(max(high + 1, 0), side - 1))
 
 
 def _matrix_reaches(matrices: NDArray[np.float64], output_size: Sequence[int]) -> list[tuple[float, float]]:
-    """The least and the greatest row and column: where w keeps its sign they are those of the corners."""
+    """Return the least and the greatest row and column: where w keeps its sign they are those of the corners."""
     height, width = output_size
     corners = [(x, y) for y in (0.0, height - 1.0) for x in (0.0, width - 1.0)]
     rows: list[float] = []
@@ -156,7 +156,7 @@ def _matrix_reaches(matrices: NDArray[np.float64], output_size: Sequence[int]) -
 
 
 def _grid_reaches(mapping: Mapping, sides: Sequence[int]) -> list[tuple[float, float]]:
-    """The same, by the least and the greatest coordinate of each axis."""
+    """Return the same, by the least and the greatest coordinate of each axis."""
     points = mapping.grid.reshape(-1, len(sides))
     # Under zeros a point that is not a number reads nothing; under the others it reads one end of the axis.
     least, greatest = (np.fmin, np.fmax) if mapping.padding == layout.ZEROS else (np.minimum, np.maximum)

@@ -74,7 +74,7 @@ def grid_sample(
     padding_mode: str = "zeros",
     align_corners: bool = DEFAULT_ALIGN_CORNERS,
 ) -> NDArray[Any]:
-    """Read *input* at every point of *grid*; a drop-in for torch.nn.functional.grid_sample and ONNX GridSample.
+    """Read `input` at every point of `grid`; a drop-in for torch.nn.functional.grid_sample and ONNX GridSample.
 
     Integer inputs are computed in floating point and rounded once, half to even; float16 in float32. A float32 or
     float16 input read at a float32 or float16 grid uses torch's float32 arithmetic for the coordinates, all other
@@ -116,7 +116,7 @@ def grid_sample(
 def sample_maps(
     maps: NDArray[np.generic], size: Sequence[int], mapping: Mapping, interpolation: Interpolation
 ) -> NDArray[Any]:
-    """An output (N, C, *size) of the dtype of *maps*, (N, C, H, W); 0 is read outside."""
+    """Return an output (N, C, *size) of the dtype of `maps`, (N, C, H, W); 0 is read outside."""
     dtype = native_dtype(maps.dtype)
     output = np.empty((*maps.shape[:2], *size), _memory_type(maps.dtype, interpolation))
     if output.size:
@@ -125,7 +125,7 @@ def sample_maps(
 
 
 def _memory_type(dtype: np.dtype[np.generic], interpolation: Interpolation) -> np.dtype[np.generic]:
-    """The dtype of the output of kernels for images of *dtype*: nearest copies float16 as it is."""
+    """Return the dtype of the output of kernels for images of `dtype`: nearest copies float16 as it is."""
     return native_dtype(dtype) if interpolation is Interpolation.NEAREST else compute_type(dtype)
 
 
@@ -137,7 +137,7 @@ def sample_image(
     fill: ArrayLike,
     threads: int,
 ) -> NDArray[Any]:
-    """An output (*size[, C]) of the dtype of *picture*, (H, W[, C])."""
+    """Return an output (*size[, C]) of the dtype of `picture`, (H, W[, C])."""
     dtype = native_dtype(picture.dtype)
     output = np.empty((*size, *picture.shape[2:]), _memory_type(dtype, interpolation))
     if output.size:
@@ -148,7 +148,7 @@ def sample_image(
 def sample(
     source: Batch, output: Batch, mapping: Mapping, interpolation: str, fill: ArrayLike, threads: int = 1
 ) -> None:
-    """Fill *output* (writeable, not overlapping *source*) by bands of rows, one band for each of *threads*."""
+    """Fill `output` (writeable, not overlapping `source`) by bands of rows, one band for each of `threads`."""
     kind = interpolation if type(interpolation) is Interpolation else conventions.interpolation(interpolation)
     threads = threads if threads == 1 else check_threads(threads)
     dtype = source.flat.dtype
@@ -187,9 +187,9 @@ def _plan(
     output_shape: Sides,
     output_strides: Sides,
 ) -> tuple[CompiledKernel, layout.SampleCall, type[np.floating]]:
-    """The kernel for such arrays, the numbers it is called with, and the type it keeps positions in.
+    """Return the kernel for such arrays, the numbers it is called with, and the type it keeps positions in.
 
-    *modes* are interpolation, mapping, padding, align_corners, and the points of a grid that each image has.
+    `modes` are interpolation, mapping, padding, align_corners, and the points of a grid that each image has.
     """
     interpolation, kind, padding, align_corners, grid_stride = modes
     rows = _kernel(interpolation, padding, dtype, nbytes, (shape, strides), output_strides)
@@ -220,7 +220,7 @@ def _uniform_fills(
 
 
 def _whole_pixels(source: Batch, output: Batch, fills: PointerArgs) -> tuple[Batch, Batch, PointerArgs]:
-    """For copying: each pixel as one unsigned integer where its bytes lie side by side, else each of its channels."""
+    """Take each pixel as one unsigned integer to copy where its bytes lie side by side, else each of its channels."""
     size, channels = source.flat.itemsize, source.shape[3]
     if whole_pixels(channels, source.strides, output.strides) and size * channels in _UNSIGNED:
         whole = _UNSIGNED[size * channels]
@@ -246,7 +246,7 @@ def _view(batch: Batch, whole: np.dtype[np.generic], together: int) -> Batch:
 
 
 def _join_rows(shape: Sides, strides: Sides) -> tuple[Sides, Sides]:
-    """An output with all rows of an image as one where they lie end to end: blocks are then full whatever its width."""
+    """Join all rows of an image of an output where they lie end to end: blocks are then full whatever its width."""
     images, height, width, channels = shape
     by_image, by_row, by_column, by_channel = strides
     if by_row != width * by_column or height * width > FEW_PIXELS:
@@ -284,5 +284,5 @@ def _kernel(
 
 
 def _lie_side_by_side(channels: int, *strides: Sides) -> bool:
-    """Whether pixels of a row and channels of a pixel are adjacent in memory."""
+    """Return whether pixels of a row and channels of a pixel are adjacent in memory."""
     return all(steps[2] == channels and (channels == 1 or steps[3] == 1) for steps in strides)

@@ -39,7 +39,7 @@ class Row(NamedTuple):
 
 
 def specialisations(wants_all: bool) -> dict[str, Specialisation]:
-    """The rows' kernels by the names of their files in the cache: all of them, or the common ones."""
+    """Return the rows' kernels by the names of their files in the cache: all of them, or the common ones."""
     with collect_specialisations() as collected:
         for row in rows(wants_all):
             row.call()
@@ -47,24 +47,24 @@ def specialisations(wants_all: bool) -> dict[str, Specialisation]:
 
 
 def rows(wants_all: bool) -> list[Row]:
-    """All rows of the table, or the common ones."""
+    """Return all rows of the table, or the common ones."""
     return [row for row in TABLE if wants_all or row.is_common]
 
 
 def _warp(shape: tuple[int, ...], dtype: Type, mode: str, grid: Type, column_step: int = 1) -> object:
-    """Warp a picture, of which only each *column_step*-th column is used."""
+    """Warp a picture, of which only each `column_step`-th column is used."""
     transform = np.eye(2, 3) if grid is np.float64 else np.zeros((2, 2, 2), grid)
     return warp(np.zeros(shape, dtype)[:, ::column_step], transform, (2, 2), interpolation=mode)
 
 
 def _sample(axes: int, dtype: Type, grid: Type, mode: str, padding: str) -> object:
-    """Sample feature maps of two *axes*, or volumes of three."""
+    """Sample feature maps of two `axes`, or volumes of three."""
     points = np.zeros((1, *(2,) * axes, axes), grid)
     return grid_sample(np.zeros((1, 1, *(4,) * axes), dtype), points, mode, padding)
 
 
 def _differentiate(axes: int, types: tuple[Type, Type, str], mode: str, wanted: tuple[bool, bool]) -> object:
-    """The gradients of `_sample`, those that are *wanted*."""
+    """Compute the gradients of `_sample`, those that are `wanted`."""
     dtype, grid, padding = types
     incoming, maps = np.zeros((1, 1, *(2,) * axes), dtype), np.zeros((1, 1, *(4,) * axes), dtype)
     points = np.zeros((1, *(2,) * axes, axes), grid)

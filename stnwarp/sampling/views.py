@@ -38,7 +38,7 @@ class _Interface:
 
 
 def writeable(array: NDArray[np.generic]) -> NDArray[np.generic]:
-    """The same memory, C-contiguous, without the read-only flag, for kernels that only read it.
+    """Return the same memory, C-contiguous, without the read-only flag, for kernels that only read it.
 
     Numba compiles once more for read-only arrays, which is what Pillow's pictures are.
     """
@@ -48,12 +48,12 @@ def writeable(array: NDArray[np.generic]) -> NDArray[np.generic]:
 
 
 def is_plain(array: NDArray[np.generic]) -> bool:
-    """Whether the elements of *array* can be loaded as they are: aligned and in this machine's byte order."""
+    """Return whether the elements of `array` can be loaded as they are: aligned and in this machine's byte order."""
     return array.flags.aligned and array.dtype.isnative
 
 
 def view_of(array: NDArray[np.generic]) -> View | None:
-    """*array*, not empty, as a view of its own memory; None where kernels cannot follow it and it has to be copied."""
+    """Return `array`, not empty, as a view of its own memory; None where kernels cannot follow it: copy it then."""
     if array.flags.c_contiguous and is_plain(array):
         return _whole(array)
     size = array.itemsize
@@ -71,23 +71,23 @@ def view_of(array: NDArray[np.generic]) -> View | None:
 
 
 def _whole(array: NDArray[np.generic]) -> View:
-    """The view of an array in C order that needs no copy."""
+    """Return the view of an array in C order that needs no copy."""
     return View(writeable(array.reshape(-1)), tuple(stride // array.itemsize for stride in array.strides), 0)
 
 
 def view_or_copy(array: NDArray[np.generic]) -> View:
-    """`view_of` *array*, or of a copy of the whole of it."""
+    """Return `view_of` `array`, or of a copy of the whole of it."""
     return view_of(array) or _whole(np.array(array, native_dtype(array.dtype), order="C"))
 
 
 def without_gaps(array: NDArray[np.generic]) -> bool:
-    """Whether *array* fills its memory, its axes in any order."""
+    """Return whether `array` fills its memory, its axes in any order."""
     order = sorted(range(array.ndim), key=lambda axis: (-abs(array.strides[axis]), -array.shape[axis]))
     return bool(array.transpose(order).flags.c_contiguous)
 
 
 def region_copy(array: NDArray[np.generic], region: Region, dtype: np.dtype[np.generic], planar: bool) -> View:
-    """A view whose elements within *region* are those of *array*, (N, axes..., C), as *dtype*.
+    """Return a view whose elements within `region` are those of `array`, (N, axes..., C), as `dtype`.
 
     Only the region is copied. Indices outside of it are those of the memory's other elements, or of pages that nothing
     was written to: to read them does no harm.
@@ -124,7 +124,7 @@ def region_copy(array: NDArray[np.generic], region: Region, dtype: np.dtype[np.g
 
 
 def _allocate_lazily(count: int, dtype: np.dtype[np.generic]) -> NDArray[Any]:
-    """Memory of which no more is taken from the system than is written to or read."""
+    """Allocate memory of which no more is taken from the system than is written to or read."""
     size = count * dtype.itemsize
     if size > _LARGE and hasattr(mmap, "MAP_ANONYMOUS"):
         try:
@@ -136,5 +136,5 @@ def _allocate_lazily(count: int, dtype: np.dtype[np.generic]) -> NDArray[Any]:
 
 
 def flat_copy(array: ArrayLike) -> NDArray[Any]:
-    """*array* flat, writeable for kernels; in truth a copy only where it has to be."""
+    """Return `array` flat, writeable for kernels; in truth a copy only where it has to be."""
     return writeable(np.ascontiguousarray(array).reshape(-1))

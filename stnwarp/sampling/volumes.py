@@ -49,7 +49,7 @@ def sample_volumes(
     padding_mode: str = "zeros",
     align_corners: bool = DEFAULT_ALIGN_CORNERS,
 ) -> NDArray[Any]:
-    """Read *input* at every point of *grid*; the 5-D half of `stnwarp.grid_sample`.
+    """Read `input` at every point of `grid`; the 5-D half of `stnwarp.grid_sample`.
 
     Integer inputs are computed in floating point and rounded once, half to even; float16 in float32. A float32 or
     float16 input read at a float32 or float16 grid uses torch's float32 arithmetic for the coordinates, all other
@@ -97,7 +97,7 @@ def sample_volumes_backward(
     align_corners: bool = DEFAULT_ALIGN_CORNERS,
     output_mask: tuple[bool, bool] = (True, True),
 ) -> tuple[NDArray[Any] | None, NDArray[Any] | None]:
-    """The gradients of a loss to what `sample_volumes` was given; the 5-D half of `stnwarp.grid_sample_backward`.
+    """Compute the gradients of a loss to the arguments of `sample_volumes`; the 5-D half of `grid_sample_backward`.
 
     Where the slope jumps (at the centres of voxels, at the edge, where a reflection turns) it is the one torch takes.
     Under nearest the gradient to the grid is 0.
@@ -153,7 +153,7 @@ def _interpolation(mode: str) -> Interpolation:
 def _mapping(
     volumes: NDArray[np.generic], grid: ArrayLike, padding_mode: str, align_corners: bool
 ) -> tuple[Mapping, tuple[int, ...]]:
-    """The mapping by *grid*, and the size of its output."""
+    """Return the mapping by `grid`, and the size of its output."""
     points = grid_of(grid, volumes)
     return grid_mapping(points, padding_mode, align_corners, grid_kind(volumes, points)), points.shape[1:4]
 
@@ -168,7 +168,7 @@ def _blocks(shape: tuple[int, ...], call: VolumeCall) -> int:
 
 
 def _space(mapping: Mapping, dtype: np.dtype[np.generic], voxels: np.dtype[np.generic]) -> VolumeWorkspace:
-    """A work space whose weights are those for images of *dtype*; where there are none, one type is enough."""
+    """Make a work space whose weights are those for images of `dtype`; where there are none, one type is enough."""
     # What is wrapped around is a float32 coordinate plus the size, which float32 need not hold.
     single = mapping.kind == GRID_FLOAT32 and mapping.padding != WRAP
     return make_volume_workspace(np.float32 if single else np.float64, weight_type(dtype), voxels)

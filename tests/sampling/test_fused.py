@@ -211,7 +211,7 @@ def test_fused_equals_the_grid_path(theta: NDArray, dtype: type, channels: int) 
 @pytest.mark.parametrize("mode", ["nearest", "bilinear"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_nothing_is_read_behind_the_last_pixel(dtype: type, mode: str, channels: int) -> None:
-    """The image ends where the memory does: under NUMBA_BOUNDSCHECK a word that reaches further would raise."""
+    """The image ends where the memory does: under NUMBA_BOUNDSCHECK a load that reaches further would raise."""
     image = _image(np.random.default_rng(12), (6, 5, channels), dtype)
     for theta in (np.eye(2, 3), [[1, 0, 0.13], [0, 1, 0.11]], [[0.05, 0, 0.81], [0, 0.05, 0.83]]):
         ours = warp(image, theta, (4, 40), interpolation=mode)

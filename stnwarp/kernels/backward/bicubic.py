@@ -1,7 +1,7 @@
 """The gradients of bicubic sampling, to the input and to the grid or the matrices, both in one go through the points.
 
 Sixteen taps are read around a point. Where all of them exist they lie side by side, and FIRST is the offset of the
-upper left one; else it is one of the codes of `neighbours`, and each tap is folded into the image by itself.
+upper left one; else it is one of the codes of `neighbours`, and each tap is moved into the image by itself.
 What lies outside, under zeros, is neither read nor added to.
 
 The weights of the four columns and the four lines, and the slopes of these weights, are parts of the work space
@@ -62,7 +62,7 @@ def bicubic_gradients(task: GradientTask) -> None:
 @inline
 def _differentiate(task: GradientTask, tile: Tile) -> None:
     call, count = task.call, point_count(tile)
-    if call.padding == WRAP:  # the other modes fold each tap by itself
+    if call.padding == WRAP:  # the other modes move each tap by itself
         pad_positions(call, task.grid, count, task.positions, 1)
     _compute_weights(call, count, X, task.positions, task.weights, COLUMN_WEIGHTS)
     _compute_weights(call, count, Y, task.positions, task.weights, LINE_WEIGHTS)
@@ -77,7 +77,7 @@ def _differentiate(task: GradientTask, tile: Tile) -> None:
 
 @inline
 def _compute_weights(call: GradientCall, count: Any, axis: Any, positions: Memory, weights: Memory, part: Any) -> None:
-    """Set weights and slopes of the four taps on one axis, and the positions' slopes where they are not folded yet."""
+    """Set weights and slopes of the four taps on one axis, and the positions' slopes where these are not padded yet."""
     slopes, size = part + np.uintp(8 * BLOCK), call.height if axis == Y else call.width
     for k in range(count):
         position = load_points(positions, axis + k)
@@ -100,7 +100,7 @@ def _compute_weights(call: GradientCall, count: Any, axis: Any, positions: Memor
 
 @inline
 def _cubic(past: Any, tap: int) -> tuple[Any, Any]:
-    """The weight of tap -1, 0, 1 or 2, counted from 0, for a point *past* tap 0, and its slope."""
+    """Return the weight of tap -1, 0, 1 or 2, counted from 0, for a point `past` tap 0, and its slope."""
     away = abs(past - cast_like(past, tap - 1))
     side = cast_like(past, 1 if tap < 2 else -1)  # away grows with past, or shrinks
     if tap == 1 or tap == 2:
@@ -134,7 +134,7 @@ def _locate(task: GradientTask, image: int, count: Any) -> None:
 
 @inline
 def _add_channels(task: GradientTask, tile: Tile, irregular: Any) -> None:
-    """Both gradients of a tile, one channel after the other."""
+    """Add up both gradients of a tile, one channel after the other."""
     source, to_source, call, part = task.source, task.to_source, task.call, task.slice
     offsets, weights, values = task.offsets, task.weights, task.values
     count, sums = point_count(tile), part.wants_grid != 0

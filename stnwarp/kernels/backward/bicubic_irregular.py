@@ -23,7 +23,7 @@ COLUMN_SLOPES, LINE_SLOPES = np.uintp(8 * BLOCK), np.uintp(12 * BLOCK)
 
 @inline
 def tap_part(number: int) -> Any:
-    """Where tap *number* begins in a part of the work space."""
+    """Return where tap `number` begins in a part of the work space."""
     return np.uintp(number * BLOCK)
 
 
@@ -49,7 +49,7 @@ def scatter_irregular(to_source: Memory, shift: Any, k: Any, offsets: Memory, we
 
 @inline
 def sum_irregular(source: Memory, shift: Any, k: Any, offsets: Memory, weights: Memory, values: Memory) -> bool:
-    """Add the slopes at a point, times its incoming gradient, to the sums; True if they are not finite and left out."""
+    """Add the slopes at a point, times its incoming gradient, to the sums; return True if not finite and left out."""
     zero = cast_like(load_pixels(values, VALUES + k), 0)
     slope_x, slope_y = zero, zero
     for line in range(4):
@@ -71,7 +71,7 @@ def sum_irregular(source: Memory, shift: Any, k: Any, offsets: Memory, weights: 
 
 @inline
 def sum_taps(source: Memory, shift: Any, k: Any, offsets: Memory, weights: Memory, values: Memory) -> None:
-    """The same for any slopes, reading only what has a weight."""
+    """Do the same for any slopes, reading only what has a weight."""
     zero = cast_like(load_pixels(values, VALUES + k), 0)
     slope_x, slope_y = zero, zero
     for line in range(4):
@@ -92,7 +92,7 @@ def sum_taps(source: Memory, shift: Any, k: Any, offsets: Memory, weights: Memor
 
 @inline
 def _merge_weights(offsets: Memory, indices: Any, weights: Memory, part: Any, tap: int, k: Any) -> Any:
-    """The weights of all taps that fall on the pixel of *tap*, on one axis; 0 if an earlier tap has them."""
+    """Return the weights of all taps that fall on the pixel of `tap`, on one axis; 0 if an earlier tap has them."""
     index, total = load_points(offsets, indices + tap_part(tap) + k), cast_to_weight(weights, 0)
     for other in range(4):
         if load_points(offsets, indices + tap_part(other) + k) == index:

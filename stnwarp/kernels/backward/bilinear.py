@@ -72,7 +72,7 @@ def _differentiate(task: GradientTask, tile: Tile) -> None:
 
 @inline
 def _add_channels(task: GradientTask, tile: Tile) -> None:
-    """Both gradients of a tile, one channel after the other."""
+    """Add up both gradients of a tile, one channel after the other."""
     source, to_source, call, part = task.source, task.to_source, task.call, task.slice
     offsets, weights, values = task.offsets, task.weights, task.values
     count, sums = point_count(tile), part.wants_grid != 0
@@ -124,8 +124,7 @@ def _gather_and_scatter(
     weights: Memory,
     values: Memory,
 ) -> Any:
-    """Fetch and add to the neighbours of all points that have four side by side; put the irregular ones into their
-    list.
+    """Fetch and add to the neighbours of all points that have four side by side; list the irregular ones.
 
     Returns:
         How many points are irregular.
@@ -218,7 +217,7 @@ def _visit_irregular(
     weights: Memory,
     values: Memory,
 ) -> None:
-    """One point some of whose neighbours are missing, or lie apart."""
+    """Fetch and add to the neighbours of one point, some of which are missing, or lie apart."""
     across, along = load_points(weights, FRACTION_X + k), load_points(weights, FRACTION_Y + k)
     value, one = load_pixels(values, VALUES + k), cast_like(across, 1)
     for line in range(2):

@@ -109,14 +109,14 @@ GradientWorkspace = tuple[NDArray[np.floating], NDArray[np.int64], NDArray[np.fl
 
 
 def make_gradient_workspace(positions: type[np.floating], weights: type[np.floating]) -> GradientWorkspace:
-    """Fresh positions, offsets, weights and values for one thread."""
+    """Make positions, offsets, weights and values for one thread."""
     parts = ((4, positions), (11, np.int64), (16, weights), (3, weights))
     first, second, third, fourth = (aligned_zeros(count * BLOCK, dtype) for count, dtype in parts)
     return first, second, third, fourth
 
 
 def tiling(output_height: int, output_width: int) -> tuple[int, int, int]:
-    """The last three numbers of a call, for an output of this size."""
+    """Return the numbers of a call that say how an output of this size is tiled: lines, columns, bands."""
     columns = min(TILE_WIDTH if output_height > 1 else BLOCK, output_width)
     lines = min(BLOCK // columns, output_height)
     return lines, columns, -(-output_height // lines)

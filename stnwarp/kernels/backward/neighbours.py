@@ -2,7 +2,7 @@
 
 Nearly all points of bilinear sampling have four neighbours, side by side. FIRST says where the upper left one is, and
 two of the weights how far the point lies to the right of it (FRACTION_X) and below it (FRACTION_Y). Otherwise
-FIRST is one of two codes: the point is IRREGULAR, some of its taps are missing or lie apart, and each is folded into
+FIRST is one of two codes: the point is IRREGULAR, some of its taps are missing or lie apart, and each is moved into
 the image by itself; or it lies NOWHERE, touching none. What was read of the four is put beside the weights, the upper
 two and the lower two of each point next to each other (UPPER_PAIRS, LOWER_PAIRS).
 """
@@ -26,7 +26,7 @@ MISSING = -(1 << 62)  # the offset of a column or a row that does not exist; ste
 
 @inline
 def locate(task: GradientTask, tile: Tile) -> bool:
-    """Set FIRST, FRACTION_X and FRACTION_Y of folded positions; whether any of them touches the image."""
+    """Set FIRST, FRACTION_X and FRACTION_Y of padded positions; return whether any of them touches the image."""
     call, image, count = task.call, tile.image, point_count(tile)
     positions, offsets, weights = task.positions, task.offsets, task.weights
     base, touched = call.origin + image * call.image_stride, 0
@@ -69,7 +69,7 @@ def complete_pair(count: Any, offsets: Memory) -> None:
 
 @inline
 def list_irregular(count: Any, offsets: Memory) -> Any:
-    """Put the points whose FIRST is IRREGULAR into IRREGULAR_POINTS; how many they are."""
+    """Put the points whose FIRST is IRREGULAR into IRREGULAR_POINTS; return how many they are."""
     found = np.uintp(0)
     for k in range(count):  # without a branch, which would be mispredicted wherever the edge is crossed
         store_points(offsets, IRREGULAR_POINTS + found, np.int64(k))
@@ -79,7 +79,7 @@ def list_irregular(count: Any, offsets: Memory) -> Any:
 
 @inline
 def pad_irregular(task: GradientTask, image: int, irregular: Any, taps: int) -> None:
-    """Set COLUMN_OFFSETS and ROW_OFFSETS of the IRREGULAR_POINTS: of *taps* columns and rows around each."""
+    """Set COLUMN_OFFSETS and ROW_OFFSETS of the IRREGULAR_POINTS: of `taps` columns and rows around each."""
     call, positions, offsets = task.call, task.positions, task.offsets
     base = call.origin + image * call.image_stride
     for number in range(irregular):

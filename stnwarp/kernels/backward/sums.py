@@ -28,10 +28,10 @@ def clear_sums(count: Any, values: Memory) -> None:
 
 @inline
 def propagate(task: GradientTask, tile: Tile) -> None:
-    """Turn SUM_X and SUM_Y, gradients to folded positions, into that to the grid, or add them to that of the matrix."""
+    """Turn SUM_X and SUM_Y, gradients to padded positions, into that to the grid, or add them to that of the matrix."""
     call, positions, values, to_grid = task.call, task.positions, task.values, task.to_grid
     if call.padding != ZEROS:
-        _slope(point_count(tile), positions, values)
+        _multiply_by_slopes(point_count(tile), positions, values)
     for line in range(tile.lines):
         if call.mapping == AFFINE:
             _add_affine(tile, line, np.uintp(9 * tile.band), values, to_grid)
@@ -42,7 +42,7 @@ def propagate(task: GradientTask, tile: Tile) -> None:
 
 
 @inline
-def _slope(count: Any, positions: Memory, values: Memory) -> None:
+def _multiply_by_slopes(count: Any, positions: Memory, values: Memory) -> None:
     """Multiply by the derivative of padding; a derivative of 0 gives 0, even for NaN."""
     for k in range(count):
         sum_x, sum_y = load_pixels(values, SUM_X + k), load_pixels(values, SUM_Y + k)
@@ -69,7 +69,7 @@ def _store_grid(call: GradientCall, tile: Tile, line: int, values: Memory, to_gr
 
 @inline
 def _add_affine(tile: Tile, line: int, at: Any, values: Memory, to_grid: Memory) -> None:
-    """Where x = m0 * column + m1 * row + m2, and y alike with m3 to m5."""
+    """Add a line where x = m0 * column + m1 * row + m2, and y alike with m3 to m5."""
     first = np.uintp(line * tile.columns)
     sum_x, sum_y, across_x, across_y = 0.0, 0.0, 0.0, 0.0
     for k in range(np.uintp(tile.columns)):
@@ -92,7 +92,7 @@ def _add_row(to_grid: Memory, at: Any, across: float, total: float, row: float) 
 
 @inline
 def _add_projective(tile: Tile, line: int, at: Any, matrices: Memory, values: Memory, to_grid: Memory) -> None:
-    """Where x = p / w and y = q / w, and p, q and w are what x and y are in `_add_affine`."""
+    """Add a line where x = p / w and y = q / w, and p, q and w are what x and y are in `_add_affine`."""
     first, m, row = np.uintp(line * tile.columns), 9 * tile.image, tile.row + line
     start_p, start_q = row_start(matrices, m, row), row_start(matrices, m + 3, row)
     start_w = row_start(matrices, m + 6, row)

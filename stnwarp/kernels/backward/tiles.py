@@ -29,13 +29,13 @@ from stnwarp.kernels.simd.mixed_precision import cast_like, least
 
 @inline
 def tiles_across(call: GradientCall) -> int:
-    """How many tiles stand side by side in a band."""
+    """Return how many tiles stand side by side in a band."""
     return (call.output_width + call.tile_columns - 1) // call.tile_columns
 
 
 @inline
 def tile_at(call: GradientCall, image: int, band: int, part: int) -> Tile:
-    """Tile *part* of a band of an image."""
+    """Return tile `part` of a band of an image."""
     row, column = band * call.tile_lines, part * call.tile_columns
     lines, columns = (
         least(call.tile_lines, call.output_height - row),
@@ -46,13 +46,13 @@ def tile_at(call: GradientCall, image: int, band: int, part: int) -> Tile:
 
 @inline
 def point_count(tile: Tile) -> Any:
-    """How many points a tile has."""
+    """Return how many points a tile has."""
     return np.uintp(tile.lines * tile.columns)
 
 
 @inline
 def generate_tile(task: GradientTask, tile: Tile) -> None:
-    """Set X and Y of *positions*, not folded yet."""
+    """Set X and Y of the positions of a tile, not padded yet."""
     call, positions = task.call, task.positions
     for line in range(tile.lines):
         begin = np.uintp(line * tile.columns)
@@ -84,7 +84,7 @@ def load_values(task: GradientTask, tile: Tile, channel: int) -> Any:
 
 @inline
 def is_finite(value: Any) -> Any:
-    """Whether *value* is neither NaN nor infinite."""
+    """Return whether `value` is neither NaN nor infinite."""
     return abs(value) < cast_like(value, np.inf)
 
 
@@ -98,9 +98,9 @@ def clear_non_finite(count: Any, values: Memory) -> None:
 
 @inline
 def half_count(count: Any) -> Any:
-    """The distance in a tile between the two points processed together, number j and number j + half.
+    """Return the distance in a tile between the two points processed together, number j and number j + half.
 
-    Neighbours in a row add to the same pixels, and each would wait for the other's to be written. Of an odd *count*
+    Neighbours in a row add to the same pixels, and each would wait for the other's to be written. Of an odd `count`
     the last j has no partner, so that there must be a point after the last which is nowhere.
     """
     return (count + np.uintp(1)) // np.uintp(2)

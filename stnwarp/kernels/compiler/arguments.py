@@ -22,7 +22,7 @@ _thread = threading.local()
 
 
 def thread_workspace(make: Callable[..., tuple[NDArray[Any], ...]], *types: type[np.floating]) -> PointerArgs:
-    """This thread's own work space, *make* of *types*; made once, for a small image takes no longer than making it."""
+    """Return this thread's own `make(*types)`, made once, since a small image takes no longer than making it."""
     spaces: dict[Any, PointerArgs] = _thread.__dict__.setdefault("spaces", {})
     if (make, types) not in spaces:
         spaces[make, types] = PointerArgs(*make(*types))
@@ -30,12 +30,12 @@ def thread_workspace(make: Callable[..., tuple[NDArray[Any], ...]], *types: type
 
 
 def flatten(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-    """*arguments* with each PointerArgs replaced by its arrays."""
+    """Replace each PointerArgs of `arguments` by its arrays."""
     return tuple(
         one for argument in arguments for one in (argument.arrays if isinstance(argument, PointerArgs) else (argument,))
     )
 
 
 def address_of(array: NDArray[np.generic]) -> int:
-    """Where *array* begins, found in a third of the time that NumPy takes to say it; 0 for an empty one."""
+    """Return where `array` begins, 0 for an empty one; found in a third of the time that NumPy takes."""
     return ctypes.addressof(ctypes.c_char.from_buffer(array)) if array.size else 0  # type: ignore[arg-type]

@@ -23,7 +23,7 @@ _was_collecting = False  # whether garbage collection is to be enabled again aft
 
 
 def compile_kernel(kernel: Any, arguments: tuple[Any, ...], literals: tuple[int, ...]) -> tuple[str, bytes]:
-    """Compile *kernel* for arguments of the types of *arguments*, and behind them *literals*; arrays become addresses.
+    """Compile `kernel` for arguments of the types of `arguments`, and behind them `literals`; arrays become addresses.
 
     Returns:
         The name of the function, and the object code that holds it. It takes the address of its arguments, one after
@@ -61,7 +61,7 @@ def _no_garbage_collection() -> Iterator[None]:
 
 
 def _enable_garbage_collection() -> None:
-    """As it was; in a forked process, too, which lacks the thread that was compiling and would do it."""
+    """Enable it if it was; in a forked process, too, which lacks the thread that was compiling and would do it."""
     global _was_collecting
     if _was_collecting:
         gc.enable()
@@ -73,7 +73,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def _optimise(module: Any, machine: Any) -> None:
-    """Bring *module* into the form that is translated; nothing but the entry point is seen from outside."""
+    """Bring `module` into the form that is translated; nothing but the entry point is seen from outside."""
     for function in module.functions:
         if not function.is_declaration and function.name != _ENTRY:
             function.linkage = "internal"
@@ -88,7 +88,7 @@ _ENTRY = "stnwarp_entry"
 
 
 def _entry_point(name: str, entries: list[str], literals: tuple[int, ...]) -> str:
-    """A function that takes its arguments from memory: to hand over forty one by one takes longer than a small image.
+    """Write a function that takes its arguments from memory: handing over forty takes longer than a small image.
 
     A function of Numba's begins with two addresses, for its result and for an error; a kernel has neither.
     """

@@ -42,7 +42,7 @@ _collecting = _Collecting()
 
 
 def _reset_in_child() -> None:
-    """A process forked while another thread compiled has not the thread that would end that."""
+    """Make a new lock: a process forked while another thread compiled lacks the thread that would release it."""
     global _loading
     _loading = threading.RLock()
 
@@ -53,7 +53,7 @@ if hasattr(os, "register_at_fork"):
 
 @contextmanager
 def on_compile(listener: Callable[[str], None]) -> Iterator[None]:
-    """Meanwhile, call *listener* with a kernel's name each time one has to be compiled, before it is.
+    """Call `listener` with a kernel's name each time one has to be compiled within the block, before it is.
 
     It is called in the thread that compiles.
     """
@@ -65,7 +65,7 @@ def on_compile(listener: Callable[[str], None]) -> Iterator[None]:
 
 
 def notify_compile(name: str) -> None:
-    """Tell the listeners that the kernel *name* is about to be compiled."""
+    """Tell the listeners that the kernel `name` is about to be compiled."""
     for listener in list(_compile_listeners):
         listener(name)
 
@@ -83,11 +83,11 @@ class Specialisation(NamedTuple):
         return self.kernel.file(self.types)
 
     def is_shipped(self) -> bool:
-        """Whether its object code for this processor came with the package."""
+        """Return whether its object code for this processor came with the package."""
         return from_package(self.file) is not None
 
     def is_compiled(self) -> bool:
-        """Whether its object code came with the package, or lies in the cache, whole."""
+        """Return whether its object code came with the package, or lies in the cache, whole."""
         return _find(self.file) is not None
 
     def compile(self) -> None:
@@ -99,7 +99,7 @@ class Specialisation(NamedTuple):
 
 @contextmanager
 def collect_specialisations(all_threads: bool = False) -> Iterator[list[Specialisation]]:
-    """Meanwhile, let calls run no kernel, and collect those that they need; what the calls return is worthless.
+    """Run no kernel within the block and collect those that calls need; what the calls return is worthless.
 
     It takes a process in which kernels take addresses.
 
@@ -119,7 +119,7 @@ def collect_specialisations(all_threads: bool = False) -> Iterator[list[Speciali
         if all_threads:
             _Collecting.specialisations = None
         else:
-            del _collecting.specialisations  # so that the class's is seen again
+            del _collecting.specialisations  # so that the class's is found again
         for kernel, functions in loaded:
             kernel._loaded = functions
 
@@ -168,8 +168,8 @@ class CompiledKernel:
         if function is None:
             self._run_on_arrays(arguments)
             return
-        handed = array("q", flat)
-        function(handed.buffer_info()[0])
+        numbers = array("q", flat)
+        function(numbers.buffer_info()[0])
 
     @property
     def specialisations(self) -> list[str]:
@@ -177,7 +177,7 @@ class CompiledKernel:
         return list(self._loaded)
 
     def _group(self, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The kernel's own arguments: the leading ones packed into its task."""
+        """Return the kernel's own arguments: the leading ones packed into its task."""
         if self._task is None:
             return arguments
         count = len(self._task._fields)  # type: ignore[attr-defined]
@@ -196,7 +196,7 @@ class CompiledKernel:
         kernel(*given)
 
     def _load(self, types: str, arguments: tuple[Any, ...]) -> _Function | None:
-        """The kernel for arrays of *types*; None if it turns out that kernels take arrays here."""
+        """Return the kernel for arrays of `types`; None if it turns out that kernels take arrays here."""
         with _loading:
             if _collecting.specialisations is not None:
                 _collecting.specialisations.append(Specialisation(self, types, arguments))
@@ -215,11 +215,11 @@ class CompiledKernel:
             return self._loaded[types]
 
     def file(self, types: str) -> str:
-        """The name in the cache of this kernel for arrays of *types*."""
+        """Return the name in the cache of this kernel for arrays of `types`."""
         return "-".join([self.name, *map(str, self._literals), f"{types}.o"])
 
     def compile(self, types: str, arguments: tuple[Any, ...]) -> tuple[str, bytes]:
-        """Compile for arrays of *types* and cache; return symbol and object code."""
+        """Compile for arrays of `types` and cache; return symbol and object code."""
         from stnwarp.kernels.compiler.codegen import compile_kernel
 
         kernel = getattr(importlib.import_module(self._module), self.name)
@@ -246,14 +246,14 @@ def load_compiler() -> None:
 
 
 def is_first_run() -> bool:
-    """Whether no kernel has been compiled for this processor yet, or none can be kept."""
+    """Return whether no kernel has been compiled for this processor yet, or none can be kept."""
     directory = shipped_directory() or cache_directory()
     return directory is None or next(directory.glob("*.o"), None) is None
 
 
 @cache
 def takes_arrays() -> bool:
-    """Whether Numba is told to leave kernels plain or to check indices, or cannot be used the fast way.
+    """Return whether Numba must leave kernels plain or check indices, or cannot be used the fast way.
 
     All three need arrays, not addresses. Numba is asked, if there is any sign of it: loading it only to hear no would
     take half a second.
@@ -267,7 +267,7 @@ def takes_arrays() -> bool:
 
 
 def takes_arrays_once_loaded() -> bool:
-    """`takes_arrays` once more, now that Numba has to be loaded whatever the answer is."""
+    """Call `takes_arrays` once more, now that Numba has to be loaded whatever the answer is."""
     importlib.import_module("numba")
     takes_arrays.cache_clear()
     return takes_arrays()
@@ -278,7 +278,7 @@ def _run_nothing(_: int) -> None:
 
 
 def _link(symbol: str, code: bytes) -> _Function:
-    """The function *symbol* of *code*, which takes the address of its arguments."""
+    """Return the function `symbol` of `code`, which takes the address of its arguments."""
     import llvmlite.binding as llvm
 
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine())

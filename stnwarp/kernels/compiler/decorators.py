@@ -53,7 +53,7 @@ _NO_WRAPPERS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 def inline(function: _Function) -> _Function:
-    """Compile *function* into the kernels that call it."""
+    """Compile `function` into the kernels that call it."""
     if FALLBACK:  # not njit, which adds wrappers for Python: without them it compiles in two thirds of the time
         return register_jitable(**_DOCUMENTED)(function)  # type: ignore[no-any-return]
     compiled: _Function = numba.njit(**_OPTIONS, **_NO_WRAPPERS)(function)
@@ -61,7 +61,7 @@ def inline(function: _Function) -> _Function:
 
 
 def force_inline(function: _Function) -> _Function:
-    """Compile *function* into the loops that call it, however large it is: a call would reload all that it needs."""
+    """Compile `function` into the loops that call it, however large it is: a call would reload all that it needs."""
     if FALLBACK:
         return inline(function)
     compiled: _Function = numba.njit(forceinline=True, **_OPTIONS, **_NO_WRAPPERS)(function)
@@ -69,7 +69,7 @@ def force_inline(function: _Function) -> _Function:
 
 
 def overload(plain: Callable[..., Any]) -> Callable[[_Function], _Function]:
-    """Have compiled code call, for *plain*, what the decorated function returns for the types of its arguments."""
+    """Have compiled code call, for `plain`, what the decorated function returns for the types of its arguments."""
     options = {} if FALLBACK else {**_OPTIONS, **_NO_WRAPPERS}
     # strict=False: Numba would compare annotations too, and a lambda has none.
     decorator: Callable[[_Function], _Function] = numba.extending.overload(plain, jit_options=options, strict=False)
@@ -77,7 +77,7 @@ def overload(plain: Callable[..., Any]) -> Callable[[_Function], _Function]:
 
 
 def kernel(function: _Function) -> _Function:
-    """Compile *function* when `compiled_kernel` asks for it."""
+    """Compile `function` when `compiled_kernel` asks for it."""
     if FALLBACK:
         return NjitKernel(function, _DOCUMENTED)  # type: ignore[return-value]
     wrappers: dict[str, Any] = {} if BOUNDS_CHECK else _NO_WRAPPERS

@@ -30,14 +30,14 @@ cache_faults: list[str] = []  # why kernels that this process compiled are not o
 
 
 class NjitKernel:
-    """*function* compiled with *options*, called with arrays."""
+    """`function` compiled with `options`, called with arrays."""
 
     def __init__(self, function: Callable[..., None], options: dict[str, Any]) -> None:
         self._name, self._known = function.__name__, set[str]()
         self._cache_dispatcher, self._plain_dispatcher = _with_cache(function, options), numba.njit(**options)(function)
 
     def compiles(self, arguments: tuple[Any, ...]) -> bool:
-        """Whether arrays like those among *arguments* are new to it, in this process and to its cache."""
+        """Return whether arrays like those among `arguments` are new to it, in this process and to its cache."""
         mark = self._mark(arguments)
         return mark not in self._known and not (self._cache_dispatcher is not None and _marks(mark).exists())
 
@@ -57,7 +57,7 @@ class NjitKernel:
                     _marks(mark).touch(mode=0o600)
 
     def _run(self, dispatcher: Any, arguments: tuple[Any, ...]) -> bool:
-        """Run it by *dispatcher*, again if that raises; whether what was compiled is on disk."""
+        """Run it by `dispatcher`, again if that raises; return whether what was compiled is on disk."""
         try:
             dispatcher(*arguments)
         except Exception as error:
@@ -81,12 +81,12 @@ class NjitKernel:
             self._cache_dispatcher = None
 
     def _mark(self, arguments: tuple[Any, ...]) -> str:
-        """A name for this kernel, compiled for such arrays."""
+        """Return a name for this kernel, compiled for such arrays."""
         return f"{self._name}-{_array_types(arguments)}.compiled"
 
 
 def _array_types(arguments: tuple[Any, ...]) -> str:
-    """NumPy's letters for the dtypes of all arrays, those of tasks too."""
+    """Join NumPy's letters for the dtypes of all arrays, those of tasks too."""
     inner = (_array_types(argument) if isinstance(argument, tuple) else "" for argument in arguments)
     own = (argument.dtype.char if isinstance(argument, np.ndarray) else "" for argument in arguments)
     return "".join(map("".join, zip(own, inner, strict=True)))
@@ -105,7 +105,7 @@ def warn_once(obstacle: str | None) -> None:
 
 
 def _with_cache(function: Callable[..., None], options: dict[str, Any]) -> Any:
-    """*function*, to be compiled and kept; None where there is no place for that."""
+    """Return `function`, to be compiled and kept; None where there is no place for that."""
     directory = _directory()
     if directory is None:
         return None
@@ -120,7 +120,7 @@ def _with_cache(function: Callable[..., None], options: dict[str, Any]) -> Any:
 
 @contextmanager
 def _cache_in(directory: str) -> Iterator[None]:
-    """Meanwhile, functions that are marked to be cached are kept in *directory*."""
+    """Keep functions that are marked to be cached in `directory` within the block."""
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = directory
     try:
@@ -131,7 +131,7 @@ def _cache_in(directory: str) -> Iterator[None]:
 
 @cache
 def _directory() -> Path | None:
-    """The folder of Numba's cache, of which nobody else sees the inside; None where there can be none."""
+    """Return the folder of Numba's cache, of which nobody else sees the inside; None where there can be none."""
     ours = cache_directory()
     if ours is None:
         return None
@@ -150,7 +150,7 @@ def _directory() -> Path | None:
 
 
 def _remove_what_blocks(directory: Path) -> None:
-    """Remove the named pipes below *directory*, where Numba looks for files and would wait for somebody to write."""
+    """Remove the named pipes below `directory`, where Numba looks for files and would wait for somebody to write."""
     for path in directory.rglob("*"):
         if stat.S_ISFIFO(path.lstat().st_mode):
             path.unlink()

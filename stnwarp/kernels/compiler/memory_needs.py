@@ -15,29 +15,29 @@ _CODE = (30, 20)
 
 
 def check_llvm() -> None:
-    """MemoryError where LLVM has to be loaded and cannot be."""
+    """Raise MemoryError where LLVM has to be loaded and cannot be."""
     if "llvmlite" not in sys.modules:
         _check("LLVM", *LLVM)
 
 
 def check_compiling() -> None:
-    """MemoryError where nothing can be compiled."""
+    """Raise MemoryError where nothing can be compiled."""
     is_loaded = "stnwarp.kernels.compiler.codegen" in sys.modules
     _check("the compiler", *(_COMPILATION if is_loaded else _COMPILER))
 
 
 def check_code() -> None:
-    """MemoryError where no machine code can be loaded."""
+    """Raise MemoryError where no machine code can be loaded."""
     _check("compiled code", *_CODE)
 
 
 def compilers_at_once(free: int) -> int:
-    """How many processes may compile side by side in so many bytes of free memory; at least one."""
+    """Return how many processes may compile side by side in so many bytes of free memory; at least one."""
     return max(1, free // (_LONG_RUN * 10**6))
 
 
 def _check(what: str, space: int, data: int) -> None:
-    """MemoryError where LLVM would end the process; another image may leave it enough."""
+    """Raise MemoryError where LLVM would end the process; another image may leave it enough."""
     try:
         check_room(what, space, data)
     except LoadingError as error:

@@ -31,7 +31,7 @@ class _Library(AOTCodeLibrary):  # type: ignore[misc]
         self._finalized = True
 
     def _get_module_for_linking(self) -> Any:
-        """For a library of Numba's own kind, which may be linked to others that hold the same functions."""
+        """Return a module for a library of Numba's own kind, to be linked to others that hold the same functions."""
         module = self.link()
         for function in module.functions:
             if not function.is_declaration and function.linkage == llvm.Linkage.external:
@@ -39,7 +39,7 @@ class _Library(AOTCodeLibrary):  # type: ignore[misc]
         return module
 
     def link(self) -> Any:
-        """All functions that are called from here as one new module, not optimised."""
+        """Link all functions that are called from here into one new module, not optimised."""
         module = llvm.parse_assembly("")
         module.name = self.name
         for library in self._libraries({}):
@@ -51,7 +51,7 @@ class _Library(AOTCodeLibrary):  # type: ignore[misc]
         return module
 
     def _libraries(self, known: dict[Any, None]) -> dict[Any, None]:
-        """This library and those that it needs, each once, added to *known*."""
+        """Add this library and those that it needs to `known`, each once, and return it."""
         known[self] = None
         for library in self._linking_libraries:
             if library not in known:
@@ -62,7 +62,7 @@ class _Library(AOTCodeLibrary):  # type: ignore[misc]
         return known
 
     def show(self, module: Any) -> None:
-        """Have Numba's inspect_llvm and inspect_asm show *module*, which is what became of this one."""
+        """Have Numba's inspect_llvm and inspect_asm show `module`, which is what became of this one."""
         self._final_module = module
 
 
@@ -129,7 +129,7 @@ _PASSES = (
 
 
 class _FrozenContext:
-    """A *context* of Numba's that is not searched for new declarations again."""
+    """A `context` of Numba's that is not searched for new declarations again."""
 
     def __init__(self, context: Any) -> None:
         self._context = context
@@ -150,7 +150,7 @@ class _TypingContext(_FrozenContext):
     _overloads: ClassVar[dict[Any, Any]] = {}
 
     def resolve_function_type(self, function: Any, arguments: Any, keywords: Any) -> Any:
-        """The signature of a call of *function*, as Numba finds it."""
+        """Return the signature of a call of `function`, as Numba finds it."""
         if keywords or not isinstance(function, types.Function):
             return self._context.resolve_function_type(function, arguments, keywords)
         key = (function, arguments)
@@ -169,7 +169,7 @@ class IrPipeline(CompilerBase):  # type: ignore[misc]
         super().__init__(_TypingContext(typingctx), _FrozenContext(targetctx), *arguments)
 
     def define_pipelines(self) -> list[Any]:
-        """Numba's own without what it does for other functions, and the passes above before and behind lowering."""
+        """Return Numba's passes without those that kernels do not need, and the passes above around lowering."""
         manager = PassManager("stnwarp")
         for each in _PASSES:
             manager.add_pass(each, each.__name__)

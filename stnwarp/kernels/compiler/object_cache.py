@@ -38,7 +38,7 @@ _IRRELEVANT_SETTINGS = (
 
 
 def from_cache(file: str) -> tuple[str, bytes] | None:
-    """The name of the function and the object code in *file*; None if it is not there or cannot be trusted."""
+    """Return the name of the function and the object code in `file`; None if it is not there or cannot be trusted."""
     directory = cache_directory()
     if directory is None:
         return None
@@ -58,7 +58,7 @@ def from_cache(file: str) -> tuple[str, bytes] | None:
 
 
 def to_cache(file: str, compiled: tuple[str, bytes]) -> None:
-    """Keep the name of a function and its object code as *file*."""
+    """Keep the name of a function and its object code as `file`."""
     directory = cache_directory()
     if directory is None:
         return
@@ -76,7 +76,7 @@ def to_cache(file: str, compiled: tuple[str, bytes]) -> None:
 
 
 def _replace(temporary: Path, path: Path) -> None:
-    """Put *temporary* in the place of *path*, whatever stands there; OSError for a directory with something in it."""
+    """Put `temporary` in the place of `path`, whatever stands there; OSError for a directory with something in it."""
     try:
         temporary.replace(path)
     except IsADirectoryError:
@@ -86,7 +86,7 @@ def _replace(temporary: Path, path: Path) -> None:
 
 @cache
 def cache_directory() -> Path | None:
-    """The private directory of this version's compiled kernels, or None where there can be none."""
+    """Return the private directory of this version's compiled kernels, or None where there can be none."""
     if is_switched_off():
         return None
     try:
@@ -116,7 +116,7 @@ def make_cache_directory() -> Path:
 
 
 def is_switched_off() -> bool:
-    """Whether nothing that was compiled before may be used, nor kept."""
+    """Return whether nothing that was compiled before may be used, nor kept."""
     return os.environ.get("STNWARP_NUMBA_CACHE", "1") == "0"
 
 
@@ -142,20 +142,20 @@ def _cache_root() -> Path:
 
 
 def _check_ours(status: os.stat_result, path: Path) -> None:
-    """Raise OSError unless what has *status* is ours and closed to others: its code runs as us."""
+    """Raise OSError unless what has `status` is ours and closed to others: its code runs as us."""
     if hasattr(os, "getuid") and (status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o022):
         raise PermissionError(f"{path} belongs to somebody else or can be written by others")
 
 
 def _digest() -> str:
-    """One name for all that compiled code depends on: versions, processor, settings of Numba, the kernels' sources."""
+    """Digest all that compiled code depends on: versions, processor, settings of Numba, the kernels' sources."""
     versions = [version(package) for package in ("numba", "llvmlite")]
     parts = (*versions, *processor(), *numba_settings(), sources_digest())
     return hashlib.sha256("\0".join(parts).encode(errors="surrogateescape")).hexdigest()[:16]
 
 
 def numba_settings() -> list[str]:
-    """The variables for Numba that may change code, with their values."""
+    """Return the variables for Numba that may change code, with their values."""
     names = sorted(name for name in os.environ if name.startswith("NUMBA_") and name not in _IRRELEVANT_SETTINGS)
     return [f"{name}={os.environ[name]}" for name in names]
 

@@ -7,13 +7,13 @@ _CHECKSUM_BYTES = 32
 
 
 def encode(file: str, compiled: tuple[str, bytes]) -> bytes:
-    """The content of *file* for the name of a function and its object code."""
+    """Return the content of `file` for the name of a function and its object code."""
     content = compiled[0].encode() + b"\n" + compiled[1]
     return _checksum(file, content) + content
 
 
 def decode(file: str, data: bytes) -> tuple[str, bytes] | None:
-    """The name of the function and the object code that *file* holds; None if it is damaged."""
+    """Return the name of the function and the object code that `file` holds; None if it is damaged."""
     checksum, content = data[:_CHECKSUM_BYTES], data[_CHECKSUM_BYTES:]
     if _checksum(file, content) != checksum:
         return None

@@ -18,7 +18,7 @@ OBJECTS = Path(__file__).parents[1] / "objects"
 
 
 def from_package(file: str) -> tuple[str, bytes] | None:
-    """The name of the function and the object code of *file* for this processor; None if that was not shipped."""
+    """Return symbol and object code of `file` for this processor; None if that was not shipped."""
     directory = shipped_directory()
     if directory is None:
         return None
@@ -37,7 +37,7 @@ def from_package(file: str) -> tuple[str, bytes] | None:
 
 @cache
 def shipped_directory() -> Path | None:
-    """Where the code for the highest level lies that this processor has; None if there is none that may be used."""
+    """Return where the code for the highest level of this processor lies; None if there is none that may be used."""
     if is_switched_off() or numba_settings() or sys.platform != "linux" or platform.machine() != "x86_64":
         return None
     try:
@@ -57,5 +57,5 @@ def _directory_of_level() -> Path | None:
 
 
 def directory_name(level: str, digest: str) -> str:
-    """The name below `OBJECTS` of the directory for *level*, of kernels whose sources have *digest*."""
+    """Return the name below `OBJECTS` of the directory for `level`, of kernels whose sources have `digest`."""
     return f"{level}-{digest}"

@@ -12,7 +12,7 @@ LEVELS = {
 
 
 def target_machine() -> Any:
-    """LLVM's description of this processor, set up as Numba does it."""
+    """Make LLVM's description of this processor, set up as Numba does it."""
     import llvmlite.binding as llvm
 
     llvm.initialize_native_target()
@@ -25,7 +25,7 @@ def target_machine() -> Any:
 
 
 def processor() -> tuple[str, str]:
-    """Name and features of this processor, or what NUMBA_CPU_NAME and NUMBA_CPU_FEATURES say."""
+    """Return name and features of this processor, or what NUMBA_CPU_NAME and NUMBA_CPU_FEATURES say."""
     import llvmlite.binding as llvm
 
     cpu = os.environ.get("NUMBA_CPU_NAME") or llvm.get_host_cpu_name()
@@ -33,7 +33,7 @@ def processor() -> tuple[str, str]:
 
 
 def has_fma() -> bool:
-    """Whether this processor multiplies and adds in one operation; those of other families than x86 all do."""
+    """Return whether this processor multiplies and adds in one operation; those of other families than x86 all do."""
     import llvmlite.binding as llvm
 
     return "+fma" in processor()[1].split(",") or not llvm.get_process_triple().startswith(("x86_64", "i"))

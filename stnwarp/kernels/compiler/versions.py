@@ -32,23 +32,23 @@ _ENDED_BY_OTHERS = (2, 9, 15)  # signals that say nothing about Numba: interrupt
 
 
 def incompatibility() -> str | None:
-    """Why the internal classes of this Numba, which could be imported, cannot be used; None if they can."""
+    """Return why the internal classes of this Numba, which could be imported, cannot be used; None if they can."""
     import numba
 
     if in_trial or _is_tested(numba.__version__):
         return None
     file = f"numba-trial-{sys.version_info.major}.{sys.version_info.minor}"
-    kept = from_cache(file)
-    if kept is None:
-        verdict, stays = _run_trial()
-        kept = verdict, b""
-        if stays:
-            to_cache(file, kept)
-    return None if kept[0] == _PASSED else kept[0]
+    entry = from_cache(file)
+    if entry is None:
+        verdict, is_final = _run_trial()
+        entry = verdict, b""
+        if is_final:
+            to_cache(file, entry)
+    return None if entry[0] == _PASSED else entry[0]
 
 
 def advice(version: str) -> str:
-    """What to install where *version* cannot be used; one that was tested was changed after it was published."""
+    """Return what to install where `version` cannot be used; one that was tested was changed after it was published."""
     lowest, (major, minor) = TESTED_NUMBA
     option = "--force-reinstall " if _is_tested(version) else ""
     return f'pip install {option}"numba>={lowest[0]}.{lowest[1]},<{major}.{minor + 1}"'
@@ -59,13 +59,13 @@ def _is_tested(version: str) -> bool:
 
 
 def _release(version: str) -> tuple[int, ...]:
-    """Major and minor number; nothing, which is outside of every range, if *version* does not begin with them."""
+    """Return major and minor number; nothing, which is outside of every range, if `version` begins with none."""
     found = re.match(r"(\d+)\.(\d+)", version)
     return tuple(map(int, found.groups())) if found else ()
 
 
 def _run_trial() -> tuple[str, bool]:
-    """Run the trial; the verdict, and whether it would be the same another time."""
+    """Run the trial; return the verdict, and whether it would be the same another time."""
     if getattr(sys, "frozen", False) or not sys.executable:
         return "it was not tested, and there is no Python here to try it with", False
     try:
@@ -95,7 +95,7 @@ def _run(settings: dict[str, str]) -> subprocess.CompletedProcess[str]:
 
 
 def _reason(run: subprocess.CompletedProcess[str]) -> str:
-    """On one line: what the process said last, or what ended it without a word."""
+    """Return, on one line, what the process said last, or what ended it if it said nothing."""
     if run.returncode < 0:
         return f"signal {-run.returncode} ended it"
     lines = run.stderr.split("\n")

@@ -28,7 +28,7 @@ def _sample_block(task: SampleTask, block: Block, region: int, taps: int) -> Non
 
 @inline
 def _weigh(positions: Memory, axis: Any, count: int, weights: Memory, part: Any, by_tap: int) -> None:
-    """Cubic convolution with a = -0.75 (Keys 1981), factored: weights that vanish are exactly 0 and the last one 1."""
+    """Set the weights of cubic convolution, factored: weights that vanish are exactly 0 and the last one 1."""
     for k in range(np.uintp(count)):
         t = cast_to_weight(weights, past_pixel(load_points(positions, axis + k)))
         one, a, b = cast_like(t, 1), cast_like(t, -0.75), cast_like(t, 1.25)

@@ -1,4 +1,4 @@
-"""Bilinear sampling of float32 pictures with 3 or 4 interleaved channels: a vector a pixel, its lanes the channels.
+"""Bilinear sampling of float32 pictures with 3 or 4 interleaved channels: a vector a pixel, its elements the channels.
 
 Pixels of three numbers are read as four: the fourth belongs to the next pixel, and the margin keeps it inside the row.
 """

@@ -1,8 +1,8 @@
 """Bilinear sampling of uint8 pictures with 1, 2, 3 or 4 interleaved channels, a whole pixel at a time.
 
-Neighbours come as words (see `simd.gather`), are blended in float32 lanes, packed into one word a pixel, and narrowed
+Neighbours come as integers (see `simd.gather`), are blended in float32, packed into one integer a pixel, and narrowed
 to bytes in a loop of their own. Three and four channels inside the image go from the input to the output in registers
-(see `simd.rgb_bytes`). A word of eight bytes reaches past two pixels of three bytes; the margin keeps it inside the
+(see `simd.rgb_bytes`). A load of eight bytes reaches past two pixels of three bytes; the margin keeps it inside the
 row.
 """
 
@@ -58,7 +58,7 @@ from stnwarp.kernels.simd.memory import (
 from stnwarp.kernels.simd.rgb_bytes import sample_rgb, sample_rgba
 
 _BYTE = 1  # as an itemsize
-# Where bytes begin in a word; literals would have `byte_as_float` compiled for each.
+# The bits at which the bytes of a uint32 begin; literals would have `byte_as_float` compiled for each.
 _FIRST, _SECOND, _THIRD, _FOURTH = np.int64(0), np.int64(8), np.int64(16), np.int64(24)
 
 
@@ -110,9 +110,9 @@ def _sample(task: SampleTask, block: Block, region: int, channels: int) -> None:
 
 @inline
 def _sample_chunks(task: SampleTask, block: Block, channels: int) -> Any:
-    """Sample a block inside the image, three or four channels; what did not go to the output is left in *pixels*.
+    """Sample a block inside the image, three or four channels; what did not go to the output is left in `pixels`.
 
-    Returns how many pixels are in the output.
+    Return how many pixels are in the output.
     """
     source, output, offsets, weights, pixels = task.source, task.output, task.offsets, task.weights, task.pixels
     where = np.uintp(output_offset(task.call, block))
@@ -143,19 +143,19 @@ def _gather(task: SampleTask, begin: Any, channels: int) -> None:
 @inline
 def fill_packed(task: SampleTask, block: Block, channels: int) -> None:
     """Set the packed pixels of a block to the fill."""
-    word = np.uint32(0)
+    packed = np.uint32(0)
     for channel in range(channels):
-        word |= np.uint32(np.int32(np.rint(task.fill[channel]))) << np.uint32(8 * channel)
+        packed |= np.uint32(np.int32(np.rint(task.fill[channel]))) << np.uint32(8 * channel)
     for k in range(np.uintp(block.length)):
-        store_pixels(task.pixels, k, word)
+        store_pixels(task.pixels, k, packed)
 
 
 @force_inline
 def blend_chunk(task: SampleTask, begin: Any, region: int, channels: int) -> None:
-    """Blend the words of the chunk that begins there to packed pixels."""
+    """Blend the neighbours of the chunk that begins at `begin` to packed pixels."""
     weights, pixels = task.weights, task.pixels
     for position in range(np.uintp(CHUNK)):
-        k, word = begin + position, np.uint32(0)
+        k, packed = begin + position, np.uint32(0)
         for channel in range(channels):
             a, b, c, d = corners(pixels, k, channel, channels)
             if region == INSIDE:
@@ -163,20 +163,20 @@ def blend_chunk(task: SampleTask, begin: Any, region: int, channels: int) -> Non
                 value = blend_bytes(a, b, c, d, across, along)
             else:
                 value = _blend_partial(a, b, c, d, weights, k, load_source(task.fill, np.uintp(channel)))
-            word |= value << np.uint32(8 * channel)
-        store_pixels(pixels, k, word)
+            packed |= value << np.uint32(8 * channel)
+        store_pixels(pixels, k, packed)
 
 
 @inline
 def corners(pixels: Memory, k: Any, channel: int, channels: int) -> tuple[Any, Any, Any, Any]:
-    """The four neighbours in one channel, biased."""
+    """Return the four neighbours in one channel, biased."""
     if channels == 1:
-        word = load_points(pixels, UPPER_NEIGHBOURS + k)
+        all_four = load_points(pixels, UPPER_NEIGHBOURS + k)
         return (
-            byte_as_float(word, _FIRST),
-            byte_as_float(word, _SECOND),
-            byte_as_float(word, _THIRD),
-            byte_as_float(word, _FOURTH),
+            byte_as_float(all_four, _FIRST),
+            byte_as_float(all_four, _SECOND),
+            byte_as_float(all_four, _THIRD),
+            byte_as_float(all_four, _FOURTH),
         )
     first = np.uintp(2) * k
     left, right = (
@@ -207,7 +207,7 @@ def corners(pixels: Memory, k: Any, channel: int, channels: int) -> tuple[Any, A
             byte_as_float(lower, _FIRST),
             byte_as_float(lower, _FOURTH),
         )
-    # The second pixel's second channel opens the second word.
+    # The second pixel's second channel is the first byte of the second integer.
     behind = shift - 8
     return (
         byte_as_float(left, shift),
@@ -219,7 +219,7 @@ def corners(pixels: Memory, k: Any, channel: int, channels: int) -> tuple[Any, A
 
 @inline
 def _blend_partial(a: Any, b: Any, c: Any, d: Any, weights: Memory, k: Any, fill: Any) -> Any:
-    """The same with the weights of `locate_pairs`, and the fill's share."""
+    """Blend by the weights of `locate_pairs`, with the fill's share."""
     bias = np.float32(256)
     left, right = load_points(weights, LEFT_WEIGHT + k), load_points(weights, RIGHT_WEIGHT + k)
     upper, lower = fma(right, b - bias, left * (a - bias)), fma(right, d - bias, left * (c - bias))
@@ -229,7 +229,7 @@ def _blend_partial(a: Any, b: Any, c: Any, d: Any, weights: Memory, k: Any, fill
 
 @inline
 def unpack(task: SampleTask, block: Block, begin: Any, channels: int) -> None:
-    """Narrow packed pixels from *begin* on; spelt out, a loop over channels compiles to something ten times longer."""
+    """Narrow packed pixels from `begin` on; spelt out, a loop over channels compiles to something ten times longer."""
     output, pixels, count = task.output, task.pixels, block.length
     where = np.uintp(output_offset(task.call, block))
     if channels == 4:
@@ -247,5 +247,5 @@ def unpack(task: SampleTask, block: Block, begin: Any, channels: int) -> None:
 
 
 @inline
-def _low_byte(word: Any) -> Any:
-    return np.uint8(word & BYTE)
+def _low_byte(packed: Any) -> Any:
+    return np.uint8(packed & BYTE)

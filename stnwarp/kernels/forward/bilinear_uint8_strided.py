@@ -1,6 +1,6 @@
 """Bilinear sampling of uint8 pictures whose pixels do not lie side by side: every other column, or columns backwards.
 
-The channels of a pixel do. The words that `forward.bilinear_uint8` reads at once are put together from a load for
+The channels of a pixel do. The integers that `forward.bilinear_uint8` reads at once are put together from a load for
 each neighbour; from there on everything is the same.
 """
 
@@ -76,7 +76,7 @@ def _sample(task: SampleTask, block: Block, region: int, channels: int) -> None:
 
 @inline
 def _pair(source: Memory, at: Any, right: Any, last: Any, channels: int) -> Any:
-    """Two neighbours in one word: the left one in the low bytes."""
+    """Return two neighbours in one uint64: the left one in the low bytes."""
     bits = np.uint64(8 * channels)
     pixel = (np.uint64(1) << bits) - np.uint64(1)
     return load_within(source, at, last) & pixel | (load_within(source, at + right, last) & pixel) << bits
@@ -84,7 +84,7 @@ def _pair(source: Memory, at: Any, right: Any, last: Any, channels: int) -> Any:
 
 @inline
 def _store_pairs(pixels: Memory, k: Any, upper: Any, lower: Any, channels: int) -> None:
-    """As `simd.gather` leaves them."""
+    """Store neighbours as `simd.gather` leaves them."""
     if channels == 1:
         store_points(pixels, UPPER_NEIGHBOURS + k, np.uint32(upper | lower << np.uint64(16)))
     elif channels == 2:
@@ -96,6 +96,6 @@ def _store_pairs(pixels: Memory, k: Any, upper: Any, lower: Any, channels: int) 
 
 
 @inline
-def _store_halves(pixels: Memory, to: Any, word: Any) -> None:
-    store_points(pixels, to, np.uint32(word & np.uint64(0xFFFFFFFF)))
-    store_points(pixels, to + _ONE, np.uint32(word >> np.uint64(32)))
+def _store_halves(pixels: Memory, to: Any, value: Any) -> None:
+    store_points(pixels, to, np.uint32(value & np.uint64(0xFFFFFFFF)))
+    store_points(pixels, to + _ONE, np.uint32(value >> np.uint64(32)))

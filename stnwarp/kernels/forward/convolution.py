@@ -58,18 +58,18 @@ from stnwarp.kernels.simd.tap_window import clamp_to_range
 def convolve_rows(
     task: SampleTask, start: int, stop: int, sample_block: Callable[[SampleTask, Block, int, int], None], taps: int
 ) -> None:
-    """Sample rows [start, stop) of the batch's outputs; *taps* is a literal, *sample_block* calls `convolve_block`."""
+    """Sample rows [start, stop) of the batch's outputs; `taps` is a literal, `sample_block` calls `convolve_block`."""
     inside, touching = all_taps_bounds(task.call, taps), any_tap_bounds(task.call, taps)
     sample_rows(task, start, stop, inside, touching, TAP_BLOCK, 0, sample_block, taps)
 
 
 @inline
 def convolve_block(task: SampleTask, block: Block, region: int, taps: int, weigh: Weigh) -> None:
-    """Sample a block by *taps* taps on each axis, a literal, whose weights *weigh* computes."""
+    """Sample a block by `taps` taps on each axis, a literal, whose weights `weigh` computes."""
     call, whole = task.call, block
     if region != OUTSIDE:
         generate_positions(task, block)
-        if call.padding == WRAP:  # the other modes fold each tap by itself
+        if call.padding == WRAP:  # the other modes move each tap by itself
             pad_positions(call, task.grid, block.length, task.positions, 0)
         whole = Block(block.image, block.row, block.column, repeat_last_position(block.length, task.positions))
     if region == UNKNOWN:
@@ -101,7 +101,7 @@ def _sample_taps(task: SampleTask, block: Block, whole: Block, inside: bool, tap
 
 @inline
 def _together(call: SampleCall) -> int:
-    """How many channels are blended at once: all if adjacent, else 1; 0 if the taps are not adjacent."""
+    """Return how many channels are blended at once: all if adjacent, else 1; 0 if the taps are not adjacent."""
     if call.channel_stride == 1 and 1 < call.channels == call.column_stride <= 4:
         return call.channels
     return 1 if call.column_stride == 1 else 0
@@ -109,7 +109,7 @@ def _together(call: SampleCall) -> int:
 
 @inline
 def _blend_windows(task: SampleTask, block: Block, inside: bool, together: int, taps: int) -> bool:
-    """Blend a block whose taps lie side by side; False if it has to be done again, tap by tap.
+    """Blend a block whose taps lie side by side; return False if it has to be done again, tap by tap.
 
     What has weight 0 must not be read, but here it is: if it is NaN or infinite, the sum is NaN.
     """
@@ -154,7 +154,7 @@ def _holds_nan(weights: Memory, count: int) -> bool:
 
 @inline
 def _store(output: Memory, first: Any, step: Any, weights: Memory, skip: Any, every: Any, count: int) -> None:
-    """Round *count* blended values, every so many after the first *skip*, into the output."""
+    """Round `count` blended values, every so many after the first `skip`, into the output."""
     for k in range(np.uintp(count)):
         value = load_points(weights, BLENDED + skip + every * k)
         round_and_store(output, first + k * step, clamp_to_range(output, value))
@@ -207,7 +207,7 @@ def _blend_irregular(task: SampleTask, block: Block, only_irregular: bool, taps:
 def _blend_taps(
     source: Memory, call: SampleCall, shift: int, outside: Any, offsets: Memory, weights: Memory, k: Any, taps: int
 ) -> Any:
-    """The weighted sum of the taps of one position; one that does not exist reads the fill."""
+    """Return the weighted sum of the taps of one position; one that does not exist reads the fill."""
     total = cast_to_weight(weights, 0)
     for line in range(np.uintp(taps)):
         y, along = load_points(offsets, TAP_ROWS + np.uintp(TAP_BLOCK) * line + k), cast_to_weight(weights, 0)

@@ -33,7 +33,7 @@ def _sample_block(task: SampleTask, block: Block, region: int, taps: int) -> Non
 
 @inline
 def _weigh(positions: Memory, axis: Any, count: int, weights: Memory, part: Any, by_tap: int) -> None:
-    """sinc(x) sinc(x / 3) over |x| < 3 (Duchon 1979), divided by the sum of the six.
+    """Set the weights sinc(x) sinc(x / 3) over |x| < 3 (Duchon 1979), divided by the sum of the six.
 
     With t past the pixel on the left and r = 1 - t, each of the six has the factor sin(pi t), which the division takes
     out. Multiplied by t r, what is left of them has no pole; their sines are sin(pi t / 3), sin(pi r / 3) and

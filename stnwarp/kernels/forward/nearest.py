@@ -50,7 +50,7 @@ def _sample_block(task: SampleTask, block: Block, region: int, together: int) ->
 
 @inline
 def _locate(task: SampleTask, block: Block, region: int) -> Any:
-    """Offsets, and how many positions lie inside."""
+    """Set offsets; return how many positions lie inside."""
     if region == INSIDE:
         locate_nearest_inside(task, block)
         return block.length
@@ -73,7 +73,7 @@ def _copy(task: SampleTask, block: Block) -> None:
 
 @inline
 def _copy_rgb(task: SampleTask, block: Block) -> None:
-    """Several pixels at a time where a word of four bytes can be read at each; the last ones byte by byte."""
+    """Copy several pixels at a time where four bytes can be read at each; the last ones byte by byte."""
     source, output, call, offsets, count = task.source, task.output, task.call, task.offsets, block.length
     first = np.uintp(output_offset(call, block))
     furthest = np.int64(0)
@@ -92,7 +92,7 @@ def _copy_rgb(task: SampleTask, block: Block) -> None:
 
 @inline
 def _fill(task: SampleTask, block: Block, inside: int) -> None:
-    """Write the fill where LEFT_WEIGHT is 0; everywhere if nothing lies *inside*."""
+    """Write the fill where LEFT_WEIGHT is 0; everywhere if nothing lies `inside`."""
     output, call, fill, weights = task.output, task.call, task.fill, task.weights
     step = np.uintp(call.output_column_stride)
     for channel in range(call.channels):

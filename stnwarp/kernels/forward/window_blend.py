@@ -34,7 +34,7 @@ def prefetch_taps(source: Memory, down: Any, shift: Any, offsets: Memory, count:
 def blend_block(
     source: Memory, down: Any, shift: Any, offsets: Memory, weights: Memory, count: int, together: int, taps: int
 ) -> None:
-    """Set BLENDED of a block from FIRST_TAP and the windows' weights: *together* channels of each position."""
+    """Set BLENDED of a block from FIRST_TAP and the windows' weights: `together` channels of each position."""
     if together == 1:
         for k in range(np.uintp(count)):
             at, to = np.uintp(load_points(offsets, FIRST_TAP + k)) + shift, BLENDED + k

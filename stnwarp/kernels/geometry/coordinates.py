@@ -56,7 +56,7 @@ def generate_row(
     begin: Any,
     positions: Memory,
 ) -> None:
-    """Set X and Y of *positions*, from *begin* on, for *count* pixels of an output row; forward and backward alike."""
+    """Set X and Y of `positions`, from `begin` on, for `count` pixels of an output row; forward and backward alike."""
     if call.mapping == AFFINE:
         _affine_positions(matrices, image, row, column, count, begin, positions)
     elif call.mapping == PROJECTIVE:
@@ -88,13 +88,13 @@ def _overload_read_grid(
 
 @inline
 def affine_position(across: Any, start: Any, column: Any) -> Any:
-    """The coordinate at *column* of a row that starts at *start*: the one formula that spans and positions share."""
+    """Return the coordinate at `column` of a row that begins at `start`: one formula for spans and positions."""
     return fma(across, np.float64(column), start)
 
 
 @inline
 def row_start(matrices: Memory, entry: int, row: int) -> Any:
-    """The coordinate at column 0 of *row*, by the matrix row that begins at *entry*."""
+    """Return the coordinate at column 0 of `row`, by the matrix row that begins at `entry`."""
     return fma(matrices[entry + 1], np.float64(row), matrices[entry + 2])
 
 
@@ -126,7 +126,7 @@ def _joined_positions(
 def _projective_positions(
     matrices: Memory, image: int, row: int, column: int, count: int, begin: Any, positions: Memory
 ) -> None:
-    """One division serves both coordinates, unless the row comes near the horizon, where w is zero."""
+    """Set positions with one division for both coordinates, but near the horizon, where w is zero, with two."""
     m = image * 9
     across_x, start_x = matrices[m], row_start(matrices, m, row)
     across_y, start_y = matrices[m + 3], row_start(matrices, m + 3, row)
@@ -162,7 +162,7 @@ def _ends(across: Any, start: Any, column: int, count: int) -> tuple[Any, Any]:
 def _grid_positions(
     call: Any, number: Any, grid: Memory, point: Any, count: int, begin: Any, positions: Memory
 ) -> None:
-    """In the type of *number*: float32 for float32 images read at float32 grids, where torch computes in it too."""
+    """Set positions in the type of `number`: float32 for float32 images and grids, where torch computes in it too."""
     for k in range(np.uintp(count)):
         at = np.uintp(2) * (point + k)
         x, y = cast_like(number, load_source(grid, at)), cast_like(number, load_source(grid, at + np.uintp(1)))
@@ -172,7 +172,7 @@ def _grid_positions(
 
 @inline
 def to_pixel(coordinate: Any, size: int, align_corners: int) -> Any:
-    """A normalised coordinate as a continuous pixel index; its slope is `pixels_per_unit`.
+    """Convert a normalised coordinate to a continuous pixel index; its slope is `pixels_per_unit`.
 
     Rounded twice, as in torch for images; for volumes torch rounds three times. That decides ties.
     """
@@ -182,19 +182,19 @@ def to_pixel(coordinate: Any, size: int, align_corners: int) -> Any:
 
 @inline
 def edge_inset(coordinate: Any, align_corners: int) -> Any:
-    """How far the first pixel's centre lies from where the coordinate is -1, in pixels, in the coordinate's type."""
+    """Return how many pixels the first pixel's centre lies from where `coordinate` is -1, in its type."""
     return cast_like(coordinate, 0.0 if align_corners != 0 else 0.5)
 
 
 @inline
 def pixels_per_unit(coordinate: Any, size: int, align_corners: int) -> Any:
-    """How many pixels a step of 1 in normalised coordinates is, in the type of *coordinate*."""
+    """Return how many pixels a step of 1 in normalised coordinates is, in the type of `coordinate`."""
     return cast_like(coordinate, size - 1 if align_corners != 0 else size) * cast_like(coordinate, 0.5)
 
 
 @inline
 def count_within(positions: Memory, count: int, low: float, x_stop: float, y_stop: float) -> int:
-    """How many positions lie in [low, x_stop) x [low, y_stop); NaN does not."""
+    """Count the positions in [low, x_stop) x [low, y_stop); NaN is not in there."""
     least, right, bottom = (
         cast_to_weight(positions, low),
         cast_to_weight(positions, x_stop),
@@ -211,7 +211,7 @@ def count_within(positions: Memory, count: int, low: float, x_stop: float, y_sto
 def affine_span(
     call: SampleCall, matrices: Memory, image: int, row: int, low: float, x_stop: float, y_stop: float
 ) -> tuple[int, int]:
-    """The columns [first, last) of an output row whose positions lie in [low, x_stop) x [low, y_stop), exactly."""
+    """Return the columns [first, last) of a row whose positions lie in [low, x_stop) x [low, y_stop), exactly."""
     m = image * 9
     first_x, last_x = _axis_span(matrices[m], row_start(matrices, m, row), low, x_stop, call.output_width)
     first_y, last_y = _axis_span(matrices[m + 3], row_start(matrices, m + 3, row), low, y_stop, call.output_width)
@@ -221,7 +221,7 @@ def affine_span(
 
 @inline
 def _axis_span(across: Any, start: Any, low: float, high: float, width: int) -> tuple[int, int]:
-    """The columns in [0, width) at which low <= affine_position < high.
+    """Return the columns in [0, width) at which low <= affine_position < high.
 
     The coordinate is monotone in the column even as computed, since each rounding is, so both ends decide for all
     between; they are tested once more, because nothing may be read at a coordinate that overflowed to NaN.
@@ -238,7 +238,7 @@ def _axis_span(across: Any, start: Any, low: float, high: float, width: int) -> 
 
 @inline
 def _crossing(across: Any, start: Any, bound: float, width: int) -> Any:
-    """How many columns from 0 on lie on the near side of *bound*: solved, and searched where rounding got it wrong."""
+    """Count the columns from 0 on that lie before `bound`: solved for, and searched where rounding got it wrong."""
     output_column = np.ceil((bound - start) / across)
     output_column = output_column if output_column > 0.0 else 0.0
     guess = np.int64(output_column if output_column < width else np.float64(width))

@@ -40,7 +40,7 @@ _FAR = 2.0**31
 
 @inline
 def tabulate_steps(task: SampleTask, image: int) -> None:
-    """How far the positions of an affine map move over 0, 1, 2, ... columns, as whole pixels and the rest.
+    """Tabulate how far the positions of an affine map move over 0, 1, 2, ... columns, as whole pixels and the rest.
 
     STEP is the offset of the whole pixels; the rests, in [0, 1], go to STEP_X and STEP_Y. It is the same for every
     block of an image.
@@ -59,7 +59,7 @@ def tabulate_steps(task: SampleTask, image: int) -> None:
 
 @inline
 def locate_steps(task: SampleTask, block: Block) -> None:
-    """`locate_inside` for the positions of an affine map, from the tabulated steps.
+    """Do what `locate_inside` does, for the positions of an affine map, from the tabulated steps.
 
     Fractions are added to fractions, so that they are as exact in the last column of a long row as in the first.
     """
@@ -87,7 +87,7 @@ def locate_steps(task: SampleTask, block: Block) -> None:
 
 @inline
 def _offset(call: SampleCall, column: Any, line: Any) -> Any:
-    """The offset of a pixel from its image's first, from whole float64 numbers.
+    """Return the offset of a pixel from its image's first, from whole float64 numbers.
 
     Multiplied in float64, which is exact below 2**53 and faster than with integers of 64 bits.
     """
@@ -97,7 +97,7 @@ def _offset(call: SampleCall, column: Any, line: Any) -> Any:
 
 @inline
 def locate_inside(task: SampleTask, block: Block) -> None:
-    """Offsets and weights of positions all four of whose neighbours exist: FIRST, RIGHT_WEIGHT and LOWER_WEIGHT."""
+    """Set FIRST, RIGHT_WEIGHT and LOWER_WEIGHT of positions all four of whose neighbours exist."""
     image, count = block.image, block.length
     call, positions, offsets, weights = task.call, task.positions, task.offsets, task.weights
     base = call.origin + image * call.image_stride
@@ -112,7 +112,7 @@ def locate_inside(task: SampleTask, block: Block) -> None:
 
 @inline
 def locate_anywhere(task: SampleTask, block: Block) -> None:
-    """Offsets and weights of any positions, NaN and infinity included: a neighbour outside has weight 0."""
+    """Set offsets and weights of any positions, NaN and infinity included: a neighbour outside has weight 0."""
     image, count = block.image, block.length
     call, positions, offsets, weights = task.call, task.positions, task.offsets, task.weights
     right, bottom = np.float64(call.width - 1), np.float64(call.height - 1)
@@ -144,7 +144,7 @@ def locate_anywhere(task: SampleTask, block: Block) -> None:
 
 @inline
 def locate_pairs(task: SampleTask, block: Block) -> None:
-    """`locate_anywhere` for images of at least 2x2 that are not wrapped: the four pixels from FIRST on always exist.
+    """Do what `locate_anywhere` does, for images of at least 2x2 not wrapped: all four pixels from FIRST on exist.
 
     Beyond the edge they are the nearest four, and the weights those of the hats that stand on them.
     """
@@ -172,7 +172,7 @@ def locate_pairs(task: SampleTask, block: Block) -> None:
 
 @inline
 def _first_of_pair(position: Any, last: Any) -> Any:
-    """The whole number from 0 to *last* - 1 next below *position*; written so that NaN gives 0."""
+    """Return the whole number from 0 to `last` - 1 next below `position`; written so that NaN gives 0."""
     whole, zero, before = np.floor(position), cast_like(last, 0), last - cast_like(last, 1)
     whole = whole if whole > zero else zero
     return whole if whole < before else before
@@ -186,9 +186,9 @@ def _hat(rising: Any, falling: Any, zero: Any) -> Any:
 
 @inline
 def locate_nearest(task: SampleTask, block: Block) -> Any:
-    """Offset of the nearest pixel, halves to even; LEFT_WEIGHT is 0 where it lies outside, else 1.
+    """Set the offset of the nearest pixel, halves to even, and LEFT_WEIGHT: 0 where it lies outside, else 1.
 
-    Returns how many lie inside.
+    Return how many lie inside.
     """
     image, count = block.image, block.length
     call, positions, offsets, weights = task.call, task.positions, task.offsets, task.weights
@@ -237,10 +237,10 @@ def fill_pixels(task: SampleTask, block: Block) -> None:
 
 @inline
 def locate_block(task: SampleTask, block: Block, region: int, margin: int) -> int:
-    """Find where the pixels of a block are read; returns the region that they turn out to lie in.
+    """Find where the pixels of a block are read; return the region that they turn out to lie in.
 
-    INSIDE: offsets and weights are set; PARTIAL: positions are set, padded as the mode says. *region* is what
-    `regions.block_at` knows, *margin* as in `regions.all_neighbours_bounds`.
+    INSIDE: offsets and weights are set; PARTIAL: positions are set, padded as the mode says. `region` is what
+    `regions.block_at` knows, `margin` as in `regions.all_neighbours_bounds`.
     """
     call, count, positions = task.call, block.length, task.positions
     if region == OUTSIDE:
@@ -258,7 +258,7 @@ def locate_block(task: SampleTask, block: Block, region: int, margin: int) -> in
 
 @inline
 def _steps_stay_inside(task: SampleTask, block: Block, margin: int) -> Any:
-    """Whether the first position and the steps from it stay inside: rounding may lead far coordinates elsewhere."""
+    """Return whether first position and steps from it stay inside: rounding may lead far coordinates elsewhere."""
     image, row, column, count = block
     call, matrices = task.call, task.matrices
     m = image * 9

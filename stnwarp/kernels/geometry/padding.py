@@ -1,11 +1,10 @@
-"""One axis at a time: a coordinate as a pixel index, folded into the image, with the slope that gradients need.
+"""One axis at a time: a pixel index, moved into the image by the padding mode, with the slope that gradients need.
 
 Samplers and gradients share what stands here, so that the pixel that is read is the pixel that has the gradient.
 
-The slope is d(folded) / d(position) as torch defines it where the fold has a corner: 0 at and beyond the edge that a
-position is clamped to. NaN, and infinity under reflection and wrap, fold to 0 with slope 0: what is folded can be
-made an index of. Under zeros nothing is folded, and callers ask first whether a position touches the image, which NaN
-does not.
+The slope is d(padded) / d(position) as torch defines it where that jumps: 0 at and beyond the edge that a position is
+clamped to. NaN, and infinity under reflection and wrap, move to 0 with slope 0: what is padded can be made an index of.
+Under zeros nothing is moved, and callers ask first whether a position touches the image, which NaN does not.
 
 All arithmetic is in the type of the position: float32 gives torch's numbers for float32 images and grids. Wrapping,
 which torch has not, takes float64: a float32 sum of the position and the period can round a tie the other way.
@@ -30,7 +29,7 @@ _FAR = 2.0**51
 
 @inline
 def clamp(position: Any, size: int) -> tuple[Any, Any]:
-    """*position* moved to the nearest of the centres 0 and size - 1 if it lies beyond, and the slope."""
+    """Return `position`, moved to the nearest of the centres 0 and size - 1 if it lies beyond, and the slope."""
     zero, one, last = cast_like(position, 0), cast_like(position, 1), cast_like(position, size - 1)
     lower = position if position > zero else zero  # written so that NaN gives 0
     return lower if lower < last else last, one if (position > zero) & (position < last) else zero
@@ -38,7 +37,7 @@ def clamp(position: Any, size: int) -> tuple[Any, Any]:
 
 @inline
 def reflect(position: Any, size: int, align_corners: int) -> tuple[Any, Any]:
-    """*position* mirrored at the centres (align_corners) or outer edges of the corner pixels, then clamped."""
+    """Return `position` mirrored at centres (align_corners) or edges of the end pixels, clamped; and the slope."""
     zero, one = cast_like(position, 0), cast_like(position, 1)
     low = cast_like(position, 0.0 if align_corners != 0 else -0.5)
     # A one-pixel axis has no two centres to mirror at: with any period but 0 the clamp gives 0 with slope 0.
@@ -47,28 +46,29 @@ def reflect(position: Any, size: int, align_corners: int) -> tuple[Any, Any]:
     distance = abs(shifted)
     distance = fma(-period, np.floor(distance / period), distance)
     mirrored = period - distance
-    folded, slope = clamp(low + (mirrored if distance > mirrored else distance), size)
+    padded, slope = clamp(low + (mirrored if distance > mirrored else distance), size)
     backwards = (distance > mirrored) != (shifted < zero)
-    return folded, slope * (-one if backwards else one)
+    return padded, slope * (-one if backwards else one)
 
 
 @inline
 def wrap(position: Any, size: int) -> tuple[Any, Any]:
-    """*position* modulo *size*, in [0, size): the picture repeats every *size* pixels, whatever align_corners is.
+    """Return `position` modulo `size`, in [0, size), whatever align_corners is, and the slope.
 
-    The right neighbour of the last pixel is the first one, see `pad_tap`. On an axis of one pixel everything is that
-    pixel, and the slope is 0. Positions of more than `_FAR` pixels come by way of `reduce_to_period`.
+    The picture repeats: the right neighbour of the last pixel is the first one, see `pad_tap`. On an axis of one pixel
+    everything is that pixel, and the slope is 0. Positions of more than `_FAR` pixels come by way of
+    `reduce_to_period`.
     """
     zero, one, period = cast_like(position, 0), cast_like(position, 1), cast_like(position, size)
-    folded = fma(-period, np.floor(position / period), position)
+    padded = fma(-period, np.floor(position / period), position)
     # A hair below 0 is rounded to the period itself, which is pixel 0 again; that still has slope 1.
     slope = one if (abs(position) < cast_like(position, np.inf)) & (size > 1) else zero
-    return folded if (folded >= zero) & (folded < period) else zero, slope
+    return padded if (padded >= zero) & (padded < period) else zero, slope
 
 
 @inline
 def reduce_to_period(size: int, part: Any, count: Any, positions: Memory) -> None:
-    """Bring what lies beyond `_FAR` in *count* float64 *positions* from *part* on within a period, exactly."""
+    """Bring what lies beyond `_FAR` in `count` float64 `positions` from `part` on within a period, exactly."""
     far = 0
     for k in range(np.uintp(count)):
         far += not abs(load_points(positions, part + k)) < _FAR
@@ -81,21 +81,21 @@ def reduce_to_period(size: int, part: Any, count: Any, positions: Memory) -> Non
 
 @inline
 def pad_tap(tap: Any, size: int, align_corners: int, padding: int) -> Any:
-    """The index in 0..size - 1 that a tap at pixel *tap* reads, or OUTSIDE_TAP: only ever under zeros.
+    """Return the index in 0..size - 1 that a tap at pixel `tap` reads, or OUTSIDE_TAP: only ever under zeros.
 
-    *tap* is a whole number kept as a float, of any magnitude, so that a position far away need not fit an integer. Each
-    tap is folded by itself, as torch's bicubic does. NaN, and infinity under reflection and wrap, read pixel 0.
+    `tap` is a whole number kept as a float, of any magnitude, so that a position far away need not fit an integer. Each
+    tap is padded by itself, as torch's bicubic does. NaN, and infinity under reflection and wrap, read pixel 0.
     """
     if padding == ZEROS:
         inside = (tap >= cast_like(tap, 0)) & (tap <= cast_like(tap, size - 1))
         return np.int64(tap) if inside else np.int64(OUTSIDE_TAP)
-    folded, _ = _pad_position(tap, size, align_corners, padding)
-    return np.int64(folded)
+    padded, _ = _pad_position(tap, size, align_corners, padding)
+    return np.int64(padded)
 
 
 @inline
 def _pad_position(position: Any, size: int, align_corners: int, padding: int) -> tuple[Any, Any]:
-    """*position* as *padding*, any mode but zeros, moves it into the image, and the slope."""
+    """Return `position` as `padding`, any mode but zeros, moves it into the image, and the slope."""
     if padding == BORDER:
         return clamp(position, size)
     if padding == REFLECTION:
@@ -105,9 +105,9 @@ def _pad_position(position: Any, size: int, align_corners: int, padding: int) ->
 
 @inline
 def pad_positions(call: Any, grid: Memory, count: Any, positions: Memory, slopes: int) -> None:
-    """Fold X and Y of *positions* by the padding mode; set SLOPES too if the literal *slopes* is 1.
+    """Move X and Y of `positions` into the image by the padding mode; set SLOPES too if the literal `slopes` is 1.
 
-    Under zeros nothing is folded, and there are no slopes.
+    Under zeros nothing is moved, and there are no slopes.
     """
     pad_axis(call, grid, call.width, X, count, positions, SLOPES, slopes, 0)
     pad_axis(call, grid, call.height, Y, count, positions, SLOPES, slopes, 0)
@@ -125,7 +125,7 @@ def pad_axis(
     wants_slopes: int,
     reads_last: int,
 ) -> None:
-    """Fold *count* positions from *part* on by the padding mode; nothing under zeros.
+    """Move `count` positions from `part` on into the image by the padding mode; do nothing under zeros.
 
     Args:
         call: the numbers of the call.
@@ -161,7 +161,7 @@ def _pad_reflection(
     wants_slopes: int,
     reads_last: int,
 ) -> None:
-    """`pad_axis` under reflection, in float32 where torch computes in it."""
+    """Pad under reflection, in float32 where torch computes in it."""
     if call.mapping == GRID_FLOAT32:
         _pad(np.float32(0), call, size, part, count, positions, slopes, wants_slopes, reads_last, REFLECTION)
     else:
@@ -215,16 +215,16 @@ def _pad(
     reads_last: int,
     padding: int,
 ) -> None:
-    """`pad_axis` under one mode, in the type of *number*."""
+    """Pad under one mode, in the type of `number`."""
     last = cast_like(number, size - 1)
     for k in range(np.uintp(count)):
         position = cast_like(number, load_points(positions, part + k))
-        folded, slope = _pad_position(position, size, call.align_corners, padding)
+        padded, slope = _pad_position(position, size, call.align_corners, padding)
         if reads_last == 1:
             known = position == position
             if padding == REFLECTION:
                 known = abs(position) < cast_like(position, np.inf)
-            folded = folded if known else last
-        store_points(positions, part + k, folded)
+            padded = padded if known else last
+        store_points(positions, part + k, padded)
         if wants_slopes == 1:
             store_points(positions, slopes + part + k, slope)

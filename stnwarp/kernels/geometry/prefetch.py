@@ -16,7 +16,7 @@ from stnwarp.kernels.simd.mixed_precision import greatest, least
 
 _LINE = 64.0  # bytes that memory hands over at once
 # Rows of the input that a step of one column may take, and pixels from which on it leaves some out; both measured. RGB
-# pixels of bytes take the longest to unpack: on steep slopes only lines of images that no cache holds are asked for.
+# pixels of bytes take the longest to unpack: of steep rows only lines of images that no cache holds are asked for.
 _STEEP, _GENTLE, _SPARSE = 0.9, 0.25, 1.5
 _AHEAD = 3.0  # rows of the output
 _CACHED, _LARGE = 1 << 19, 1 << 24  # bytes of an image that need not be asked for, and of one that no cache holds
@@ -25,9 +25,9 @@ _FAR = 2.0**31  # no row of an image is as far away: what is asked for need not 
 
 @inline
 def prefetch_step(call: SampleCall, matrices: Memory, image: int, itemsize: int) -> tuple[Any, Any]:
-    """The distance in columns between prefetches, and how far ahead they are; 0 columns for none.
+    """Return the distance in columns between prefetches, and how far ahead they are; 0 columns for none.
 
-    For images of elements of *itemsize* bytes under affine maps.
+    For images of elements of `itemsize` bytes under affine maps.
     """
     m = image * 9
     return _step(call, matrices[m], matrices[m + 3], _AHEAD * matrices[m + 1], _AHEAD * matrices[m + 4], itemsize)
@@ -35,7 +35,7 @@ def prefetch_step(call: SampleCall, matrices: Memory, image: int, itemsize: int)
 
 @inline
 def prefetch_step_of_block(task: SampleTask, block: Block, itemsize: int) -> tuple[Any, Any]:
-    """`prefetch_step` for one block under another map, whose positions are known.
+    """Return `prefetch_step` for one block under another map, whose positions are known.
 
     Where a grid leads to in the next rows is not looked at: it is taken to turn and scale as it does along this one.
     """

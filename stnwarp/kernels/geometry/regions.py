@@ -48,19 +48,19 @@ SLACK = 2.0**-20
 
 @inline
 def all_neighbours_bounds(call: SampleCall, margin: int, slack: float) -> Bounds:
-    """Where all four neighbours of a position exist, with *slack* to spare, and *margin* columns to the right."""
+    """Return where all four neighbours of a position exist, `slack` to spare, without `margin` columns on the right."""
     return slack, np.float64(call.width - 1 - margin) - slack, np.float64(call.height - 1) - slack
 
 
 @inline
 def any_neighbour_bounds(call: SampleCall) -> Bounds:
-    """Where any of the four neighbours of a position exists."""
+    """Return where any of the four neighbours of a position exists."""
     return -1.0, np.float64(call.width), np.float64(call.height)
 
 
 @inline
 def row_edges(call: SampleCall, matrices: Memory, image: int, row: int, inside: Bounds, touching: Bounds) -> Edges:
-    """The columns (a, b, c, d) that divide a row: outside before a and from d on, inside in [b, c), else partial.
+    """Return columns (a, b, c, d) that divide a row: outside before a and from d on, inside in [b, c), else partial.
 
     For maps that are not affine b is -1: nothing is known.
     """
@@ -82,7 +82,7 @@ def row_edges(call: SampleCall, matrices: Memory, image: int, row: int, inside: 
 
 @inline
 def _ends(matrices: Memory, entry: int, row: int, width: int) -> tuple[Any, Any]:
-    """The least and the greatest coordinate of a row, by the matrix row that begins at *entry*; NaN stays NaN."""
+    """Return the least and greatest coordinate of a row, by the matrix row that begins at `entry`; NaN stays NaN."""
     start = row_start(matrices, entry, row)
     near, far = affine_position(matrices[entry], start, 0), affine_position(matrices[entry], start, width - 1)
     return (near, far) if near < far else (far, near)
@@ -90,7 +90,7 @@ def _ends(matrices: Memory, entry: int, row: int, width: int) -> tuple[Any, Any]
 
 @inline
 def block_at(column: int, edges: Edges, width: int, longest: int) -> tuple[int, int]:
-    """How many pixels the block at *column* has, which ends at the next edge at the latest, and what is known of it."""
+    """Return the length of the block at `column`, which ends at the next edge at the latest, and its region."""
     begin, first, last, end = edges
     if column < begin:
         return least(longest, begin - column), OUTSIDE
@@ -107,7 +107,7 @@ def block_at(column: int, edges: Edges, width: int, longest: int) -> tuple[int, 
 
 @inline
 def region_of(call: SampleCall, count: int, positions: Memory, inside: Bounds, touching: Bounds) -> int:
-    """The region of a block by looking at each of its positions."""
+    """Find the region of a block by looking at each of its positions."""
     low, x_stop, y_stop = inside
     within = count_within(positions, count, low, x_stop, y_stop)
     if within == count:
@@ -120,7 +120,7 @@ def region_of(call: SampleCall, count: int, positions: Memory, inside: Bounds, t
 
 @inline
 def repeat_last_position(count: int, positions: Memory) -> int:
-    """Repeat the last of *count* positions up to whole vectors, so that none is left over; returns the new count."""
+    """Repeat the last of `count` positions up to whole vectors, so that none is left over; return the new count."""
     whole = (count + 15) // 16 * 16
     x, y = load_points(positions, X + np.uintp(count - 1)), load_points(positions, Y + np.uintp(count - 1))
     for k in range(np.uintp(count), np.uintp(whole)):
@@ -131,13 +131,13 @@ def repeat_last_position(count: int, positions: Memory) -> int:
 
 @inline
 def all_taps_bounds(call: SampleCall, taps: int) -> Bounds:
-    """Where all taps of a position exist."""
+    """Return where all taps of a position exist."""
     reach = taps // 2
     return np.float64(reach - 1), np.float64(call.width - reach), np.float64(call.height - reach)
 
 
 @inline
 def any_tap_bounds(call: SampleCall, taps: int) -> Bounds:
-    """Where any tap of a position exists."""
+    """Return where any tap of a position exists."""
     reach = taps // 2
     return np.float64(-reach), np.float64(call.width + reach - 1), np.float64(call.height + reach - 1)

@@ -38,7 +38,7 @@ _FAR_OUTSIDE = -16.0
 
 @inline
 def locate_inside_taps(task: SampleTask, block: Block, taps: int, weigh: Weigh) -> None:
-    """FIRST_TAP, WINDOW_WEIGHTS_X and WINDOW_WEIGHTS_Y of positions all of whose taps exist."""
+    """Set FIRST_TAP, WINDOW_WEIGHTS_X and WINDOW_WEIGHTS_Y of positions all of whose taps exist."""
     image, count = block.image, block.length
     call, positions, offsets, weights = task.call, task.positions, task.offsets, task.weights
     base = call.origin + image * call.image_stride - (taps // 2 - 1) * (call.row_stride + call.column_stride)
@@ -52,7 +52,7 @@ def locate_inside_taps(task: SampleTask, block: Block, taps: int, weigh: Weigh) 
 
 @inline
 def locate_taps(task: SampleTask, block: Block, taps: int, weigh: Weigh) -> None:
-    """TAP_COLUMNS, TAP_ROWS, WEIGHTS_X and WEIGHTS_Y of any positions, NaN and infinity included.
+    """Set TAP_COLUMNS, TAP_ROWS, WEIGHTS_X and WEIGHTS_Y of any positions, NaN and infinity included.
 
     Under zeros the index of a tap outside is outside.
     """
@@ -80,7 +80,7 @@ def _settle_outside(call: SampleCall, count: int, positions: Memory, taps: int) 
 
 @inline
 def _pad_axis(call: SampleCall, axis: int, count: int, positions: Memory, offsets: Memory, taps: int) -> None:
-    """Fold each tap of each position into the image, by itself as torch does, on one axis."""
+    """Move each tap of each position into the image, by itself as torch does, on one axis."""
     size = call.height if axis == 1 else call.width
     position, indices = (Y, TAP_ROWS) if axis == 1 else (X, TAP_COLUMNS)
     for tap in range(taps):
@@ -95,7 +95,7 @@ def _pad_axis(call: SampleCall, axis: int, count: int, positions: Memory, offset
 
 @inline
 def _next_outside(pixel: float, size: int) -> Any:
-    """The index of *pixel*, or -1 or *size* if it lies outside, on the side where it does; -1 for NaN."""
+    """Return the index of `pixel`, or -1 or `size` if it lies outside, on the side where it does; -1 for NaN."""
     last = np.float64(size)
     pixel = pixel if pixel > -1.0 else -1.0
     return np.int64(pixel if pixel < last else last)
@@ -103,11 +103,11 @@ def _next_outside(pixel: float, size: int) -> Any:
 
 @inline
 def fit_windows(task: SampleTask, block: Block, taps: int) -> Any:
-    """FIRST_TAP, WINDOW_WEIGHTS_X, WINDOW_WEIGHTS_Y, MISSING_X and MISSING_Y of positions whose taps lie side by side.
+    """Set FIRST_TAP, WINDOW_WEIGHTS and MISSING, on both axes, of positions whose taps lie side by side.
 
-    The others are IS_IRREGULAR; returns how many.
+    The others are IS_IRREGULAR; return how many.
 
-    Folding leaves most taps side by side: clamped ones are fewer, mirrored ones the other way round. Each weight goes
+    Padding leaves most taps side by side: clamped ones are fewer, mirrored ones the other way round. Each weight goes
     to where its pixel lies, those of the same pixel are summed. There must be taps columns and taps rows.
     """
     call, image, count = task.call, block.image, block.length
@@ -131,7 +131,7 @@ def fit_windows(task: SampleTask, block: Block, taps: int) -> Any:
 
 @inline
 def _find_windows(call: SampleCall, axis: int, count: int, offsets: Memory, taps: int) -> None:
-    """WINDOW_X or WINDOW_Y: the least index of each position's taps, moved to where a window fits into the image."""
+    """Set WINDOW_X or WINDOW_Y: the least index of each position's taps, moved to where a window fits."""
     size = call.height if axis == 1 else call.width
     window, indices = (WINDOW_Y, TAP_ROWS) if axis == 1 else (WINDOW_X, TAP_COLUMNS)
     for k in range(np.uintp(count)):
@@ -147,7 +147,7 @@ def _find_windows(call: SampleCall, axis: int, count: int, offsets: Memory, taps
 
 @inline
 def _order_weights(axis: int, count: int, offsets: Memory, weights: Memory, taps: int) -> None:
-    """WINDOW_WEIGHTS_X or WINDOW_WEIGHTS_Y."""
+    """Set WINDOW_WEIGHTS_X or WINDOW_WEIGHTS_Y."""
     window, indices = (WINDOW_Y, TAP_ROWS) if axis == 1 else (WINDOW_X, TAP_COLUMNS)
     part, ordered = (WEIGHTS_Y, WINDOW_WEIGHTS_Y) if axis == 1 else (WEIGHTS_X, WINDOW_WEIGHTS_X)
     for k in range(np.uintp(count)):
@@ -164,7 +164,7 @@ def _order_weights(axis: int, count: int, offsets: Memory, weights: Memory, taps
 
 @inline
 def _sum_missing(call: SampleCall, axis: int, count: int, offsets: Memory, weights: Memory, taps: int) -> None:
-    """MISSING_X or MISSING_Y: not as one minus the other weights, whose rounding would let the fill into the image."""
+    """Set MISSING_X or MISSING_Y, not as one minus other weights, whose rounding would let the fill into the image."""
     size = call.height if axis == 1 else call.width
     indices, part, missing = (TAP_ROWS, WEIGHTS_Y, MISSING_Y) if axis == 1 else (TAP_COLUMNS, WEIGHTS_X, MISSING_X)
     for k in range(np.uintp(count)):

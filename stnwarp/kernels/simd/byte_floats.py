@@ -19,15 +19,15 @@ BYTE = np.uint32(255)
 
 
 @inline
-def byte_as_float(word: Any, at: Any) -> Any:
-    """256 + the byte that begins at that bit of a word."""
-    moved = word << np.uint32(15 - at) if at < 15 else word >> np.uint32(at - 15)
+def byte_as_float(packed: Any, at: Any) -> Any:
+    """Return 256 + the byte that begins at bit `at` of `packed`, a uint32."""
+    moved = packed << np.uint32(15 - at) if at < 15 else packed >> np.uint32(at - 15)
     return bits_to_float((moved & BYTE_MASK) | BIAS)
 
 
 @inline
 def blend_bytes(a: Any, b: Any, c: Any, d: Any, across: Any, along: Any) -> Any:
-    """The byte between the biased neighbours upper left, upper right, lower left and lower right, as a word."""
+    """Return the byte between biased neighbours upper left, upper right, lower left and lower right, as a uint32."""
     both = across * along
     value = a * ((np.float32(1) - across) - (along - both))
     return to_byte(fma(d, both, fma(c, along - both, fma(b, across - both, value))))
@@ -35,5 +35,5 @@ def blend_bytes(a: Any, b: Any, c: Any, d: Any, across: Any, along: Any) -> Any:
 
 @inline
 def to_byte(value: Any) -> Any:
-    """A mean from 0 to 255, biased or not, as the nearest byte, half to even."""
+    """Round a mean from 0 to 255, biased or not, to the nearest byte, half to even."""
     return float_to_bits(value + ROUNDING) & BYTE

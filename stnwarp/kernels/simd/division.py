@@ -12,7 +12,7 @@ def _plain_divide(dividend: Any, divisor: Any, reciprocal: Any) -> Any:
 
 
 def _divide(dividend: Any, divisor: Any, reciprocal: Any) -> Any:  # pragma: no cover: compiled only
-    """Source: Markstein 1990: the remainder of the rounded product is exact, and what it adds is rounded once."""
+    """Divide as Markstein 1990: the remainder of the rounded product is exact, and what it adds is rounded once."""
     quotient = dividend * reciprocal
     return fma(fma(-quotient, divisor, dividend), reciprocal, quotient)
 

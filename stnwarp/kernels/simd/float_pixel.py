@@ -1,4 +1,4 @@
-"""One float32 pixel of 3 or 4 channels side by side, between its four neighbours: a vector, its lanes the channels.
+"""One float32 pixel of 3 or 4 channels side by side, between its four neighbours: a vector, its elements the channels.
 
 Neighbours of three numbers are read as four, the fourth for nothing: it must be there to be read.
 """
@@ -17,15 +17,15 @@ from stnwarp.kernels.simd.fma import emit_fma
 from stnwarp.kernels.simd.memory import load_source, set_alias_scope, store_output
 from stnwarp.kernels.simd.mixed_precision import add_unless_zero, cast_like, multiply_unless_zero
 
-_LANES = 4
-_VECTOR, _LANE = ir.VectorType(ir.FloatType(), _LANES), ir.IntType(32)
+_LENGTH = 4
+_VECTOR, _INT32 = ir.VectorType(ir.FloatType(), _LENGTH), ir.IntType(32)
 
 
 def _blender(channels: int) -> Callable[..., Any]:
     def blend(typingctx: Any, source: Any, at: Any, down: Any, across: Any, along: Any, output: Any, where: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             source, at, down, across, along, output, where = args
-            none, one = (ir.Constant(_VECTOR, [number] * _LANES) for number in (0.0, 1.0))
+            none, one = (ir.Constant(_VECTOR, [number] * _LENGTH) for number in (0.0, 1.0))
             right, lower = _broadcast(builder, across), _broadcast(builder, along)
             left, upper = builder.fsub(one, right), builder.fsub(one, lower)
             value, next_pixel = none, ir.IntType(64)(channels)
@@ -38,8 +38,8 @@ def _blender(channels: int) -> Callable[..., Any]:
                     more = emit_fma(builder, neighbour, share, value)
                     # What has weight 0 is not read, be it NaN or infinite.
                     value = builder.select(builder.fcmp_unordered("!=", share, none), more, value)
-            kept = ir.Constant(ir.VectorType(_LANE, channels), list(range(channels)))
-            pixel = builder.shuffle_vector(value, ir.Constant(_VECTOR, ir.Undefined), kept)
+            indices = ir.Constant(ir.VectorType(_INT32, channels), list(range(channels)))
+            pixel = builder.shuffle_vector(value, ir.Constant(_VECTOR, ir.Undefined), indices)
             to = builder.bitcast(builder.gep(output, [where], inbounds=True), pixel.type.as_pointer())
             set_alias_scope(builder, builder.store(pixel, to, align=4), "output")
             return context.get_dummy_value()
@@ -51,10 +51,10 @@ def _blender(channels: int) -> Callable[..., Any]:
 
 
 def _broadcast(builder: Any, number: Any) -> Any:
-    """*number* in every lane."""
+    """Return a vector that holds `number` in every element."""
     undefined = ir.Constant(_VECTOR, ir.Undefined)
-    first = builder.insert_element(undefined, number, _LANE(0))
-    return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(_LANE, _LANES), [0] * _LANES))
+    first = builder.insert_element(undefined, number, _INT32(0))
+    return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(_INT32, _LENGTH), [0] * _LENGTH))
 
 
 def _plain_blender(channels: int) -> Callable[..., Any]:
@@ -71,6 +71,6 @@ def _plain_blender(channels: int) -> Callable[..., Any]:
     return inline(blend)
 
 
-# blend(source, at, down, across, along, output, where): the pixel between the one *at* that element and its neighbours
+# blend(source, at, down, across, along, output, where): the pixel between the one `at` that element and its neighbours
 _make = _plain_blender if TAKES_ARRAYS else _blender
 blend_3_channels, blend_4_channels = _make(3), _make(4)

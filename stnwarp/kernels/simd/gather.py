@@ -1,14 +1,13 @@
-"""Neighbours of a chunk of positions, copied pixel by pixel into words that the blending loops read one after the
-other.
+"""Neighbours of a chunk of positions, copied pixel by pixel into integers that the blending loops read in order.
 
-Two loads take all four neighbours: pixels that lie side by side come in one word. Here the loads are plain, and the
-loops that blend run over contiguous words and are vectorised; on processors whose gather instructions are slower than
-the loads they stand for, that is faster than gathering inside the blending loop, and nowhere slower. The words are put
-together in vectors: a vector that is read where several narrower ones were just stored has to wait for them.
+Two loads take all four neighbours: pixels that lie side by side come in one integer. Here the loads are plain, and the
+loops that blend run over contiguous integers and are vectorised; on processors whose gather instructions are slower
+than the loads they stand for, that is faster than gathering inside the blending loop, and nowhere slower. The integers
+are put together in vectors: a vector that is read where several narrower ones were just stored has to wait for them.
 
 A chunk of CHUNK positions is gathered while the one before is blended: loads and arithmetic then overlap.
 
-Offsets are those of FIRST, *begin* the chunk's first position; *shift* is added to all of them, and *down* is the
+Offsets are those of FIRST, `begin` the chunk's first position; `shift` is added to all of them, and `down` is the
 distance to the lower neighbours.
 """
 
@@ -46,16 +45,16 @@ def _load(builder: Any, memory: Any, at: Any, kind: Any, scope: str, align: int)
     return loaded
 
 
-def _gatherer(bits: int, lanes: int, together: bool) -> Callable[..., Any]:
-    """Words of *bits* bits, put into vectors of so many *lanes* that are stored at once.
+def _gatherer(bits: int, length: int, together: bool) -> Callable[..., Any]:
+    """Make code that gathers integers of `bits` bits, `length` of them at once, into vectors.
 
-    The upper and the lower word of a position lie *together*, or all upper words at UPPER_NEIGHBOURS and all lower
-    ones at LOWER_NEIGHBOURS.
+    The upper and the lower one of a position lie `together`, or all upper ones at UPPER_NEIGHBOURS and all lower ones
+    at LOWER_NEIGHBOURS.
     """
     # LLVM loads a double straight into the upper half of a register, an integer of 64 bits it does not.
-    word = ir.DoubleType() if bits == 64 else ir.IntType(bits)
-    index, lane = ir.IntType(64), ir.IntType(32)
-    vector = ir.VectorType(word, lanes)
+    element = ir.DoubleType() if bits == 64 else ir.IntType(bits)
+    int64, int32 = ir.IntType(64), ir.IntType(32)
+    vector = ir.VectorType(element, length)
 
     def collect(typingctx: Any, source: Any, shift: Any, down: Any, offsets: Any, pixels: Any, begin: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -65,27 +64,28 @@ def _gatherer(bits: int, lanes: int, together: bool) -> Callable[..., Any]:
             lower = builder.gep(upper, [down])
 
             def position(number: int) -> Any:
-                return _load(builder, offsets, builder.add(begin, index(int(FIRST) + number)), index, "points", 8)
+                return _load(builder, offsets, builder.add(begin, int64(int(FIRST) + number)), int64, "points", 8)
 
             def store(neighbours: list[tuple[Any, Any]], to: Any) -> None:
-                words = ir.Constant(vector, ir.Undefined)
+                values = ir.Constant(vector, ir.Undefined)
                 for number, (row, at) in enumerate(neighbours):
-                    words = builder.insert_element(words, _load(builder, row, at, word, "source", align), lane(number))
+                    value = _load(builder, row, at, element, "source", align)
+                    values = builder.insert_element(values, value, int32(number))
                 where = builder.bitcast(builder.gep(pixels, [to], inbounds=True), vector.as_pointer())
-                set_alias_scope(builder, builder.store(words, where, align=bits * lanes // 8), "pixels")
+                set_alias_scope(builder, builder.store(values, where, align=bits * length // 8), "pixels")
 
-            stride = 2 * bits // 32 if together else bits // 32  # of a position among the words of 32 bits
-            first = builder.mul(begin, index(stride))
-            positions = lanes // 2 if together else lanes
+            stride = 2 * bits // 32 if together else bits // 32  # of a position among the integers of 32 bits
+            first = builder.mul(begin, int64(stride))
+            positions = length // 2 if together else length
             for part in range(0, CHUNK, positions):
                 here = [position(part + number) for number in range(positions)]
-                to = builder.add(first, index(int(UPPER_NEIGHBOURS) + stride * part))
+                to = builder.add(first, int64(int(UPPER_NEIGHBOURS) + stride * part))
                 if together:
                     store([(row, at) for at in here for row in (upper, lower)], to)
                 else:
                     store([(upper, at) for at in here], to)
                     store(
-                        [(lower, at) for at in here], builder.add(first, index(int(LOWER_NEIGHBOURS) + stride * part))
+                        [(lower, at) for at in here], builder.add(first, int64(int(LOWER_NEIGHBOURS) + stride * part))
                     )
             return context.get_dummy_value()
 
@@ -103,16 +103,16 @@ def _read_pair(source: Memory, at: Any) -> Any:
 
 def _reader(count: int) -> Callable[..., Any]:
     def read(source: Memory, at: Any) -> Any:
-        word = np.uint64(0)
+        value = np.uint64(0)
         for byte in range(np.uintp(count)):
-            word |= np.uint64(load_source(source, at + byte)) << np.uint64(np.uintp(8) * byte)
-        return word
+            value |= np.uint64(load_source(source, at + byte)) << np.uint64(np.uintp(8) * byte)
+        return value
 
     return inline(read)
 
 
 def _plain_gatherer(read: Callable[..., Any], bits: int, together: bool) -> Callable[..., Any]:
-    """The same, each word by *read*."""
+    """Make the plain twin, which reads each integer by `read`."""
 
     def collect(source: Memory, shift: Any, down: Any, offsets: Memory, pixels: Memory, begin: Any) -> None:
         for position in range(np.uintp(CHUNK)):
@@ -132,23 +132,23 @@ def _plain_gatherer(read: Callable[..., Any], bits: int, together: bool) -> Call
 
 
 def _copier() -> Callable[..., Any]:
-    """Four bytes of each of PIXELS_PER_COPY pixels, in one vector from which every fourth is left out."""
-    word, byte, index, lane = ir.IntType(32), ir.IntType(8), ir.IntType(64), ir.IntType(32)
-    words, packed = ir.VectorType(word, PIXELS_PER_COPY), ir.VectorType(byte, 4 * PIXELS_PER_COPY)
-    kept = [at for at in range(4 * PIXELS_PER_COPY) if at % 4 < 3]
+    """Make code that copies four bytes of PIXELS_PER_COPY pixels as one vector, and leaves out every fourth byte."""
+    int64, int32, int8 = ir.IntType(64), ir.IntType(32), ir.IntType(8)
+    integers, single_bytes = ir.VectorType(int32, PIXELS_PER_COPY), ir.VectorType(int8, 4 * PIXELS_PER_COPY)
+    first_three = [at for at in range(4 * PIXELS_PER_COPY) if at % 4 < 3]
 
     def copy(typingctx: Any, source: Any, offsets: Any, begin: Any, output: Any, to: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             source, offsets, begin, output, to = args
-            pixels = ir.Constant(words, ir.Undefined)
+            pixels = ir.Constant(integers, ir.Undefined)
             for number in range(PIXELS_PER_COPY):
-                at = _load(builder, offsets, builder.add(begin, index(int(FIRST) + number)), index, "points", 8)
-                pixels = builder.insert_element(pixels, _load(builder, source, at, word, "source", 1), lane(number))
-            positions = ir.Constant(ir.VectorType(lane, 4 * PIXELS_PER_COPY), kept + [0] * PIXELS_PER_COPY)
+                at = _load(builder, offsets, builder.add(begin, int64(int(FIRST) + number)), int64, "points", 8)
+                pixels = builder.insert_element(pixels, _load(builder, source, at, int32, "source", 1), int32(number))
+            positions = ir.Constant(ir.VectorType(int32, 4 * PIXELS_PER_COPY), first_three + [0] * PIXELS_PER_COPY)
             narrow = builder.shuffle_vector(
-                builder.bitcast(pixels, packed), ir.Constant(packed, ir.Undefined), positions
+                builder.bitcast(pixels, single_bytes), ir.Constant(single_bytes, ir.Undefined), positions
             )
-            where = builder.bitcast(builder.gep(output, [to], inbounds=True), packed.as_pointer())
+            where = builder.bitcast(builder.gep(output, [to], inbounds=True), single_bytes.as_pointer())
             set_alias_scope(builder, builder.store(narrow, where, align=1), "output")
             return context.get_dummy_value()
 
@@ -165,13 +165,13 @@ def _plain_copy(source: Memory, offsets: Memory, begin: Any, output: Memory, to:
 
 
 @inline
-def _store_halves(pixels: Memory, to: Any, word: Any) -> None:
-    store_pixels(pixels, to, np.uint32(word & np.uint64(0xFFFFFFFF)))
-    store_pixels(pixels, to + _ONE, np.uint32(word >> np.uint64(32)))
+def _store_halves(pixels: Memory, to: Any, value: Any) -> None:
+    store_pixels(pixels, to, np.uint32(value & np.uint64(0xFFFFFFFF)))
+    store_pixels(pixels, to + _ONE, np.uint32(value >> np.uint64(32)))
 
 
 # collect(source, shift, down, offsets, pixels, begin), as wide as the processor that this was measured on likes it.
-# Words of two or four bytes lie together, those of eight, and pairs of float32, apart.
+# Integers of two or four bytes lie together, those of eight, and pairs of float32, apart.
 if TAKES_ARRAYS:
     gather_1_channel, gather_2_channels = _plain_gatherer(_reader(2), 16, True), _plain_gatherer(_reader(4), 32, True)
     gather_4_channels = _plain_gatherer(load_uint64, 64, False)
@@ -190,7 +190,7 @@ _ONE, _TWO = np.uintp(1), np.uintp(2)
 
 @inline
 def gather_within(source: Memory, down: Any, offsets: Memory, pixels: Memory, begin: Any, last: Any) -> None:
-    """`gather_4_channels` where some of the eight bytes may lie behind the memory: none begin behind *last*."""
+    """Do what `gather_4_channels` does where eight bytes may lie behind the memory: none begin behind `last`."""
     for pair in range(np.uintp(CHUNK // 2)):
         k = begin + pair * _TWO
         at, after = np.uintp(load_points(offsets, FIRST + k)), np.uintp(load_points(offsets, FIRST + k + _ONE))
@@ -205,14 +205,14 @@ def gather_within(source: Memory, down: Any, offsets: Memory, pixels: Memory, be
 
 @inline
 def load_within(source: Memory, at: Any, last: Any) -> Any:
-    """The eight bytes from *at* on; those behind the memory, whose last eight begin at *last*, are 0."""
+    """Load the eight bytes from `at` on; those behind the memory, whose last eight begin at `last`, are 0."""
     back = at - last if at > last else np.uintp(0)
     return load_uint64(source, at - back) >> (np.uint64(8) * np.uint64(back))
 
 
 @inline
 def complete_chunks(offsets: Memory, count: int) -> Any:
-    """Complete the last chunk of *count* positions with an offset that can be read; returns the number of chunks."""
+    """Complete the last chunk of `count` positions with an offset that can be read; return the number of chunks."""
     chunks = np.uintp((count + CHUNK - 1) // CHUNK)
     last = load_points(offsets, FIRST + np.uintp(count - 1))
     for k in range(np.uintp(count), chunks * np.uintp(CHUNK)):

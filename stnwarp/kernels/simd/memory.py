@@ -28,7 +28,7 @@ _KINDS = ("source", "points", "pixels", "output")
 
 
 def set_alias_scope(builder: Any, instruction: Any, kind: str) -> None:
-    """Put *instruction* in the alias scope of *kind* and out of the three others."""
+    """Put `instruction` in the alias scope of `kind` and out of the three others."""
     module = builder.module
     domain = module.add_metadata(["stnwarp"])
     scopes = {name: module.add_metadata([f"stnwarp.{name}", domain]) for name in _KINDS}
@@ -60,16 +60,14 @@ def _storer(kind: str) -> Callable[..., Any]:
 
 
 def _uint64_loader() -> Callable[..., Any]:
-    word = types.uint64
-
     def load(typingctx: Any, memory: Any, index: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             start = builder.gep(builder.bitcast(args[0], ir.IntType(8).as_pointer()), [args[1]], inbounds=True)
-            loaded = builder.load(builder.bitcast(start, ir.IntType(word.bitwidth).as_pointer()), align=1)
+            loaded = builder.load(builder.bitcast(start, ir.IntType(64).as_pointer()), align=1)
             set_alias_scope(builder, loaded, "source")
             return loaded
 
-        return word(memory, types.uintp), codegen
+        return types.uint64(memory, types.uintp), codegen
 
     return intrinsic(load)  # type: ignore[no-any-return]
 
@@ -87,18 +85,20 @@ def _uint32_storer() -> Callable[..., Any]:
 
 
 def _pair_storer() -> Callable[..., Any]:
-    """A store of two words at once. A vector among scalars keeps LLVM from making gathers and scatters of the loop
-    around it, which on some processors take longer than the loads and stores one by one.
+    """Make code that stores two integers of 64 bits at once.
+
+    A vector among scalars keeps LLVM from making gathers and scatters of the loop around it, which on some processors
+    take longer than the loads and stores one by one.
     """
-    word, lane = ir.IntType(64), ir.IntType(32)
+    int64, int32 = ir.IntType(64), ir.IntType(32)
 
     def store(typingctx: Any, memory: Any, index: Any, a: Any, b: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            words = ir.Constant(ir.VectorType(word, 2), ir.Undefined)
-            words = builder.insert_element(words, args[2], lane(0))
-            words = builder.insert_element(words, args[3], lane(1))
-            at = builder.bitcast(builder.gep(args[0], [args[1]], inbounds=True), words.type.as_pointer())
-            set_alias_scope(builder, builder.store(words, at, align=4), "points")
+            pair = ir.Constant(ir.VectorType(int64, 2), ir.Undefined)
+            pair = builder.insert_element(pair, args[2], int32(0))
+            pair = builder.insert_element(pair, args[3], int32(1))
+            at = builder.bitcast(builder.gep(args[0], [args[1]], inbounds=True), pair.type.as_pointer())
+            set_alias_scope(builder, builder.store(pair, at, align=4), "points")
             return context.get_dummy_value()
 
         return types.void(memory, types.uintp, types.uint64, types.uint64), codegen
@@ -143,8 +143,8 @@ def _plain_store(memory: Any, index: Any, value: Any) -> None:
     memory[index] = value
 
 
-def _plain_bits_to_float(word: Any) -> Any:
-    return np.uint32(word).view(np.float32)
+def _plain_bits_to_float(bits: Any) -> Any:
+    return np.uint32(bits).view(np.float32)
 
 
 def _plain_float_to_bits(value: Any) -> Any:
@@ -152,10 +152,10 @@ def _plain_float_to_bits(value: Any) -> Any:
 
 
 def _plain_load_uint64(memory: Any, index: Any) -> Any:
-    word = np.uint64(0)
+    value = np.uint64(0)
     for byte in range(np.uintp(8)):
-        word |= np.uint64(memory[index + np.uintp(byte)]) << np.uint64(8 * byte)
-    return word
+        value |= np.uint64(memory[index + np.uintp(byte)]) << np.uint64(8 * byte)
+    return value
 
 
 def _plain_store_uint32(memory: Any, index: Any, value: Any) -> None:
@@ -192,20 +192,20 @@ else:
     load_uint64 = _uint64_loader()
     # prefetch(memory, index): ask for the line of that element, which need not exist, to read it or to write it
     prefetch_source, prefetch_output = _prefetcher(0), _prefetcher(1)
-    # store(memory of bytes, index, word): four bytes at any alignment, the low one first
+    # store(memory of bytes, index, uint32): four bytes at any alignment, the low one first
     store_uint32 = _uint32_storer()
-    # store(memory of 32-bit words, index, two 64-bit words): low half first
+    # store(memory of uint32, index, two of uint64): low half first
     store_uint64_pair = _pair_storer()
 
 
 @inline
 def unsigned_stride(stride: int) -> Any:
-    """A *stride*, in elements, to be added to an index; one that leads back comes round the end of the unsigned."""
+    """Convert a `stride`, in elements, to be added to an index; one that leads back wraps around."""
     return np.uintp(np.int64(stride))
 
 
 def round_and_store(memory: Any, index: Any, value: Any) -> None:
-    """Set element *index* of the output; an integer output takes *value* rounded half to even."""
+    """Set element `index` of the output; an integer output takes `value` rounded half to even."""
     memory[index] = np.rint(value) if memory.dtype.kind == "u" else value
 
 
@@ -218,13 +218,13 @@ def _overload_round_and_store(memory: Any, index: Any, value: Any) -> Any:
 
 
 def _copy(typingctx: Any, source: Any, at: Any, values: Any, to: Any) -> Any:  # pragma: no cover: compiled only
-    word = ir.IntType(2 * source.dtype.bitwidth)
+    both = ir.IntType(2 * source.dtype.bitwidth)
     align = source.dtype.bitwidth // 8
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         source, at, values, to = args
-        pair = builder.load(builder.bitcast(builder.gep(source, [at]), word.as_pointer()), align=align)
-        builder.store(pair, builder.bitcast(builder.gep(values, [to]), word.as_pointer()), align=align)
+        pair = builder.load(builder.bitcast(builder.gep(source, [at]), both.as_pointer()), align=align)
+        builder.store(pair, builder.bitcast(builder.gep(values, [to]), both.as_pointer()), align=align)
         return context.get_dummy_value()
 
     return types.void(source, types.uintp, values, types.uintp), codegen

@@ -14,22 +14,22 @@ from stnwarp.kernels.simd.fma import fma
 
 
 def cast_like(weight: Any, value: Any) -> Any:
-    """*value* in the type of *weight*."""
+    """Return `value` in the type of `weight`."""
     return type(weight)(value)
 
 
 def cast_to_weight(weights: Any, value: Any) -> Any:
-    """*value* in the element type of the array *weights*."""
+    """Return `value` in the element type of the array `weights`."""
     return weights.dtype.type(value)
 
 
 def multiply_unless_zero(value: Any, weight: Any) -> Any:
-    """*value* times *weight* in the weight's type; what has weight 0 is not read, be it NaN or infinite."""
+    """Return `value` times `weight`, in its type; what has weight 0 is not read, be it NaN or infinite."""
     return type(weight)(value) * weight if weight != 0 else type(weight)(0)
 
 
 def add_unless_zero(total: Any, value: Any, weight: Any) -> Any:
-    """*total* plus `multiply_unless_zero`, in one operation; *total* is of the weight's type."""
+    """Return `total` plus `multiply_unless_zero`, in one operation; `total` is of the weight's type."""
     return fma(type(weight)(value), weight, total) if weight != 0 else total
 
 
@@ -68,11 +68,11 @@ def _overload_add_unless_zero(total: Any, value: Any, weight: Any) -> Any:
 # Numba's own `min` and `max` are compiled and optimised each by itself, which takes as long as a dozen helpers.
 @inline
 def least(a: Any, b: Any) -> Any:
-    """The lesser of two numbers of one type; *a* where one is NaN."""
+    """Return the lesser of two numbers of one type; `a` where one is NaN."""
     return b if b < a else a
 
 
 @inline
 def greatest(a: Any, b: Any) -> Any:
-    """The greater of two numbers of one type; *a* where one is NaN."""
+    """Return the greater of two numbers of one type; `a` where one is NaN."""
     return b if b > a else a

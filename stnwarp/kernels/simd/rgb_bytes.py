@@ -21,7 +21,7 @@ from stnwarp.kernels.simd.memory import load_points, load_uint64, set_alias_scop
 
 _BYTE, _UINT32, _LONG, _FLOAT, _DOUBLE = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.FloatType(), ir.DoubleType()
 _HALF = CHUNK // 2
-_BYTES, _WORDS, _FLOATS = ir.VectorType(_BYTE, 4 * CHUNK), ir.VectorType(_UINT32, CHUNK), ir.VectorType(_FLOAT, CHUNK)
+_BYTES, _UINT32S, _FLOATS = ir.VectorType(_BYTE, 4 * CHUNK), ir.VectorType(_UINT32, CHUNK), ir.VectorType(_FLOAT, CHUNK)
 _PAIRS = ir.VectorType(_DOUBLE, _HALF)  # of pixels side by side, eight bytes each
 _LOW, _NONE = np.uint64(255), np.int64(0)
 
@@ -33,12 +33,12 @@ class _Chunk:
         self.builder, self.channels = builder, channels
 
     def gather(self, rows: Sequence[Any], offsets: Any, begin: Any) -> list[Any]:
-        """The pixels of the upper row and of the lower one: two vectors of pairs each."""
+        """Load the pixels of the upper row and of the lower one: two vectors of pairs each."""
         at = [self._load(offsets, self._part(begin, FIRST + k), _LONG, "points", 8) for k in range(CHUNK)]
         return [self._pairs(row, at[half : half + _HALF]) for row in rows for half in (0, _HALF)]
 
     def blend(self, pairs_of_rows: Sequence[Any], weights: Any, begin: Any) -> Any:
-        """One word a pixel, its channels from the low byte on."""
+        """Blend to one uint32 a pixel, its channels from the low byte on."""
         upper, lower = self._split(*pairs_of_rows[:2]), self._split(*pairs_of_rows[2:])
         shares = self._shares(weights, begin)
         packed = None
@@ -49,45 +49,46 @@ class _Chunk:
             value = self.builder.fmul(corners[0], shares[0])
             for corner, share in zip(corners[1:], shares[1:], strict=True):
                 value = emit_fma(self.builder, corner, share, value)
-            rounded = self.builder.bitcast(self.builder.fadd(value, _every(_FLOATS, float(ROUNDING))), _WORDS)
-            byte = self.builder.and_(rounded, _every(_WORDS, 255))
-            word = self.builder.shl(byte, _every(_WORDS, 8 * channel))
-            packed = word if packed is None else self.builder.or_(packed, word)
+            rounded = self.builder.bitcast(self.builder.fadd(value, _every(_FLOATS, float(ROUNDING))), _UINT32S)
+            byte = self.builder.and_(rounded, _every(_UINT32S, 255))
+            part = self.builder.shl(byte, _every(_UINT32S, 8 * channel))
+            packed = part if packed is None else self.builder.or_(packed, part)
         return packed
 
-    def store_bytes(self, words: Any, output: Any, where: Any) -> None:
-        """The channels of the pixels side by side."""
-        kept = _order([byte for byte in range(4 * CHUNK) if byte % 4 < self.channels])
-        squeezed = self.builder.shuffle_vector(
-            self.builder.bitcast(words, _BYTES), ir.Constant(_BYTES, ir.Undefined), kept
+    def store_bytes(self, packed: Any, output: Any, where: Any) -> None:
+        """Store the channels of the pixels side by side."""
+        order = _indices([byte for byte in range(4 * CHUNK) if byte % 4 < self.channels])
+        narrow = self.builder.shuffle_vector(
+            self.builder.bitcast(packed, _BYTES), ir.Constant(_BYTES, ir.Undefined), order
         )
-        self._store(squeezed, output, where, "output", 1)
+        self._store(narrow, output, where, "output", 1)
 
-    def store_words(self, words: Any, pixels: Any, begin: Any) -> None:
-        self._store(words, pixels, begin, "pixels", 4)
+    def store_packed(self, packed: Any, pixels: Any, begin: Any) -> None:
+        self._store(packed, pixels, begin, "pixels", 4)
 
     def _pairs(self, row: Any, positions: list[Any]) -> Any:
         # As doubles: LLVM loads these straight into the upper half of a register, integers of 64 bits it does not.
         pairs = ir.Constant(_PAIRS, ir.Undefined)
-        for lane, position in enumerate(positions):
-            pairs = self.builder.insert_element(pairs, self._load(row, position, _DOUBLE, "source", 1), _UINT32(lane))
+        for index, position in enumerate(positions):
+            pair = self._load(row, position, _DOUBLE, "source", 1)
+            pairs = self.builder.insert_element(pairs, pair, _UINT32(index))
         return pairs
 
     def _split(self, *pairs: Any) -> tuple[Any, Any]:
-        """The first and the second four bytes of each pair, as words."""
-        words = [self.builder.bitcast(vector, _WORDS) for vector in pairs]
-        first, second = (self.builder.shuffle_vector(*words, _order(range(n, 2 * CHUNK, 2))) for n in (0, 1))
+        """Return the first and the second four bytes of each pair, as uint32."""
+        halves = [self.builder.bitcast(vector, _UINT32S) for vector in pairs]
+        first, second = (self.builder.shuffle_vector(*halves, _indices(range(n, 2 * CHUNK, 2))) for n in (0, 1))
         return first, second
 
     def _byte_as_float(self, row: tuple[Any, Any], byte: int) -> Any:
-        """256 + that byte of the eight."""
-        word, at = row[byte // 4], 8 * (byte % 4)
+        """Return 256 + that byte of the eight."""
+        half, at = row[byte // 4], 8 * (byte % 4)
         shift = self.builder.shl if at < 15 else self.builder.lshr
-        moved = self.builder.and_(shift(word, _every(_WORDS, abs(15 - at))), _every(_WORDS, int(BYTE_MASK)))
-        return self.builder.bitcast(self.builder.or_(moved, _every(_WORDS, int(BIAS))), _FLOATS)
+        moved = self.builder.and_(shift(half, _every(_UINT32S, abs(15 - at))), _every(_UINT32S, int(BYTE_MASK)))
+        return self.builder.bitcast(self.builder.or_(moved, _every(_UINT32S, int(BIAS))), _FLOATS)
 
     def _shares(self, weights: Any, begin: Any) -> list[Any]:
-        """Of the four neighbours, as in `byte_floats.blend_bytes`."""
+        """Return the shares of the four neighbours, as in `byte_floats.blend_bytes`."""
         across, along = (
             self._load(weights, self._part(begin, part), _FLOATS, "points", 4) for part in (RIGHT_WEIGHT, LOWER_WEIGHT)
         )
@@ -114,8 +115,8 @@ def _every(kind: Any, value: float) -> Any:
     return ir.Constant(kind, [value] * kind.count)
 
 
-def _order(lanes: Sequence[int]) -> Any:
-    return ir.Constant(ir.VectorType(_UINT32, len(lanes)), list(lanes))
+def _indices(numbers: Sequence[int]) -> Any:
+    return ir.Constant(ir.VectorType(_UINT32, len(numbers)), list(numbers))
 
 
 def _sampler(channels: int) -> Callable[..., Any]:
@@ -151,7 +152,7 @@ def _sampler(channels: int) -> Callable[..., Any]:
             rest = [builder.phi(_PAIRS) for _ in first]
             _join(rest, start, first)
             _join(rest, loop, ahead)
-            chunk.store_words(chunk.blend(rest, weights, last), pixels, last)
+            chunk.store_packed(chunk.blend(rest, weights, last), pixels, last)
             return context.get_dummy_value()
 
         position = types.uintp
@@ -200,8 +201,8 @@ def _plain_sampler(channels: int) -> Callable[..., Any]:
     return inline(sample)
 
 
-# sample(source, down, offsets, weights, pixels, output, where, last): the block's chunks before *last*, where a chunk
-# begins, to the output from *where* on, and that one to `pixels` as words; *down* is the distance to the lower
+# sample(source, down, offsets, weights, pixels, output, where, last): the block's chunks before `last`, where a chunk
+# begins, to the output from `where` on, and that one to `pixels`, packed; `down` is the distance to the lower
 # neighbours. The offsets are those of FIRST, and all of them can be read from.
 _make = _plain_sampler if TAKES_ARRAYS else _sampler
 sample_rgb, sample_rgba = _make(3), _make(4)

@@ -1,4 +1,4 @@
-"""All taps of a position in a few loads: the lanes of the processor's vectors.
+"""All taps of a position in a few loads, as vectors.
 
 Taps that lie side by side in memory come as one vector for each row of taps, where a gather would fetch them one by
 one. The rows are summed first, each with its weight along the column; then the taps of what is left are summed with the
@@ -23,77 +23,77 @@ from stnwarp.kernels.simd.mixed_precision import cast_to_weight
 _BYTES = {"i8": 1, "i16": 2, "float": 4, "double": 8}
 
 
-def _lane_count(taps: int, channels: int) -> int:
+def _vector_length(taps: int, channels: int) -> int:
     return int(2 ** np.ceil(np.log2(taps * channels)))
 
 
-def _at(builder: Any, memory: Any, index: Any, lanes: int) -> tuple[Any, int]:
-    """A pointer to *lanes* elements of *memory* from *index* on, and their alignment."""
+def _at(builder: Any, memory: Any, index: Any, length: int) -> tuple[Any, int]:
+    """Return a pointer to `length` elements of `memory` from `index` on, and their alignment."""
     element = memory.type.pointee
-    start = builder.bitcast(builder.gep(memory, [index]), ir.VectorType(element, lanes).as_pointer())
+    start = builder.bitcast(builder.gep(memory, [index]), ir.VectorType(element, length).as_pointer())
     return start, _BYTES[str(element)]
 
 
-def _load(builder: Any, memory: Any, index: Any, lanes: int) -> Any:
-    start, align = _at(builder, memory, index, lanes)
+def _load(builder: Any, memory: Any, index: Any, length: int) -> Any:
+    start, align = _at(builder, memory, index, length)
     return builder.load(start, align=align)
 
 
 def _as_floats(builder: Any, vector: Any, number: Any) -> Any:
-    """Convert a vector of unsigned integers by way of int32, which vectorises; floats are of type *number* already."""
+    """Convert a vector of unsigned integers by way of int32, which vectorises; floats are of type `number` already."""
     if not isinstance(vector.type.element, ir.IntType):
         return vector
-    words = builder.zext(vector, ir.VectorType(ir.IntType(32), vector.type.count))
-    return builder.sitofp(words, ir.VectorType(number, vector.type.count))
+    integers = builder.zext(vector, ir.VectorType(ir.IntType(32), vector.type.count))
+    return builder.sitofp(integers, ir.VectorType(number, vector.type.count))
 
 
-def _shuffle(builder: Any, vector: Any, lanes: list[int]) -> Any:
-    mask = ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), lanes)
+def _shuffle(builder: Any, vector: Any, indices: list[int]) -> Any:
+    mask = ir.Constant(ir.VectorType(ir.IntType(32), len(indices)), indices)
     return builder.shuffle_vector(vector, ir.Constant(vector.type, ir.Undefined), mask)
 
 
-def _lengthen(builder: Any, vector: Any, lanes: int) -> Any:
-    """*vector* with zeros behind it: these cost nothing, and what nobody reads is then a number all the same."""
-    mask = [min(lane, vector.type.count) for lane in range(lanes)]
+def _lengthen(builder: Any, vector: Any, length: int) -> Any:
+    """Put zeros behind `vector`: these cost nothing, and what nobody reads is then a number all the same."""
+    mask = [min(index, vector.type.count) for index in range(length)]
     return builder.shuffle_vector(
-        vector, ir.Constant(vector.type, None), ir.Constant(ir.VectorType(ir.IntType(32), lanes), mask)
+        vector, ir.Constant(vector.type, None), ir.Constant(ir.VectorType(ir.IntType(32), length), mask)
     )
 
 
-def _broadcast(builder: Any, memory: Any, index: Any, lanes: int) -> Any:
-    """The number at *index* in each of *lanes* lanes."""
+def _broadcast(builder: Any, memory: Any, index: Any, length: int) -> Any:
+    """Return a vector of `length` elements, all the number at `index`."""
     number = builder.load(builder.gep(memory, [index]))
     vector = ir.Constant(ir.VectorType(number.type, 1), ir.Undefined)
-    return _shuffle(builder, builder.insert_element(vector, number, ir.IntType(32)(0)), [0] * lanes)
+    return _shuffle(builder, builder.insert_element(vector, number, ir.IntType(32)(0)), [0] * length)
 
 
-def _row(builder: Any, source: Any, at: Any, number: Any, elements: int, lanes: int) -> Any:
-    """*elements* elements of the source from *at* on, as floats in *lanes* lanes."""
-    pixels = _load(builder, source, at, elements)
-    if elements < lanes:
-        pixels = _lengthen(builder, pixels, lanes)
+def _row(builder: Any, source: Any, at: Any, number: Any, count: int, length: int) -> Any:
+    """Return `count` elements of the source from `at` on as floats, in a vector of `length`."""
+    pixels = _load(builder, source, at, count)
+    if count < length:
+        pixels = _lengthen(builder, pixels, length)
     return _as_floats(builder, pixels, number)
 
 
 def _sum_rows(builder: Any, source: Any, at: Any, down: Any, weights: Any, along: Any, taps: int, channels: int) -> Any:
-    total, lanes = None, _lane_count(taps, channels)
+    total, length = None, _vector_length(taps, channels)
     for row in range(taps):
-        elements = lanes if row < taps - 1 else taps * channels
-        pixels = _row(builder, source, at, weights.type.pointee, elements, lanes)
-        weight = _broadcast(builder, weights, builder.add(along, along.type(row)), lanes)
+        count = length if row < taps - 1 else taps * channels
+        pixels = _row(builder, source, at, weights.type.pointee, count, length)
+        weight = _broadcast(builder, weights, builder.add(along, along.type(row)), length)
         total = emit_fma(builder, pixels, weight, total) if total else builder.fmul(pixels, weight)
         at = builder.add(at, down)
     return total
 
 
 def _sum_taps(builder: Any, products: Any, taps: int, channels: int) -> Any:
-    """The sums over the taps, a lane for each channel; of three channels there is a fourth lane that means nothing."""
+    """Sum over the taps, an element for each channel; of three channels there is a fourth that means nothing."""
     while taps > 1:
         parts = 3 if taps == 3 else 2
         taps //= parts
-        lanes = range(4 if taps * channels == 3 else taps * channels)
+        indices = range(4 if taps * channels == 3 else taps * channels)
         halves = [
-            _shuffle(builder, products, [part * taps * channels + lane for lane in lanes]) for part in range(parts)
+            _shuffle(builder, products, [part * taps * channels + index for index in indices]) for part in range(parts)
         ]
         products = halves[0]
         for half in halves[1:]:
@@ -102,14 +102,14 @@ def _sum_taps(builder: Any, products: Any, taps: int, channels: int) -> Any:
 
 
 def _blender(taps: int, channels: int) -> Callable[..., Any]:
-    lanes = _lane_count(taps, channels)
+    length = _vector_length(taps, channels)
 
     def blend(typingctx: Any, source: Any, at: Any, down: Any, weights: Any, across: Any, along: Any, to: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             source, at, down, weights, across, along, to = args
             rows = _sum_rows(builder, source, at, down, weights, along, taps, channels)
-            columns = _load(builder, weights, across, _lane_count(taps, 1))
-            repeated = [min(lane // channels, taps - 1) for lane in range(lanes)]
+            columns = _load(builder, weights, across, _vector_length(taps, 1))
+            repeated = [min(index // channels, taps - 1) for index in range(length)]
             products = builder.fmul(rows, _shuffle(builder, columns, repeated))
             sums = _sum_taps(builder, products, taps, channels)
             start, align = _at(builder, weights, to, sums.type.count)
@@ -147,7 +147,7 @@ blend_6x6_one, blend_6x6_two, blend_6x6_three, blend_6x6_four = (_make(6, channe
 
 
 def clamp_to_range(memory: Any, value: Any) -> Any:
-    """*value* within the range of an integer *memory*: negative weights overshoot."""
+    """Bring `value` within the range of an integer `memory`: negative weights overshoot."""
     return value if memory.dtype.kind == "f" else type(value)(min(max(value, 0), np.iinfo(memory.dtype).max))
 
 

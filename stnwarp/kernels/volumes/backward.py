@@ -80,7 +80,7 @@ def _locate_block(
     offsets: Memory,
     weights: Memory,
 ) -> None:
-    """The neighbours of a block's points, and nothing summed up yet."""
+    """Locate the neighbours of a block's points, and clear their sums."""
     generate_points(call, grid, volume, point, count, positions)
     pad_points(call, grid, count, positions)
     locate_corners(call, volume, count, positions, offsets, weights)
@@ -113,7 +113,7 @@ def _add(points: Memory, at: Any, gradient: Any, slope: Any) -> None:
 def _store_gradient(
     call: VolumeCall, grid_gradient: Memory, first: Any, count: int, positions: Memory, weights: Memory
 ) -> None:
-    """SUMS times the slopes of folding and of the way from coordinates to voxels."""
+    """Store SUMS times the slopes of padding and of the way from coordinates to voxels."""
     for axis in range(3):
         part = np.uintp(axis * BLOCK)
         scale = pixels_per_unit(cast_to_weight(grid_gradient, 1), axis_size(call, axis), call.align_corners)

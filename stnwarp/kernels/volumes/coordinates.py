@@ -1,4 +1,4 @@
-"""From points of a grid to the voxels that are read: positions, folding by the padding mode, neighbours and weights."""
+"""From points of a grid to the voxels that are read: positions, padding, neighbours and weights."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ from stnwarp.kernels.volumes.layout import (
 
 @inline
 def block_of(call: VolumeCall, index: int) -> tuple[int, int, int]:
-    """Volume, first point and number of points of block *index*, counted through all volumes."""
+    """Return volume, first point and number of points of block `index`, counted through all volumes."""
     blocks = (call.points + BLOCK - 1) // BLOCK
     point = index % blocks * BLOCK
     return index // blocks, point, least(BLOCK, call.points - point)
@@ -34,25 +34,25 @@ def block_of(call: VolumeCall, index: int) -> tuple[int, int, int]:
 
 @inline
 def output_offset(call: VolumeCall, volume: int, channel: int, point: int) -> Any:
-    """Element offset of a point in one channel of an output, or of the gradient to one."""
+    """Return the element offset of a point in one channel of an output, or of the gradient to one."""
     return np.uintp((volume * call.channels + channel) * call.points + point)
 
 
 @inline
 def axis_size(call: VolumeCall, axis: int) -> int:
-    """How many voxels the input has along *axis*."""
+    """Return how many voxels the input has along `axis`."""
     return call.width if axis == 0 else (call.height if axis == 1 else call.depth)
 
 
 @inline
 def axis_stride(call: VolumeCall, axis: int) -> int:
-    """How many elements lie between neighbours along *axis*."""
+    """Return how many elements lie between neighbours along `axis`."""
     return call.column_stride if axis == 0 else (call.row_stride if axis == 1 else call.slice_stride)
 
 
 @inline
 def generate_points(call: VolumeCall, grid: Memory, volume: int, point: int, count: int, positions: Memory) -> None:
-    """Set the continuous voxel indices, not folded yet, of *count* points from *point* on."""
+    """Set the continuous voxel indices, not padded yet, of `count` points from `point` on."""
     if call.mapping == GRID_FLOAT32:
         _generate_in(np.float32(0), call, grid, volume, point, count, positions)
     else:
@@ -63,7 +63,7 @@ def generate_points(call: VolumeCall, grid: Memory, volume: int, point: int, cou
 def _generate_in(
     number: Any, call: VolumeCall, grid: Memory, volume: int, point: int, count: int, positions: Memory
 ) -> None:
-    """In the type of *number*: float32 for float32 volumes read at float32 grids, where torch computes in it too."""
+    """Set them in the type of `number`: float32 for float32 volumes and grids, where torch computes in it too."""
     first = np.uintp(3 * (volume * call.grid_stride + point))
     for k in range(np.uintp(count)):
         at = first + np.uintp(3) * k
@@ -76,14 +76,14 @@ def _generate_in(
 
 @inline
 def _to_voxel(coordinate: Any, size: int, align_corners: int) -> Any:
-    """A normalised coordinate as a continuous voxel index, rounded as torch does; not as in `to_pixel`."""
+    """Convert a normalised coordinate to a continuous voxel index, rounded as torch does; not as in `to_pixel`."""
     moved = (coordinate + cast_like(coordinate, 1)) * pixels_per_unit(coordinate, size, align_corners)
     return moved - edge_inset(coordinate, align_corners)
 
 
 @inline
 def pad_points(call: VolumeCall, grid: Memory, count: int, positions: Memory) -> None:
-    """Fold the indices as the padding mode says, and set the slopes: 1 under zeros."""
+    """Move the indices into the volume as the padding mode says, and set the slopes: 1 under zeros."""
     for axis in range(3):
         part = np.uintp(axis * BLOCK)
         pad_axis(call, grid, axis_size(call, axis), part, count, positions, SLOPES, 1, 1)
@@ -96,7 +96,7 @@ def pad_points(call: VolumeCall, grid: Memory, count: int, positions: Memory) ->
 def locate_corners(
     call: VolumeCall, volume: int, count: int, positions: Memory, offsets: Memory, weights: Memory
 ) -> None:
-    """Offsets and weights of the eight neighbours of any positions, NaN and infinity included."""
+    """Set offsets and weights of the eight neighbours of any positions, NaN and infinity included."""
     base = call.origin + volume * call.volume_stride
     for k in range(np.uintp(count)):
         store_points(offsets, FIRST + k, base)
@@ -135,7 +135,7 @@ def _locate_axis(call: VolumeCall, axis: int, count: int, positions: Memory, off
 def locate_nearest(
     call: VolumeCall, volume: int, count: int, positions: Memory, offsets: Memory, weights: Memory
 ) -> int:
-    """Offset of the nearest voxel, halves to even, and the weight NEAR: 0 where it lies outside, else 1.
+    """Set the offset of the nearest voxel, halves to even, and the weight NEAR: 0 where it lies outside, else 1.
 
     Returns:
         How many lie inside.

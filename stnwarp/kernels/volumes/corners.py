@@ -29,7 +29,7 @@ def compute_deltas(count: int, offsets: Memory) -> None:
 
 @inline
 def copy_corners(source: Memory, shift: int, offsets: Memory, voxels: Memory, count: int) -> None:
-    """Copy the neighbours of a block's points to *voxels*, in the channel that lies *shift* behind the first one."""
+    """Copy the neighbours of a block's points to `voxels`, in the channel that lies `shift` behind the first one."""
     at = np.int64(shift)
     for k in range(np.uintp(count)):
         at += load_points(offsets, DELTAS + k)
@@ -49,7 +49,7 @@ def _copy_row(source: Memory, at: Any, right: Any, voxels: Memory, to: Any) -> N
 
 @inline
 def mix_along_x(voxels: Memory, weights: Memory, near: Any, far: Any, k: Any) -> tuple[Any, Any, Any, Any]:
-    """The four rows around point *k* of the block, each mixed by the parts *near* and *far* of the weights."""
+    """Return the four rows around point `k` of the block, each mixed by the parts `near` and `far` of the weights."""
     left, right = load_points(weights, near + k), load_points(weights, far + k)
     return (
         _mix_row(voxels, k, left, right),
@@ -68,7 +68,7 @@ def _mix_row(voxels: Memory, at: Any, near: Any, far: Any) -> Any:
 def mix_rows(
     rows: tuple[Any, Any, Any, Any], weights: Memory, near_y: Any, far_y: Any, near_z: Any, far_z: Any, k: Any
 ) -> Any:
-    """Rows mixed along y and then along z, by these parts of the weights."""
+    """Mix rows along y and then along z, by these parts of the weights."""
     near, far = load_points(weights, near_y + Y + k), load_points(weights, far_y + Y + k)
     front, behind = _mix(rows[0], rows[1], near, far), _mix(rows[2], rows[3], near, far)
     return _mix(front, behind, load_points(weights, near_z + Z + k), load_points(weights, far_z + Z + k))

@@ -6,12 +6,12 @@ counted in this order, too; Y and Z are the way from a part of the work space fo
 
 The work space of a thread is four arrays. Their parts are BLOCK long, one for each axis where an axis has its own:
 
-- positions, float32 or float64: the continuous voxel index on each axis, and from SLOPES on d(folded index) / d(index);
+- positions, float32 or float64: the continuous voxel index on each axis, and from SLOPES on d(padded index) / d(index);
 - offsets, int64: of the first neighbour (FIRST), from a neighbour to the next one on each axis (STEPS on), and
   from the first neighbour of the point before to that of this one (DELTAS; for the block's first point FIRST);
 - weights, float32 or float64: of the nearer neighbours on each axis (NEAR on) and of the farther ones (FAR on), and
-  d(weight) / d(folded index) of both (NEAR_SLOPE on, FAR_SLOPE on). A neighbour outside has 0 for all that and an
-  offset inside: it can be read without harm. For gradients, d(loss) / d(folded index) summed over the channels (SUMS
+  d(weight) / d(padded index) of both (NEAR_SLOPE on, FAR_SLOPE on). A neighbour outside has 0 for all that and an
+  offset inside: it can be read without harm. For gradients, d(loss) / d(padded index) summed over the channels (SUMS
   on);
 - voxels, of the volumes' type: the neighbours in one channel, in four rows that are ROW apart; in each of them the
   nearer ones along x, and RIGHT behind these the farther ones.
@@ -62,6 +62,6 @@ VolumeWorkspace = tuple[NDArray[np.floating], NDArray[np.int64], NDArray[np.floa
 def make_volume_workspace(
     positions: type[np.floating], weights: type[np.floating], voxels: np.dtype[np.generic]
 ) -> VolumeWorkspace:
-    """A fresh one for one thread, with arrays of these types."""
+    """Make a work space for one thread, with arrays of these types."""
     offsets = np.empty(5 * BLOCK, np.int64)
     return np.empty(6 * BLOCK, positions), offsets, np.empty(15 * BLOCK, weights), np.empty(8 * BLOCK, voxels)
