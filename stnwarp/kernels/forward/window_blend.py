@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from stnwarp.kernels.compiler.decorators import inline
+from stnwarp.kernels.compiler.decorators import force_inline, inline
 from stnwarp.kernels.geometry.tap_weights import weights_stride
 from stnwarp.kernels.geometry.taps import BLENDED, FIRST_TAP, WINDOW_WEIGHTS_X, WINDOW_WEIGHTS_Y
 from stnwarp.kernels.layout import Memory
@@ -35,35 +35,38 @@ def blend_block(
     source: Memory, down: Any, shift: Any, offsets: Memory, weights: Memory, count: int, together: int, taps: int
 ) -> None:
     """Set BLENDED of a block from FIRST_TAP and the windows' weights: `together` channels of each position."""
+    for k in range(np.uintp(count)):
+        at, to = np.uintp(load_points(offsets, FIRST_TAP + k)) + shift, BLENDED + np.uintp(together) * k
+        across, along = WINDOW_WEIGHTS_X + weights_stride(taps) * k, WINDOW_WEIGHTS_Y + weights_stride(taps) * k
+        if taps == 4:
+            _blend_4x4(source, at, down, weights, across, along, to, together)
+        else:
+            _blend_6x6(source, at, down, weights, across, along, to, together)
+
+
+@force_inline
+def _blend_4x4(
+    source: Memory, at: Any, down: Any, weights: Memory, across: Any, along: Any, to: Any, together: int
+) -> None:
     if together == 1:
-        for k in range(np.uintp(count)):
-            at, to = np.uintp(load_points(offsets, FIRST_TAP + k)) + shift, BLENDED + k
-            across, along = WINDOW_WEIGHTS_X + weights_stride(taps) * k, WINDOW_WEIGHTS_Y + weights_stride(taps) * k
-            if taps == 4:
-                blend_4x4_one(source, at, down, weights, across, along, to)
-            else:
-                blend_6x6_one(source, at, down, weights, across, along, to)
+        blend_4x4_one(source, at, down, weights, across, along, to)
     elif together == 2:
-        for k in range(np.uintp(count)):
-            at, to = np.uintp(load_points(offsets, FIRST_TAP + k)) + shift, BLENDED + np.uintp(2) * k
-            across, along = WINDOW_WEIGHTS_X + weights_stride(taps) * k, WINDOW_WEIGHTS_Y + weights_stride(taps) * k
-            if taps == 4:
-                blend_4x4_two(source, at, down, weights, across, along, to)
-            else:
-                blend_6x6_two(source, at, down, weights, across, along, to)
+        blend_4x4_two(source, at, down, weights, across, along, to)
     elif together == 3:
-        for k in range(np.uintp(count)):
-            at, to = np.uintp(load_points(offsets, FIRST_TAP + k)) + shift, BLENDED + np.uintp(3) * k
-            across, along = WINDOW_WEIGHTS_X + weights_stride(taps) * k, WINDOW_WEIGHTS_Y + weights_stride(taps) * k
-            if taps == 4:
-                blend_4x4_three(source, at, down, weights, across, along, to)
-            else:
-                blend_6x6_three(source, at, down, weights, across, along, to)
+        blend_4x4_three(source, at, down, weights, across, along, to)
     else:
-        for k in range(np.uintp(count)):
-            at, to = np.uintp(load_points(offsets, FIRST_TAP + k)) + shift, BLENDED + np.uintp(4) * k
-            across, along = WINDOW_WEIGHTS_X + weights_stride(taps) * k, WINDOW_WEIGHTS_Y + weights_stride(taps) * k
-            if taps == 4:
-                blend_4x4_four(source, at, down, weights, across, along, to)
-            else:
-                blend_6x6_four(source, at, down, weights, across, along, to)
+        blend_4x4_four(source, at, down, weights, across, along, to)
+
+
+@force_inline
+def _blend_6x6(
+    source: Memory, at: Any, down: Any, weights: Memory, across: Any, along: Any, to: Any, together: int
+) -> None:
+    if together == 1:
+        blend_6x6_one(source, at, down, weights, across, along, to)
+    elif together == 2:
+        blend_6x6_two(source, at, down, weights, across, along, to)
+    elif together == 3:
+        blend_6x6_three(source, at, down, weights, across, along, to)
+    else:
+        blend_6x6_four(source, at, down, weights, across, along, to)
