@@ -10,7 +10,7 @@ All arithmetic is in the type of the position: float32 gives torch's numbers for
 which torch has not, takes float64: a float32 sum of the position and the period can round a tie the other way.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import types
@@ -22,6 +22,20 @@ from stnwarp.kernels.simd.memory import load_points, store_points
 from stnwarp.kernels.simd.mixed_precision import cast_like, cast_to_weight, greatest
 
 OUTSIDE_TAP = -1
+
+
+class AxisPositions(NamedTuple):
+    """The positions of a block on one axis, of as many pixels as `size`; `part` is where they begin in the workspace.
+
+    Their slopes lie `slopes` elements behind them.
+    """
+
+    size: int
+    part: Any
+    count: Any
+    positions: Memory
+    slopes: Any
+
 
 # Up to here a whole number of periods, subtracted from a position, leaves the exact rest; beyond, only fmod does.
 _FAR = 2.0**51
@@ -109,113 +123,57 @@ def pad_positions(call: Any, grid: Memory, count: Any, positions: Memory, slopes
 
     Under zeros nothing is moved, and there are no slopes.
     """
-    pad_axis(call, grid, call.width, X, count, positions, SLOPES, slopes, 0)
-    pad_axis(call, grid, call.height, Y, count, positions, SLOPES, slopes, 0)
+    pad_axis(call, grid, AxisPositions(call.width, X, count, positions, SLOPES), slopes, 0)
+    pad_axis(call, grid, AxisPositions(call.height, Y, count, positions, SLOPES), slopes, 0)
 
 
 @inline
-def pad_axis(
-    call: Any,
-    grid: Memory,
-    size: int,
-    part: Any,
-    count: Any,
-    positions: Memory,
-    slopes: Any,
-    wants_slopes: int,
-    reads_last: int,
-) -> None:
-    """Move `count` positions from `part` on into the image by the padding mode; do nothing under zeros.
+def pad_axis(call: Any, grid: Memory, axis: AxisPositions, wants_slopes: int, reads_last: int) -> None:
+    """Move the positions on one axis into the image by the padding mode; do nothing under zeros.
 
     Args:
         call: the numbers of the call.
         grid: that of the call, which decides whether positions can be of float32.
-        size: how many pixels the axis has.
-        part: where the positions on this axis begin.
-        count: how many there are.
-        positions: the workspace that they are in.
-        slopes: how far behind the positions their slopes are.
-        wants_slopes: a literal, 1 to set them.
+        axis: the positions.
+        wants_slopes: a literal, 1 to set their slopes.
         reads_last: a literal, 1 where what is not a number reads the last pixel under border and reflection: what torch
             makes of it in three dimensions.
     """
     # The mode is a literal below: a loop is compiled for each.
-    number = cast_to_weight(positions, 0)
+    number = cast_to_weight(axis.positions, 0)
     if call.padding == BORDER:
-        _pad(number, call, size, part, count, positions, slopes, wants_slopes, reads_last, BORDER)
+        _pad(number, call, axis, wants_slopes, reads_last, BORDER)
     elif call.padding == REFLECTION:
-        _pad_reflection(call, grid, size, part, count, positions, slopes, wants_slopes, reads_last)
+        _pad_reflection(call, grid, axis, wants_slopes, reads_last)
     elif call.padding == WRAP:
-        reduce_to_period(size, part, count, positions)
-        _pad(number, call, size, part, count, positions, slopes, wants_slopes, 0, WRAP)
+        reduce_to_period(axis.size, axis.part, axis.count, axis.positions)
+        _pad(number, call, axis, wants_slopes, 0, WRAP)
 
 
-def _pad_reflection(
-    call: Any,
-    grid: Memory,
-    size: int,
-    part: Any,
-    count: Any,
-    positions: Memory,
-    slopes: Any,
-    wants_slopes: int,
-    reads_last: int,
-) -> None:
+def _pad_reflection(call: Any, grid: Memory, axis: AxisPositions, wants_slopes: int, reads_last: int) -> None:
     """Pad under reflection, in float32 where torch computes in it."""
     if call.mapping == GRID_FLOAT32:
-        _pad(np.float32(0), call, size, part, count, positions, slopes, wants_slopes, reads_last, REFLECTION)
+        _pad(np.float32(0), call, axis, wants_slopes, reads_last, REFLECTION)
     else:
-        number = cast_to_weight(positions, 0)
-        _pad(number, call, size, part, count, positions, slopes, wants_slopes, reads_last, REFLECTION)
+        _pad(cast_to_weight(axis.positions, 0), call, axis, wants_slopes, reads_last, REFLECTION)
 
 
 @overload(_pad_reflection)
 def _overload_pad_reflection(
-    call: Any,
-    grid: Any,
-    size: Any,
-    part: Any,
-    count: Any,
-    positions: Any,
-    slopes: Any,
-    wants_slopes: Any,
-    reads_last: Any,
+    call: Any, grid: Any, axis: Any, wants_slopes: Any, reads_last: Any
 ) -> Any:  # pragma: no cover: compiled only
     if grid.dtype == types.float32:
         return _pad_reflection
-
     # No such call has GRID_FLOAT32: what is not needed need not be compiled.
-    def pad(
-        call: Any,
-        grid: Any,
-        size: Any,
-        part: Any,
-        count: Any,
-        positions: Any,
-        slopes: Any,
-        wants_slopes: Any,
-        reads_last: Any,
-    ) -> None:
-        number = cast_to_weight(positions, 0)
-        _pad(number, call, size, part, count, positions, slopes, wants_slopes, reads_last, REFLECTION)
-
-    return pad
+    return lambda call, grid, axis, wants_slopes, reads_last: _pad(
+        cast_to_weight(axis.positions, 0), call, axis, wants_slopes, reads_last, REFLECTION
+    )
 
 
 @inline
-def _pad(
-    number: Any,
-    call: Any,
-    size: int,
-    part: Any,
-    count: Any,
-    positions: Memory,
-    slopes: Any,
-    wants_slopes: int,
-    reads_last: int,
-    padding: int,
-) -> None:
+def _pad(number: Any, call: Any, axis: AxisPositions, wants_slopes: int, reads_last: int, padding: int) -> None:
     """Pad under one mode, in the type of `number`."""
+    size, part, count, positions, slopes = axis
     last = cast_like(number, size - 1)
     for k in range(np.uintp(count)):
         position = cast_like(number, load_points(positions, part + k))

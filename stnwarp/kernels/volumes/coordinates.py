@@ -6,7 +6,7 @@ import numpy as np
 
 from stnwarp.kernels.compiler.decorators import inline
 from stnwarp.kernels.geometry.coordinates import edge_inset, pixels_per_unit
-from stnwarp.kernels.geometry.padding import pad_axis
+from stnwarp.kernels.geometry.padding import AxisPositions, pad_axis
 from stnwarp.kernels.layout import BLOCK, GRID_FLOAT32, WRAP, ZEROS, Memory
 from stnwarp.kernels.simd.memory import load_points, load_source, store_points
 from stnwarp.kernels.simd.mixed_precision import cast_like, cast_to_weight, least
@@ -86,7 +86,7 @@ def pad_points(call: VolumeCall, grid: Memory, count: int, positions: Memory) ->
     """Move the indices into the volume as the padding mode says, and set the slopes: 1 under zeros."""
     for axis in range(3):
         part = np.uintp(axis * BLOCK)
-        pad_axis(call, grid, axis_size(call, axis), part, count, positions, SLOPES, 1, 1)
+        pad_axis(call, grid, AxisPositions(axis_size(call, axis), part, count, positions, SLOPES), 1, 1)
         if call.padding == ZEROS:
             for k in range(np.uintp(count)):
                 store_points(positions, SLOPES + part + k, cast_to_weight(positions, 1))
