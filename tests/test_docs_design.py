@@ -7,7 +7,7 @@ import pytest
 
 from stnwarp.conventions import Interpolation, PaddingMode
 from stnwarp.sampling import arrays
-from stnwarp.transforms import MATRIX_FAMILIES, Family, MoveKind, moves
+from stnwarp.transforms import MATRIX_FAMILIES, Family, Move, MoveKind, forward_matrix
 from tests.docs_code import ROOT
 from tests.test_house import FLOORS
 
@@ -48,8 +48,6 @@ def test_the_table_of_floors_is_the_one_that_imports_are_held_to() -> None:
 TABLES = {
     "padding mode, code": (PaddingMode, arrays.PADDING_CODES),
     "family, row": (set(Family) - {Family.THIN_PLATE_SPLINE}, MATRIX_FAMILIES),
-    "move, counts": (MoveKind, moves._COUNTS),
-    "move, matrix": (MoveKind, moves._MATRIX),
 }
 
 
@@ -57,6 +55,12 @@ TABLES = {
 def test_a_table_of_choices_has_every_member(name: str) -> None:
     choices, table = TABLES[name]
     assert set(table) == set(choices)
+
+
+@pytest.mark.parametrize("kind", MoveKind)
+def test_every_move_has_its_numbers_and_its_matrix(kind: MoveKind) -> None:
+    move = Move(kind, (1.0,) if kind is MoveKind.ROTATE else (1.0, 1.0))
+    assert forward_matrix([move], (5, 6)).shape == (3, 3)
 
 
 def test_the_conventions_page_tells_every_interpolation_and_padding_mode() -> None:

@@ -51,8 +51,8 @@ PROJECTIVE = {
     "tilt": [1, 0.1, 0, -0.1, 0.9, 0.05, 0.15, -0.2, 1],
     "turn and tilt": [0.7, 0.5, 0.1, -0.5, 0.8, 0, -0.1, 0.25, 1.1],
 }
-affine = pytest.mark.parametrize("name", AFFINE)
-projective = pytest.mark.parametrize("name", PROJECTIVE)
+names = pytest.mark.parametrize("name", [*AFFINE, *PROJECTIVE])
+inverse_maps = pytest.mark.parametrize("inverse_map", [False, True])
 
 
 def picture(size: tuple[int, int]) -> np.ndarray:
@@ -87,13 +87,21 @@ def expected(
     return oracle.sample_bilinear(image, x, y), inside
 
 
+def warp_by_opencv(
+    image: np.ndarray, matrix: np.ndarray, output_size: tuple[int, int], inverse_map: bool
+) -> np.ndarray:
+    warp = cv2.warpAffine if matrix.shape == (2, 3) else cv2.warpPerspective
+    flags = cv2.INTER_LINEAR | (cv2.WARP_INVERSE_MAP if inverse_map else 0)
+    return warp(image, matrix, output_size[::-1], flags=flags)
+
+
 def transform_of(name: str) -> MatrixTransform:
     return theta_from_numbers({**AFFINE, **PROJECTIVE}[name])
 
 
 @both
 @sizes
-@affine
+@pytest.mark.parametrize("name", AFFINE)
 def test_theta_means_what_it_means_to_torch(
     name: str, input_size: tuple[int, int], output_size: tuple[int, int], align_corners: bool
 ) -> None:
@@ -112,9 +120,9 @@ def test_theta_means_what_it_means_to_torch(
 
 @both
 @sizes
-@affine
-@pytest.mark.parametrize("inverse_map", [False, True])
-def test_opencv_warps_affinely_with_the_matrix_made_for_it(
+@names
+@inverse_maps
+def test_opencv_warps_with_the_matrix_made_for_it(
     name: str,
     inverse_map: bool,
     input_size: tuple[int, int],
@@ -123,36 +131,15 @@ def test_opencv_warps_affinely_with_the_matrix_made_for_it(
 ) -> None:
     image, transform = picture(input_size), transform_of(name)
     matrix = to_opencv(transform, input_size, output_size, align_corners, inverse_map)
-    flags = cv2.INTER_LINEAR | (cv2.WARP_INVERSE_MAP if inverse_map else 0)
-    result = cv2.warpAffine(image, matrix, output_size[::-1], flags=flags)
+    assert matrix.shape == ((2, 3) if transform.is_affine else (3, 3))
     wanted, inside = expected(image, transform, output_size, align_corners)
-    assert matrix.shape == (2, 3)
+    result = warp_by_opencv(image, matrix, output_size, inverse_map)
     np.testing.assert_allclose(result[inside], wanted[inside], atol=OPENCV_TOLERANCE)
 
 
 @both
 @sizes
-@projective
-@pytest.mark.parametrize("inverse_map", [False, True])
-def test_opencv_warps_in_perspective_with_the_matrix_made_for_it(
-    name: str,
-    inverse_map: bool,
-    input_size: tuple[int, int],
-    output_size: tuple[int, int],
-    align_corners: bool,
-) -> None:
-    image, transform = picture(input_size), transform_of(name)
-    matrix = to_opencv(transform, input_size, output_size, align_corners, inverse_map)
-    flags = cv2.INTER_LINEAR | (cv2.WARP_INVERSE_MAP if inverse_map else 0)
-    result = cv2.warpPerspective(image, matrix, output_size[::-1], flags=flags)
-    wanted, inside = expected(image, transform, output_size, align_corners)
-    assert matrix.shape == (3, 3)
-    np.testing.assert_allclose(result[inside], wanted[inside], atol=OPENCV_TOLERANCE)
-
-
-@both
-@sizes
-@pytest.mark.parametrize("name", [*AFFINE, *PROJECTIVE])
+@names
 def test_pillow_warps_with_the_numbers_made_for_it(
     name: str, input_size: tuple[int, int], output_size: tuple[int, int], align_corners: bool
 ) -> None:
@@ -168,7 +155,7 @@ def test_pillow_warps_with_the_numbers_made_for_it(
 
 @both
 @sizes
-@pytest.mark.parametrize("name", [*AFFINE, *PROJECTIVE])
+@names
 def test_scikit_image_warps_with_the_matrix_made_for_it(
     name: str, input_size: tuple[int, int], output_size: tuple[int, int], align_corners: bool
 ) -> None:
@@ -184,14 +171,13 @@ def test_scikit_image_warps_with_the_matrix_made_for_it(
 
 @both
 @sizes
-@pytest.mark.parametrize("inverse_map", [False, True])
+@inverse_maps
 def test_a_rotation_matrix_of_opencv_is_understood(
     inverse_map: bool, input_size: tuple[int, int], output_size: tuple[int, int], align_corners: bool
 ) -> None:
     image = picture(input_size)
     matrix = cv2.getRotationMatrix2D((20.0, 25.5), 25.0, 0.9)
-    flags = cv2.INTER_LINEAR | (cv2.WARP_INVERSE_MAP if inverse_map else 0)
-    result = cv2.warpAffine(image, matrix, output_size[::-1], flags=flags)
+    result = warp_by_opencv(image, matrix, output_size, inverse_map)
     transform = from_opencv(matrix, input_size, output_size, align_corners, inverse_map)
     wanted, inside = expected(image, transform, output_size, align_corners)
     np.testing.assert_allclose(result[inside], wanted[inside], atol=OPENCV_TOLERANCE)
@@ -203,7 +189,7 @@ def test_a_four_point_homography_of_opencv_is_understood(align_corners: bool) ->
     quad = np.array([[12, 8], [70, 15], [66, 80], [5, 72]], np.float32)
     ends = np.array([[0, 0], [49, 0], [49, 59], [0, 59]], np.float32)
     matrix = cv2.getPerspectiveTransform(quad, ends)
-    result = cv2.warpPerspective(image, matrix, (50, 60), flags=cv2.INTER_LINEAR)
+    result = warp_by_opencv(image, matrix, (60, 50), inverse_map=False)
     transform = from_opencv(matrix, (90, 80), (60, 50), align_corners)
     wanted, inside = expected(image, transform, (60, 50), align_corners)
     assert inside.all()
