@@ -140,6 +140,7 @@ def grid(
 
 
 def _resolve(asked: Asked, given: Input, request: SizeRequest, viewport: Rectangle | None) -> "ImageWarp":
+    """Resolve what was asked for, for the image if there is one, as `stnwarp apply` does it."""
     from stnwarp.transforms import Frame, through_viewport, with_focal_length
 
     focal_length = None if given.picture is None else given.picture.focal_length_35mm
@@ -186,15 +187,6 @@ def _check_directory(target: Path) -> None:
     from stnwarp.files.directories import check_directories
 
     check_directories([target])
-
-
-def _image_warp(asked: Asked, given: Input, request: "SizeRequest") -> "ImageWarp":
-    """Resolve what was asked for, for the image if there is one, as `stnwarp apply` does it."""
-    from stnwarp.transforms import with_focal_length
-
-    focal_length = None if given.picture is None else given.picture.focal_length_35mm
-    spec = with_focal_length(asked.spec, focal_length)
-    return spec.resolve(given.any_size, request, asked.align_corners)
 
 
 def _warn(
