@@ -154,6 +154,22 @@ def test_a_run_goes_on_where_no_process_can_compile(two_kinds: Path) -> None:
 
 @compiled
 @pytest.mark.slow
+def test_nothing_is_compiled_ahead_that_cannot_be_kept(two_kinds: Path) -> None:
+    never = "import subprocess\ndef never(*_, **__):\n    raise SystemExit(99)\nsubprocess.Popen = never\n"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{never}{RUN}", *apply(two_kinds, "-j", "2")],
+        env=environment(STNWARP_NUMBA_CACHE="0", NUMBA_OPT="0"),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "True\n"), done.stderr
+    assert "3 done, 1 failed" in done.stderr
+
+
+@compiled
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="children are looked up in /proc")
 def test_a_signal_ends_what_compiles_for_a_run(two_kinds: Path) -> None:
     settings = environment(STNWARP_CACHE_DIR=str(two_kinds.parent / "cache"), NUMBA_OPT="3")

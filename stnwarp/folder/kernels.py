@@ -14,11 +14,13 @@ from stnwarp.images.colour import default_fill
 from stnwarp.images.picture import CHANNELS, DTYPES, Picture
 from stnwarp.images.probe import probe
 from stnwarp.kernels.compiler.compiled_kernel import (
+    Specialisation,
     collect_specialisations,
     is_first_run,
     notify_compile,
     takes_arrays,
 )
+from stnwarp.kernels.compiler.object_cache import can_cache
 from stnwarp.transforms import ImageWarp, MatrixTransform
 
 # Of so many images the headers are read: kinds that only come up later are compiled then.
@@ -31,16 +33,16 @@ def compile_ahead(jobs: Sequence[Job], settings: Settings, processes: int) -> No
     One after the other, as the jobs come to them, takes almost twice as long on two cores. What cannot be compiled here
     is left to the jobs.
     """
-    if processes < 2 or len(jobs) < 2 or not is_first_run() or takes_arrays():
+    if processes < 2 or len(jobs) < 2 or not is_first_run() or not can_cache() or takes_arrays():
         return
     from stnwarp.sampling.compilation import compile_side_by_side, processes_for
 
-    files = _files(_modes(jobs, settings), settings)
-    processes = min(processes, processes_for(len(files)))
+    needed = _specialisations(_modes(jobs, settings), settings)
+    processes = min(processes, processes_for(len(needed)))
     if processes < 2:
         return
-    notify_compile(files[0])
-    with suppress(OSError, RuntimeError), closing(compile_side_by_side(files, processes)) as results:
+    notify_compile(next(iter(needed.values())).kernel.name)
+    with suppress(OSError, RuntimeError), closing(compile_side_by_side(list(needed), processes)) as results:
         for _ in results:
             pass
 
@@ -58,12 +60,12 @@ def _modes(jobs: Iterable[Job], settings: Settings) -> Iterator[str]:
                 yield mode
 
 
-def _files(modes: Iterable[str], settings: Settings) -> list[str]:
-    """The files of the kernels that pictures of *modes* need when they are warped by a matrix."""
+def _specialisations(modes: Iterable[str], settings: Settings) -> dict[str, Specialisation]:
+    """The kernels that pictures of *modes* need when they are warped by a matrix, by the names of their files."""
     image_warp = ImageWarp(MatrixTransform(np.eye(2, 3)), (2, 2))
     with collect_specialisations() as collected:
         for mode in modes:
             shape = (4, 4, CHANNELS[mode]) if CHANNELS[mode] > 1 else (4, 4)
             picture = Picture(np.zeros(shape, DTYPES.get(mode, np.uint8)), mode)
             warped(picture, image_warp, default_fill(mode), settings)
-    return list({specialisation.file: None for specialisation in collected})
+    return {specialisation.file: specialisation for specialisation in collected}

@@ -96,6 +96,12 @@ def cache_directory() -> Path | None:
         return None
 
 
+def can_cache() -> bool:
+    """Whether what is compiled can be kept; not where the directory is read-only or there is none."""
+    directory = cache_directory()
+    return directory is not None and os.access(directory, os.W_OK)
+
+
 def make_cache_directory() -> Path:
     """Create the cache directory if need be and return it; OSError where there can be none, or none of ours.
 
