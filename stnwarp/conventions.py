@@ -32,6 +32,7 @@ class Interpolation(StrEnum):
 class PaddingMode(StrEnum):
     """What the sampler reads outside the image."""
 
+    FILL = "fill"
     ZEROS = "zeros"
     BORDER = "border"
     REFLECTION = "reflection"

@@ -34,8 +34,10 @@ UPPER_NEIGHBOURS, LOWER_NEIGHBOURS = np.uintp(BLOCK), np.uintp(3 * BLOCK)
 # Kernels of many taps part offsets and weights in their own way, see `taps`: for blocks of at most TAP_BLOCK positions.
 TAP_BLOCK = 64
 TAP_OFFSETS, TAP_WEIGHTS = 16 * TAP_BLOCK, 38 * TAP_BLOCK + 1
+# Footprints lie in windows of at most so many pixels a side: see `footprints.LONGEST`.
+LONGEST_SIDE = 104
 
-ZEROS, BORDER, REFLECTION, WRAP = 0, 1, 2, 3  # padding modes
+ZEROS, BORDER, REFLECTION, WRAP, FILL = 0, 1, 2, 3, 4  # padding modes; kernels are called with the first four
 AFFINE, PROJECTIVE, GRID, GRID_FLOAT32, AFFINE_JOINED = 0, 1, 2, 3, 4  # mappings, see `coordinates`
 INSIDE, OUTSIDE, PARTIAL, UNKNOWN = 0, 1, 2, 3  # where the positions of a block lie, see `regions`
 

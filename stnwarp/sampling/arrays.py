@@ -85,6 +85,12 @@ def weight_type(dtype: np.dtype[np.generic]) -> type[np.floating]:
     return np.float32 if dtype in (np.uint8, np.float16, np.float32) else np.float64
 
 
+def check_not_antialiased(antialias: bool) -> None:
+    """Raise ParameterError if volumes are to be antialiased."""
+    if antialias:
+        raise ParameterError("antialias is for images, (N, C, H, W); volumes are sampled without it")
+
+
 def round_to(output: NDArray[np.generic], dtype: np.dtype[np.generic]) -> NDArray[Any]:
     """Return `output` in `dtype`, which is its own unless that is float16."""
     if output.dtype == dtype:

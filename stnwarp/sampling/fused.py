@@ -39,8 +39,9 @@ def warp(
     size: tuple[int, int] | None = None,
     *,
     interpolation: str = "bilinear",
-    padding_mode: str = "zeros",
+    padding_mode: str = "fill",
     fill: ArrayLike = 0,
+    antialias: bool = True,
     align_corners: bool = DEFAULT_ALIGN_CORNERS,
     threads: int = 1,
 ) -> NDArray[Any]:
@@ -79,7 +80,7 @@ def warp(
     if picture.size == 0 and 0 in picture.shape[:2]:
         raise ShapeError(f"image must not be empty along a side, got {picture.shape}")
     mapping, output_size = _mapping(transform, picture.shape[:2], size, padding_mode, align_corners)
-    return sample_image(picture, output_size, mapping, kind, fill, threads)
+    return sample_image(picture, output_size, mapping, kind, fill, threads, antialias)
 
 
 def spatial_transform(
@@ -89,6 +90,7 @@ def spatial_transform(
     mode: str = "bilinear",
     padding_mode: str = "zeros",
     align_corners: bool = DEFAULT_ALIGN_CORNERS,
+    antialias: bool = False,
 ) -> NDArray[Any]:
     """Compute `grid_sample(input, affine_grid(theta, size))` without ever storing the grid.
 
@@ -98,7 +100,7 @@ def spatial_transform(
         input: (N, C, H, W), of the dtypes of `grid_sample`. N and C may be 0.
         theta: (N, 2, 3), or (N, 3, 3) for homographies.
         size: (height, width) of the output, which may be 0; by default the input's.
-        mode, padding_mode, align_corners: as in `grid_sample`.
+        mode, padding_mode, align_corners, antialias: as in `grid_sample`.
 
     Returns:
         (N, C, height, width) of the input's dtype.
@@ -120,7 +122,8 @@ def spatial_transform(
         matrices = np.array(entries).reshape(-1, 3, 3)
     else:
         matrices = pixel_matrices(thetas, input_size, (height, width), align_corners)
-    return sample_maps(maps, (height, width), matrix_mapping(matrices, padding_mode, align_corners), interpolation)
+    mapping = matrix_mapping(matrices, padding_mode, align_corners)
+    return sample_maps(maps, (height, width), mapping, interpolation, antialias)
 
 
 def _mapping(

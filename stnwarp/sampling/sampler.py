@@ -18,14 +18,12 @@ from stnwarp.array_like import as_array, native_dtype
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, Interpolation
 from stnwarp.kernels import layout
 from stnwarp.kernels.compiler.arguments import PointerArgs, thread_workspace
-from stnwarp.kernels.compiler.compiled_kernel import CompiledKernel
 from stnwarp.parallel import run_parallel
 from stnwarp.sampling.arrays import (
-    FEW_PIXELS,
     Batch,
-    Sides,
     batch_of_image,
     batch_of_maps,
+    check_not_antialiased,
     check_threads,
     compute_type,
     fill_values,
@@ -36,35 +34,13 @@ from stnwarp.sampling.arrays import (
     round_to,
     weight_type,
 )
+from stnwarp.sampling.footprints import footprints_of, sample_footprints
+from stnwarp.sampling.kernel_choice import plan
 from stnwarp.sampling.mapping import Mapping, grid_mapping, resolve_source, whole_pixels
 from stnwarp.sampling.volumes import sample_volumes
 
-
-def _forward_kernel(module: str, name: str, literal: int | None = None) -> CompiledKernel:
-    return CompiledKernel(f"forward.{module}", name, literal, layout.SampleTask)
-
-
-_KERNELS = {
-    Interpolation.NEAREST: _forward_kernel("nearest", "nearest_rows", 1),
-    Interpolation.BILINEAR: _forward_kernel("bilinear", "bilinear_rows"),
-    Interpolation.BICUBIC: _forward_kernel("bicubic", "bicubic_rows"),
-    Interpolation.LANCZOS: _forward_kernel("lanczos", "lanczos_rows"),
-}
-_UINT8_BILINEAR = {count: _forward_kernel("bilinear_uint8", "bilinear_uint8_rows", count) for count in (1, 2, 3, 4)}
-_STRIDED_UINT8_BILINEAR = {
-    count: _forward_kernel("bilinear_uint8_strided", "bilinear_uint8_strided_rows", count) for count in (1, 2, 3, 4)
-}
-_RGB_NEAREST = _forward_kernel("nearest", "nearest_rows", 3)
-_PLANAR_BILINEAR = _forward_kernel("bilinear_planar", "bilinear_planar_rows")
-_FLOAT_BILINEAR = {count: _forward_kernel("bilinear_float", "bilinear_float_rows", count) for count in (3, 4)}
-
 # Unsigned integers by their size in bytes, for pixels that are copied and not looked at.
 _UNSIGNED = {np.dtype(kind).itemsize: np.dtype(kind) for kind in (np.uint8, np.uint16, np.uint32, np.uint64)}
-
-# Under affine maps a row's edges are worth solving for, unless rows are shorter than this.
-_NARROW = 128
-
-_UINT64_BYTES = 8  # bytes
 
 
 def grid_sample(
@@ -73,6 +49,7 @@ def grid_sample(
     mode: str = "bilinear",
     padding_mode: str = "zeros",
     align_corners: bool = DEFAULT_ALIGN_CORNERS,
+    antialias: bool = False,
 ) -> NDArray[Any]:
     """Read `input` at every point of `grid`; a drop-in for torch.nn.functional.grid_sample and ONNX GridSample.
 
@@ -93,6 +70,8 @@ def grid_sample(
             ONNX's names linear and cubic are taken too.
         padding_mode: zeros, border, reflection or wrap.
         align_corners: see the convention above.
+        antialias: average the pixels that an output pixel stands for where the grid shrinks the picture, see `warp`;
+            not for volumes.
 
     Returns:
         (N, C, H', W') of the input's dtype; for volumes (N, C, D', H', W').
@@ -105,22 +84,27 @@ def grid_sample(
     """
     input = as_array(input, "input")
     if input.ndim == 5:
+        check_not_antialiased(antialias)
         return sample_volumes(input, grid, mode, padding_mode, align_corners)
     interpolation = conventions.interpolation(mode)
     maps = maps_of(input, interpolation)
     points = grid_of(grid, maps)
     mapping = grid_mapping(points, padding_mode, align_corners, grid_kind(maps, points))
-    return sample_maps(maps, points.shape[1:3], mapping, interpolation)
+    return sample_maps(maps, points.shape[1:3], mapping, interpolation, antialias)
 
 
 def sample_maps(
-    maps: NDArray[np.generic], size: Sequence[int], mapping: Mapping, interpolation: Interpolation
+    maps: NDArray[np.generic],
+    size: Sequence[int],
+    mapping: Mapping,
+    interpolation: Interpolation,
+    antialias: bool = False,
 ) -> NDArray[Any]:
     """Return an output (N, C, *size) of the dtype of `maps`, (N, C, H, W); 0 is read outside."""
     dtype = native_dtype(maps.dtype)
     output = np.empty((*maps.shape[:2], *size), _memory_type(maps.dtype, interpolation))
     if output.size:
-        sample(batch_of_maps(maps), batch_of_maps(output), mapping, interpolation, 0)
+        sample(batch_of_maps(maps), batch_of_maps(output), mapping, interpolation, 0, 1, antialias)
     return round_to(output, dtype)
 
 
@@ -136,30 +120,53 @@ def sample_image(
     interpolation: Interpolation,
     fill: ArrayLike,
     threads: int,
+    antialias: bool,
 ) -> NDArray[Any]:
     """Return an output (*size[, C]) of the dtype of `picture`, (H, W[, C])."""
     dtype = native_dtype(picture.dtype)
     output = np.empty((*size, *picture.shape[2:]), _memory_type(dtype, interpolation))
     if output.size:
-        sample(batch_of_image(picture), plain_batch(output), mapping, interpolation, fill, threads)
+        sample(batch_of_image(picture), plain_batch(output), mapping, interpolation, fill, threads, antialias)
     return round_to(output, dtype)
 
 
 def sample(
-    source: Batch, output: Batch, mapping: Mapping, interpolation: str, fill: ArrayLike, threads: int = 1
+    source: Batch,
+    output: Batch,
+    mapping: Mapping,
+    interpolation: str,
+    fill: ArrayLike,
+    threads: int = 1,
+    antialias: bool = False,
 ) -> None:
     """Fill `output` (writeable, not overlapping `source`) by bands of rows, one band for each of `threads`."""
     kind = interpolation if type(interpolation) is Interpolation else conventions.interpolation(interpolation)
     threads = threads if threads == 1 else check_threads(threads)
+    fills = _fills(fill, source.shape[3], source.flat.dtype, kind)
+    if not antialias and mapping.padding != layout.FILL:
+        _sample_positions(source, output, mapping, kind, fills, threads)
+        return
+    footprints = footprints_of(source, output, mapping, kind, antialias, threads)
+    if mapping.padding == layout.FILL:  # what is wholly outside is filled as under zeros
+        mapping = mapping._replace(padding=layout.ZEROS)
+    if footprints is None or not footprints.are_everywhere:
+        _sample_positions(source, output, mapping, kind, fills, threads)
+    if footprints is not None:
+        sample_footprints(source, output, footprints, kind, fills, threads)
+
+
+def _sample_positions(
+    source: Batch, output: Batch, mapping: Mapping, kind: Interpolation, fills: PointerArgs, threads: int
+) -> None:
+    """Sample every pixel of `output` by the interpolation of `kind` at its position alone."""
     dtype = source.flat.dtype
-    fills = _fills(fill, source.shape[3], dtype, kind)
     if source.pixels is not None:
         source = resolve_source(source, source.pixels, output, mapping, kind)
     if kind == Interpolation.NEAREST:
         source, output, fills = _whole_pixels(source, output, fills)
     modes = (kind, mapping.kind, mapping.padding, bool(mapping.align_corners), mapping.grid_stride)
     layouts = (source.flat.nbytes, *source[1:4], *output[1:3])
-    rows, call, positions = _plan(modes, source.flat.dtype, *layouts)
+    rows, call, positions = plan(modes, source.flat.dtype, *layouts)
     # Nearest has no weights; their type decides which kernel is compiled, and one is enough.
     weights = np.float32 if kind is Interpolation.NEAREST else weight_type(dtype)
     total = output.shape[0] * call.output_height
@@ -174,36 +181,6 @@ def sample(
     threads = min(threads, total)
     edges = [total * number // threads for number in range(threads + 1)]
     run_parallel(sample_rows, pairwise(edges), threads)
-
-
-@lru_cache(maxsize=512)
-def _plan(
-    modes: tuple[Interpolation, int, int, bool, int],
-    dtype: np.dtype[np.generic],
-    nbytes: int,
-    shape: Sides,
-    strides: Sides,
-    origin: int,
-    output_shape: Sides,
-    output_strides: Sides,
-) -> tuple[CompiledKernel, layout.SampleCall, type[np.floating]]:
-    """Return the kernel for such arrays, the numbers it is called with, and the type it keeps positions in.
-
-    `modes` are interpolation, mapping, padding, align_corners, and the points of a grid that each image has.
-    """
-    interpolation, kind, padding, align_corners, grid_stride = modes
-    rows = _kernel(interpolation, padding, dtype, nbytes, (shape, strides), output_strides)
-    width = output_shape[2]
-    if kind in (layout.GRID, layout.GRID_FLOAT32):
-        output_shape, output_strides = _join_rows(output_shape, output_strides)
-    elif kind == layout.AFFINE and width < _NARROW and interpolation in (Interpolation.NEAREST, Interpolation.BILINEAR):
-        output_shape, output_strides = _join_rows(output_shape, output_strides)
-        kind = layout.AFFINE_JOINED if output_shape[2] > width else kind
-    codes = (kind, padding, int(align_corners))
-    sizes = (*shape[1:], *strides, origin, *output_shape[1:3], *output_strides)
-    exact = kind == layout.GRID_FLOAT32 and rows is _PLANAR_BILINEAR
-    call = layout.SampleCall(*codes, *sizes, max(nbytes - _UINT64_BYTES, 0), width, grid_stride)
-    return rows, call, np.float32 if exact else np.float64
 
 
 def _fills(fill: ArrayLike, channels: int, dtype: np.dtype[np.generic], interpolation: Interpolation) -> PointerArgs:
@@ -243,46 +220,3 @@ def _view(batch: Batch, whole: np.dtype[np.generic], together: int) -> Batch:
     shape = (*batch.shape[:3], batch.shape[3] // together)
     origin = batch.origin // together
     return Batch(batch.flat.view(whole), shape, (by_image, by_row, by_column, by_channel), origin)
-
-
-def _join_rows(shape: Sides, strides: Sides) -> tuple[Sides, Sides]:
-    """Join all rows of an image of an output where they lie end to end: blocks are then full whatever its width."""
-    images, height, width, channels = shape
-    by_image, by_row, by_column, by_channel = strides
-    if by_row != width * by_column or height * width > FEW_PIXELS:
-        return shape, strides
-    return (images, 1, height * width, channels), (by_image, by_row * height, by_column, by_channel)
-
-
-def _kernel(
-    interpolation: Interpolation,
-    padding: int,
-    dtype: np.dtype[np.generic],
-    nbytes: int,
-    source: tuple[Sides, Sides],
-    output_strides: Sides,
-) -> CompiledKernel:
-    """Choose the kernel: one that reads neighbours by pairs where they are adjacent, else the general one."""
-    shape, strides = source
-    channels = shape[3]
-    pairs = min(shape[1:3]) > 1 and padding != layout.WRAP
-    whole = _lie_side_by_side(channels, strides, output_strides)
-    bytes_together = dtype == np.uint8 and whole_pixels(channels, strides, output_strides) and pairs
-    if interpolation == Interpolation.NEAREST and bytes_together and channels == 3:
-        return _RGB_NEAREST
-    if interpolation != Interpolation.BILINEAR or not pairs:
-        return _KERNELS[interpolation]
-    if bytes_together and channels in _UINT8_BILINEAR:
-        if nbytes < _UINT64_BYTES:  # what is read at once
-            return _KERNELS[interpolation]
-        return (_UINT8_BILINEAR if whole else _STRIDED_UINT8_BILINEAR)[channels]
-    if dtype == np.float32 and strides[2] == output_strides[2] == 1:
-        return _PLANAR_BILINEAR
-    if dtype == np.float32 and whole and channels in _FLOAT_BILINEAR:
-        return _FLOAT_BILINEAR[channels]
-    return _KERNELS[interpolation]
-
-
-def _lie_side_by_side(channels: int, *strides: Sides) -> bool:
-    """Return whether pixels of a row and channels of a pixel are adjacent in memory."""
-    return all(steps[2] == channels and (channels == 1 or steps[3] == 1) for steps in strides)

@@ -21,8 +21,8 @@ class PointerArgs:
 _thread = threading.local()
 
 
-def thread_workspace(make: Callable[..., tuple[NDArray[Any], ...]], *types: type[np.floating]) -> PointerArgs:
-    """Return this thread's own `make(*types)`, made once, since a small image takes no longer than making it."""
+def thread_workspace(make: Callable[..., tuple[NDArray[Any], ...]], *types: type[np.generic]) -> PointerArgs:
+    """Return this thread's own `make(*types)`, made once: a small image takes no longer than that."""
     spaces: dict[Any, PointerArgs] = _thread.__dict__.setdefault("spaces", {})
     if (make, types) not in spaces:
         spaces[make, types] = PointerArgs(*make(*types))

@@ -22,7 +22,6 @@ from stnwarp.kernels.layout import (
     Block,
     Memory,
     SampleCall,
-    SampleTask,
     X,
     Y,
 )
@@ -35,8 +34,8 @@ _HUGE = 2.0**300
 
 
 @inline
-def generate_positions(task: SampleTask, block: Block) -> None:
-    """Set X and Y of the positions of a block."""
+def generate_positions(task: Any, block: Block) -> None:
+    """Set X and Y of the positions of a block; `task` is a `SampleTask` or one of `forward.layout`."""
     call, (image, row, column, count) = task.call, block
     if call.mapping == AFFINE_JOINED:
         _joined_positions(call, task.matrices, image, column, count, task.positions)

@@ -1,0 +1,98 @@
+"""What the kernels of antialiased sampling work with."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stnwarp.kernels.layout import BLOCK, LONGEST_SIDE, TAP_BLOCK, Memory, SampleCall, aligned_zeros
+
+
+class Level(NamedTuple):
+    """A picture to sum over: the input itself, or the means of boxes of 2^number pixels a side; strides in elements."""
+
+    number: int
+    height: int
+    width: int
+    image_stride: int
+    row_stride: int
+    column_stride: int
+    channel_stride: int
+    origin: int
+    margin: int  # boxes that exist beyond each edge
+
+
+class AntialiasTask(NamedTuple):
+    """What a kernel of antialiased sampling works with: flat memory, numbers of the call, a thread's own workspace."""
+
+    source: Memory  # of the level
+    output: Memory
+    call: SampleCall  # of the input itself
+    level: Level
+    antialiases: int  # 1 to average footprints where the picture shrinks
+    fades: int  # 1 under the padding mode fill, whose taps are those of border
+    matrices: Memory
+    grid: Memory
+    fill: Memory  # (channels,), in the type of the weights
+    edge: Memory  # (channels,), the same in the type of the source
+    rows: Memory  # (2 * rows,), int8: the lowest and the highest level of each row of the outputs
+    positions: Memory  # float64
+    footprints: Memory  # float64, see `geometry.footprints`
+    polygon: Memory  # float64, see `geometry.coverage`
+    offsets: Memory  # int64, see `simd.footprint_sum`
+    numbers: Memory  # in the type of the weights, likewise
+    patch: Memory  # a window of the source with what is outside, of the source's type
+
+
+class FootprintTask(NamedTuple):
+    """What `measure_rows` works with: those of an `AntialiasTask` that do not depend on the picture's type."""
+
+    call: SampleCall
+    antialiases: int
+    fades: int
+    matrices: Memory
+    grid: Memory
+    rows: Memory
+    positions: Memory
+    footprints: Memory
+    polygon: Memory
+
+
+class BoxTask(NamedTuple):
+    """What `average_boxes` works with."""
+
+    source: Memory
+    boxes: Memory  # (images, height, width, channels), in the type of the weights
+    level: Level  # of the source
+    height: int  # of the boxes, margins included
+    width: int
+    margin: int
+    channels: int
+    side: int  # of a box, in pixels of the source
+    padding: int
+    align_corners: int
+    fill: Memory  # (channels,), in the type of the weights
+    sums: Memory  # of columns, in the type of the weights
+
+
+FootprintWorkspace = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+_FOOTPRINT_PARTS, _POLYGON_NUMBERS, _OFFSET_PARTS, _NUMBER_PARTS = 9, 32, 6, 14  # a test compares them
+
+
+def make_footprint_workspace() -> FootprintWorkspace:
+    """Fresh positions, footprints and polygon for one thread."""
+    return (
+        aligned_zeros(2 * BLOCK, np.float64),
+        aligned_zeros(_FOOTPRINT_PARTS * TAP_BLOCK, np.float64),
+        aligned_zeros(_POLYGON_NUMBERS, np.float64),
+    )
+
+
+def make_antialias_workspace(weights: type[np.floating], source: type[Any]) -> tuple[NDArray[Any], ...]:
+    """Fresh positions, footprints, polygon, offsets, numbers and patch for one thread."""
+    return (
+        *make_footprint_workspace(),
+        aligned_zeros(_OFFSET_PARTS * TAP_BLOCK, np.int64),
+        aligned_zeros(_NUMBER_PARTS * TAP_BLOCK, weights),
+        aligned_zeros(LONGEST_SIDE * LONGEST_SIDE * 4, source),
+    )

@@ -1,0 +1,165 @@
+"""Sampling by footprints, where one position does not do: where the picture shrinks, and at its edge.
+
+What an output pixel stands for is a parallelogram of the input (see `stnwarp.kernels.geometry.footprints`). Where it is
+larger than a pixel, its pixels are averaged; where it reaches beyond the edge under the padding mode fill, the result
+has its share of the fill. All other pixels are left to the kernels of the interpolation itself.
+"""
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stnwarp.conventions import Interpolation
+from stnwarp.kernels import layout
+from stnwarp.kernels.compiler.arguments import PointerArgs, thread_workspace
+from stnwarp.kernels.compiler.compiled_kernel import CompiledKernel
+from stnwarp.kernels.forward.layout import (
+    AntialiasTask,
+    BoxTask,
+    FootprintTask,
+    Level,
+    make_antialias_workspace,
+    make_footprint_workspace,
+)
+from stnwarp.parallel import run_parallel
+from stnwarp.sampling.arrays import Batch, weight_type
+from stnwarp.sampling.mapping import Mapping
+
+_REACH = {Interpolation.BILINEAR: 1, Interpolation.BICUBIC: 2, Interpolation.LANCZOS: 3}
+_MEASURE = CompiledKernel("forward.footprints", "measure_rows", None, FootprintTask)
+_AVERAGE = CompiledKernel("forward.pyramid", "average_boxes", None, BoxTask)
+_SAMPLE = {
+    kind: CompiledKernel("forward.footprints", "antialias_rows", reach - 1, AntialiasTask)
+    for kind, reach in _REACH.items()
+}
+_MARGIN = 13  # boxes that footprints reach beyond the picture, for a kernel that reaches one output pixel
+
+
+class Footprints(NamedTuple):
+    """The footprints of the pixels of outputs: numbers of the call, its mapping, and the levels of each row."""
+
+    call: layout.SampleCall
+    modes: tuple[int, int]  # whether pictures that shrink are antialiased; whether they fade into the fill
+    matrices: NDArray[np.float64]
+    grid: NDArray[np.float64]
+    rows: NDArray[np.int8]  # (2 * rows,), the lowest level and the highest, -1 where there is nothing to do
+
+    @property
+    def are_everywhere(self) -> bool:
+        """Whether every pixel of the outputs is sampled by its footprint."""
+        return bool(self.rows[::2].min() >= 0)
+
+    @property
+    def levels(self) -> list[int]:
+        """The levels that some row may need."""
+        low, high = self.rows[::2], self.rows[1::2]
+        return [level for level in range(int(high.max()) + 1) if ((low <= level) & (level <= high)).any()]
+
+
+def footprints_of(
+    source: Batch,
+    output: Batch,
+    mapping: Mapping,
+    interpolation: Interpolation,
+    antialias: bool,
+    threads: int,
+) -> Footprints | None:
+    """Return the footprints of the pixels of `output`; None if none makes a difference."""
+    fades = mapping.padding == layout.FILL
+    if mapping.kind == layout.AFFINE:
+        antialias = antialias and _any_shrinks(mapping.matrices)
+    if interpolation not in _REACH or not (antialias or fades):
+        return None
+    kind = layout.GRID if mapping.kind == layout.GRID_FLOAT32 else mapping.kind
+    codes = (kind, layout.BORDER if fades else mapping.padding, int(mapping.align_corners))
+    sizes = (*source.shape[1:], *source.strides, source.origin, *output.shape[1:3], *output.strides)
+    call = layout.SampleCall(*codes, *sizes, 0, output.shape[2], mapping.grid_stride)
+    total, grid = output.shape[0] * output.shape[1], mapping.grid.astype(np.float64, copy=False)
+    found = Footprints(call, (int(antialias), int(fades)), mapping.matrices, grid, np.empty(2 * total, np.int8))
+
+    def measure(band: tuple[int, int]) -> None:
+        space = thread_workspace(make_footprint_workspace)
+        _MEASURE(call, *found.modes, found.matrices, found.grid, found.rows, space, *band, _REACH[interpolation])
+
+    _in_bands(measure, total, threads)
+    return found if found.rows.max() >= 0 else None
+
+
+def _any_shrinks(matrices: NDArray[np.float64]) -> bool:
+    """Whether an affine map makes a picture smaller along some axis: by the larger singular value, squared."""
+    for a, b, _, c, d, _, *_ in matrices.reshape(-1, 9).tolist():
+        whole = a * a + b * b + c * c + d * d
+        if whole > 2.0 or whole - 1.0 > (a * d - b * c) ** 2:
+            return True
+    return False
+
+
+def sample_footprints(
+    source: Batch,
+    output: Batch,
+    footprints: Footprints,
+    interpolation: Interpolation,
+    fills: PointerArgs,
+    threads: int,
+) -> None:
+    """Overwrite the pixels of `output` that are sampled by their footprints."""
+    source = _adjacent(source, output.flat.dtype)
+    call, weights, reach = footprints.call, weight_type(source.flat.dtype), _REACH[interpolation]
+    rows = _SAMPLE[interpolation]
+    for number in footprints.levels:
+        margin = _MARGIN * reach if number else 0
+        picture = _average(source, 2**number, margin, call, fills, threads) if number else source
+        height, width = (side - 2 * margin for side in picture.shape[1:3])
+        level = Level(number, height, width, *picture.strides, picture.origin, margin)
+        edge = fills.arrays[0].astype(picture.flat.dtype)
+        arrays = (footprints.matrices, footprints.grid, fills, edge, footprints.rows)
+
+        def sample(
+            band: tuple[int, int], picture: Batch = picture, level: Level = level, arrays: tuple[Any, ...] = arrays
+        ) -> None:
+            space = thread_workspace(make_antialias_workspace, weights, picture.flat.dtype.type)
+            rows(picture.flat, output.flat, call, level, *footprints.modes, *arrays, space, *band)
+
+        _in_bands(sample, len(footprints.rows) // 2, threads)
+
+
+def _adjacent(source: Batch, dtype: np.dtype[np.generic]) -> Batch:
+    """Return `source`, or a copy of it as `dtype`, with its pixels side by side: each is read many times."""
+    by_column, by_channel = source.strides[2:]
+    is_adjacent = by_column == 1 or (by_channel == 1 and by_column == source.shape[3])
+    if source.pixels is None or (source.flat.size and source.pixels.dtype == dtype and is_adjacent):
+        return source
+    _, height, width, channels = source.shape
+    strides = (height * width * channels, width * channels, channels, 1)
+    return Batch(np.ascontiguousarray(source.pixels, dtype).reshape(-1), source.shape, strides)
+
+
+def _average(source: Batch, side: int, margin: int, call: layout.SampleCall, fills: PointerArgs, threads: int) -> Batch:
+    """The means of boxes of `side` by `side` pixels, and of `margin` boxes beyond each edge."""
+    images, height, width, channels = source.shape
+    weights = weight_type(source.flat.dtype)
+    rows, columns = -(-height // side) + 2 * margin, -(-width // side) + 2 * margin
+    boxes = np.empty(images * rows * columns * channels, weights)
+    level = Level(0, height, width, *source.strides, source.origin, 0)
+
+    def average(band: tuple[int, int]) -> None:
+        sums = np.empty(width * channels, weights)
+        sizes = (rows, columns, margin, channels, side, call.padding, call.align_corners)
+        _AVERAGE(source.flat, boxes, level, *sizes, fills, sums, *band)
+
+    _in_bands(average, images * rows, threads)
+    strides = (rows * columns * channels, columns * channels, channels, 1)
+    return Batch(boxes, (images, rows, columns, channels), strides, margin * (columns + 1) * channels)
+
+
+def _in_bands(work: Callable[[tuple[int, int]], None], total: int, threads: int) -> None:
+    """Call `work` for bands of rows, one for each of `threads`."""
+    if threads == 1:
+        work((0, total))
+        return
+    threads = min(threads, total)
+    edges = [total * number // threads for number in range(threads + 1)]
+    run_parallel(work, pairwise(edges), threads)
