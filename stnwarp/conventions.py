@@ -38,6 +38,11 @@ class PaddingMode(StrEnum):
     REFLECTION = "reflection"
     WRAP = "wrap"
 
+    @property
+    def takes_fill(self) -> bool:
+        """Whether a value that is given is read outside."""
+        return self in (PaddingMode.FILL, PaddingMode.ZEROS)
+
 
 class Units(StrEnum):
     """The coordinates a theta is written in."""
@@ -65,7 +70,8 @@ class BeyondLimit(StrEnum):
 
 
 DEFAULT_INTERPOLATION = Interpolation.BILINEAR
-DEFAULT_PADDING_MODE = PaddingMode.ZEROS
+DEFAULT_PADDING_MODE = PaddingMode.FILL
+DEFAULT_ANTIALIAS = True
 
 DIRECTION = "output to input"  # the only direction theta and grids have; files that carry a transformation say it
 

@@ -96,8 +96,9 @@ class SpatialTransformer:
         size: Size | None = None,
         *,
         interpolation: str = "bilinear",
-        padding_mode: str = "zeros",
+        padding_mode: str = "fill",
         fill: ArrayLike = 0,
+        antialias: bool = True,
         threads: int = 1,
     ) -> NDArray[Any]: ...
     @overload
@@ -107,8 +108,9 @@ class SpatialTransformer:
         size: Size | None = None,
         *,
         interpolation: str = "bilinear",
-        padding_mode: str = "zeros",
+        padding_mode: str = "fill",
         fill: ArrayLike = 0,
+        antialias: bool = True,
         threads: int = 1,
     ) -> list[NDArray[Any]]: ...
     def __call__(
@@ -117,8 +119,9 @@ class SpatialTransformer:
         size: Size | None = None,
         *,
         interpolation: str = "bilinear",
-        padding_mode: str = "zeros",
+        padding_mode: str = "fill",
         fill: ArrayLike = 0,
+        antialias: bool = True,
         threads: int = 1,
     ) -> NDArray[Any] | list[NDArray[Any]]:
         """*images* in canonical pose.
@@ -128,7 +131,7 @@ class SpatialTransformer:
                 gray, 2 for gray and alpha, 3 for RGB, 4 for RGB and alpha; uint8, uint16, or floats from 0 to 1.
             size: (height, width) of the outputs; by default the checkpoint's canonical size, or each image's own if
                 it has none.
-            interpolation, padding_mode, fill: as in `warp`.
+            interpolation, padding_mode, fill, antialias: as in `warp`.
             threads: as in `warp`; it does not change the result.
 
         Returns:
@@ -148,6 +151,7 @@ class SpatialTransformer:
                 interpolation=interpolation,
                 padding_mode=padding_mode,
                 fill=fill,
+                antialias=antialias,
                 align_corners=self.localiser.align_corners,
                 threads=threads,
             )

@@ -27,6 +27,7 @@ def build_settings(
         interpolation=sampling.interpolation,
         padding_mode=sampling.padding_mode,
         fill=sampling.fill,
+        antialias=sampling.antialias,
         quality=output.quality,
         max_pixels=run.max_pixels,
         overwrite=run.overwrite,

@@ -35,7 +35,12 @@ if TYPE_CHECKING:
 
 _NUMBERS = (".npy", ".npz", ".csv", ".json")
 _PICTURES = (".png", ".svg")
-_OF_THE_DRAWN_IMAGE = {"interpolation": "--interpolation", "padding_mode": "--padding-mode", "fill": "--fill"}
+_OF_THE_DRAWN_IMAGE = {
+    "interpolation": "--interpolation",
+    "padding_mode": "--padding-mode",
+    "fill": "--fill",
+    "antialias": "--no-antialias",
+}
 _BYTES_PER_POINT = 16
 _DEFAULT_WIDTH = 1200
 _EPILOG = """\

@@ -66,6 +66,7 @@ def _warped(
         align_corners=asked.align_corners,
         interpolation=sampling.interpolation,
         padding_mode=sampling.padding_mode,
+        antialias=sampling.antialias,
     )
     fill = default_fill(picture.mode) if sampling.fill is None else parse_fill(sampling.fill, picture.mode)
     return warped(picture, image_warp, fill, settings)

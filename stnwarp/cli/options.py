@@ -12,6 +12,7 @@ from stnwarp.cli.numbers import Whole
 from stnwarp.cli.sections import Decorator, bundle, output, run, sampling
 from stnwarp.cli.values import CanonicalSize, OneOf, OutputSize, PixelRectangle
 from stnwarp.conventions import (
+    DEFAULT_ANTIALIAS,
     DEFAULT_INTERPOLATION,
     DEFAULT_MAX_PIXELS,
     DEFAULT_PADDING_MODE,
@@ -31,6 +32,7 @@ class SamplingOptions:
     interpolation: Interpolation
     padding_mode: PaddingMode
     fill: str | None
+    antialias: bool
     align_corners: bool | None
 
 
@@ -92,14 +94,23 @@ sampling_options = bundle(
         type=OneOf(PaddingMode),
         default=DEFAULT_PADDING_MODE.value,
         show_default=True,
-        help="What is read outside the image: the fill colour, the nearest edge pixel, its mirror image, or the image "
-        "over again (wrap).",
+        help="What is read outside the image: the fill color, the nearest edge pixel (border), its mirror image "
+        "(reflection), or the image over again (wrap). Under fill the image ends at the outer edges of its pixels, and "
+        "an output pixel on the edge has its share of the color; under zeros the edge is blended with the color, as in "
+        "PyTorch.",
     ),
     sampling(
         "--fill",
         metavar="COLOR",
-        help="Colour outside the image under --padding-mode zeros: a name, #rrggbb, 'r,g,b' or one gray "
+        help="Color outside the image under --padding-mode fill or zeros: a name, #rrggbb, 'r,g,b' or one gray "
         "level.  [default: black, transparent where there is alpha]",
+    ),
+    sampling(
+        "--antialias/--no-antialias",
+        default=DEFAULT_ANTIALIAS,
+        show_default=True,
+        help="Average all pixels that an output pixel stands for where the image shrinks, instead of reading only "
+        "those next to one position. --interpolation nearest never averages.",
     ),
     align_corners_option,
 )
@@ -189,9 +200,10 @@ run_options = bundle(
 
 def check_fill_is_used(options: SamplingOptions) -> None:
     """Refuse a colour that no pixel would get."""
-    if options.fill is not None and options.padding_mode is not PaddingMode.ZEROS:
+    if options.fill is not None and not options.padding_mode.takes_fill:
         message = (
-            f"--fill is for --padding-mode zeros, and {options.padding_mode} uses no colour; leave one of them out"
+            f"--fill is for --padding-mode fill and zeros, and {options.padding_mode} uses no color; leave one of "
+            "them out"
         )
         raise click.UsageError(message, click.get_current_context())
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from stnwarp.conventions import PaddingMode
 from stnwarp.folder.decisions import Decision
 from stnwarp.folder.guides import Guidance
 from stnwarp.folder.settings import Settings
@@ -34,7 +33,7 @@ def with_absence(decision: Decision, guidance: Guidance, settings: Settings) -> 
 def confirmed(decision: Decision, result: NDArray[np.generic], settings: Settings) -> Decision:
     """*decision* without its absence if *result*, where all should be the fill, shows something after all."""
     nowhere = decision.absence in (Absence.OUTSIDE, Absence.BETWEEN)
-    if nowhere and settings.padding_mode is PaddingMode.ZEROS and not _is_one_colour(result):
+    if nowhere and settings.padding_mode.takes_fill and not _is_one_colour(result):
         return replace(decision, absence=None)
     return decision
 

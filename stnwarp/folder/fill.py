@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 
-from stnwarp.conventions import PaddingMode
 from stnwarp.errors import ImageError, ParameterError
 from stnwarp.folder.jobs import Job
 from stnwarp.folder.looking import stream_of
@@ -69,7 +68,7 @@ def opaque_fill_warnings(picture: Picture, file_format: str, settings: Settings)
 
     *picture* is the one to be warped; if it has a palette, that has its entry for the fill by now.
     """
-    is_used = picture.has_alpha or settings.padding_mode is PaddingMode.ZEROS
+    is_used = picture.has_alpha or settings.padding_mode.takes_fill
     if settings.fill is None or not is_used or not _lets_through(settings.fill, picture.mode):
         return ()
     opaque = _what_is_opaque(picture, file_format)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from stnwarp.conventions import (
     DEFAULT_ALIGN_CORNERS,
+    DEFAULT_ANTIALIAS,
     DEFAULT_INTERPOLATION,
     DEFAULT_MAX_PIXELS,
     DEFAULT_PADDING_MODE,
@@ -37,6 +38,7 @@ class Settings:
     interpolation: Interpolation = DEFAULT_INTERPOLATION
     padding_mode: PaddingMode = DEFAULT_PADDING_MODE
     fill: str | None = None
+    antialias: bool = DEFAULT_ANTIALIAS
     quality: int | None = None
     max_pixels: int = DEFAULT_MAX_PIXELS
     overwrite: bool = False

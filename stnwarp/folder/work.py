@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from stnwarp.conventions import Interpolation, PaddingMode
+from stnwarp.conventions import Interpolation
 from stnwarp.errors import OutputError, StnwarpError
 from stnwarp.files.atomic import write_atomically
 from stnwarp.files.directories import make_directory
@@ -154,7 +154,7 @@ def _with_colours(picture: Picture, file_format: str) -> Picture:
 def _with_fill(picture: Picture, settings: Settings) -> tuple[Picture, tuple[float, ...]]:
     """*picture*, and what is read outside it, one number per channel; a palette may need a new colour."""
     if picture.mode == "P":
-        if settings.padding_mode is not PaddingMode.ZEROS:
+        if not settings.padding_mode.takes_fill:
             return picture, (0,)
         return with_fill(picture, None if settings.fill is None else parse_fill(settings.fill, "RGBA"))
     if settings.fill is None:
@@ -169,7 +169,7 @@ def warped(picture: Picture, image_warp: ImageWarp, fill: tuple[float, ...], set
         picture: one whose palette has been resolved, unless the nearest pixel is taken.
         image_warp: the transformation and the size of the result.
         fill: what is read outside the picture, one number per channel in the unit of its array, alpha straight.
-        settings: interpolation, padding mode, align_corners and threads are read.
+        settings: interpolation, padding mode, antialias, align_corners and threads are read.
 
     Returns:
         An array of ``image_warp.size``, with the channels and the dtype of the picture's own.
@@ -196,6 +196,7 @@ def _warp(
         interpolation=settings.interpolation,
         padding_mode=settings.padding_mode,
         fill=fill,
+        antialias=settings.antialias,
         align_corners=settings.align_corners,
         threads=settings.threads,
     )

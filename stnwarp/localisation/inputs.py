@@ -67,8 +67,14 @@ def warped_input(
     steps = tuple(max(1, min(side, int(density / finer))) for side, density in zip(size, across, strict=True))
     seen = in_colours(image, metadata, (steps[0], steps[1]))
     height, width = (side * finer for side in picture)
+    # As networks were trained: blended with the background at the edge, and averaged by whole pixels before.
     values = warp(
-        np.moveaxis(seen.planes, 0, -1), compose(_onto_planes(seen), mapping), (height, width), fill=metadata.background
+        np.moveaxis(seen.planes, 0, -1),
+        compose(_onto_planes(seen), mapping),
+        (height, width),
+        padding_mode="zeros",
+        fill=metadata.background,
+        antialias=False,
     )
     warped = Seen(np.ascontiguousarray(np.moveaxis(values, -1, 0)), (height, width))
     return _finished(warped, parts, metadata)

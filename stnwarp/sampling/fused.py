@@ -48,7 +48,11 @@ def warp(
     """Warp `image`: read it where `transform` says, for every pixel of an output of `size`.
 
     Coordinates are computed in float64 whatever the image's dtype; integer outputs are rounded once, half to even.
-    Near the edge the image is blended with the fill, so that a fill of the background's colour leaves no dark line.
+
+    Where the picture shrinks, one position is not enough: with `antialias` an output pixel is the mean of all input
+    pixels that it stands for, weighted by the interpolation's kernel in output pixels, sum(w v) / sum(w). What does not
+    shrink is the same to the bit with and without. The local Jacobian is exact for matrices, and for grids taken from
+    neighbouring points.
 
     Args:
         image: (H, W) or (H, W, C), any number of channels, uint8, uint16, float16, float32 or float64, and for nearest
@@ -58,8 +62,12 @@ def warp(
         size: (height, width) of the output; by default the image's, or a grid's own.
         interpolation: nearest (halves to even), bilinear, bicubic (a = -0.75) or lanczos (a = 3). The last two
             overshoot beside edges; integers are clamped to their range.
-        padding_mode: zeros (read the fill outside), border, reflection or wrap.
-        fill: what is read outside under zeros, a number or one for each channel, in the image's own units.
+        padding_mode: what is read outside. fill: the picture ends at the outer edges of its pixels, where it is read as
+            under border, and an output pixel has as much of the fill as lies outside of what it stands for, all of it
+            beyond the horizon of a homography. zeros: pixels outside have the value of the fill, and the edge is
+            blended with them, as in torch. border, reflection or wrap.
+        fill: what is outside under fill and zeros, a number or one for each channel, in the image's own units.
+        antialias: whether pictures that shrink are averaged; nearest never is.
         align_corners: see the convention above. A `SamplingGrid` carries its own and must agree.
         threads: how many bands of rows are worked off at a time; the result does not depend on it.
 

@@ -89,7 +89,7 @@ class Settings:
         colour: gray or RGB.
         background: from 0 to 1, what is behind transparency, around padded images, and outside under zeros.
         ranges: random warps of the training images; None for none.
-        padding_mode: what they read outside the image; wrap is not possible.
+        padding_mode: what they read outside the image; wrap and fill are not possible.
         vary: from 0 to 1, how much sharpness, brightness and noise of the images differ, in restore and theta.
         picture_weight: share of the difference between pictures in the loss of restore.
         epochs: how many there are, at the most; after each the network is tried on the images kept back.
@@ -143,8 +143,10 @@ class Settings:
             raise ParameterError(f"family {self.family} {what}")
         if self.recipe is TrainingRecipe.RESTORE and self.ranges is None:
             raise ParameterError("recipe restore needs the range of warps to undo, such as angle=45,scale=0.7..1.3")
-        if self.padding_mode is PaddingMode.WRAP:
-            raise ParameterError("padding mode wrap is not possible in training; take reflection, border or zeros")
+        if self.padding_mode in (PaddingMode.WRAP, PaddingMode.FILL):
+            raise ParameterError(
+                f"padding mode {self.padding_mode} is not possible in training; take reflection, border or zeros"
+            )
         if self.picture_weight and self.recipe is not TrainingRecipe.RESTORE:
             raise ParameterError("a picture weight is for the recipe restore; leave it out")
         if self.network is LocalisationKind.DEEP and not self.batch_norm:
