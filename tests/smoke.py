@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 import stnwarp
 from stnwarp.kernels.compiler.compiled_kernel import on_compile
+from tests.positions import warp
 
 Array = NDArray[np.generic]
 
@@ -47,9 +48,7 @@ class Scene:
         """The picture as stnwarp warps it."""
         transform = self.grid if self.theta is None else self.theta
         size = self.grid.shape[:2]
-        return stnwarp.warp(
-            self.image, transform, size, interpolation=self.interpolation, padding_mode=self.padding_mode
-        )
+        return warp(self.image, transform, size, interpolation=self.interpolation, padding_mode=self.padding_mode)
 
 
 def scene(channels: int, dtype: type, interpolation: str, padding_mode: str, kind: str) -> Scene:

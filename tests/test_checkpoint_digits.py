@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stnwarp import SpatialTransformer, warp
+from stnwarp import SpatialTransformer
 from stnwarp.conventions import Family
 from stnwarp.localisation import Checkpoint, Fit
 from stnwarp.transforms import MatrixTransform
+from tests.positions import warp
 
 SAMPLES = Path(__file__).parent.parent / "sample_images" / "digits"
 # Degrees counter-clockwise and pixels to the right and down, of pictures 64 pixels wide; see docs/sample_images.md. It

@@ -9,20 +9,20 @@ import skimage.transform
 import torch
 from PIL import Image
 
-import stnwarp
 from stnwarp.transforms import to_pillow
 from tests.implementations.agreement import Array
 from tests.implementations.scenes import Scene
 from tests.implementations.work import Call
+from tests.positions import warp
 
 
 def ours(interpolation: str, scene: Scene) -> Call:
     """By theta, generator and sampler fused."""
-    return partial(stnwarp.warp, scene.image, scene.transform, scene.size, interpolation=interpolation)
+    return partial(warp, scene.image, scene.transform, scene.size, interpolation=interpolation)
 
 
 def ours_by_grid(scene: Scene) -> Call:
-    return partial(stnwarp.warp, scene.image, scene.grid)
+    return partial(warp, scene.image, scene.grid)
 
 
 def opencv_affine(interpolation: int, scene: Scene) -> Call:

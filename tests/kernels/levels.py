@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 import stnwarp
 from tests import smoke
+from tests.positions import warp
 
 Array = NDArray[np.generic]
 
@@ -48,7 +49,7 @@ def _views() -> Iterator[tuple[str, Array]]:
         backwards = np.random.default_rng(2).integers(0, 256, (70, 180, channels)).astype(np.uint8)[:, ::-2]
         for padding in PAIRS:
             for kind, theta in (("affine", THETA[:2]), ("projective", THETA)):
-                yield f"view {channels} {padding} {kind}", stnwarp.warp(backwards, theta, SMALL, padding_mode=padding)
+                yield f"view {channels} {padding} {kind}", warp(backwards, theta, SMALL, padding_mode=padding)
 
 
 def _maps() -> Iterator[tuple[str, Array]]:

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stnwarp import affine_grid, grid_sample, spatial_transform, warp
+from stnwarp import affine_grid, grid_sample, spatial_transform
 from stnwarp.kernels import layout
 from tests import oracle
 from tests.combinations import combinations
 from tests.implementations import with_onnxruntime, with_oracle, with_torch
+from tests.positions import warp
 
 ROOT = Path(__file__).parents[2]
 MODES = ["bicubic", "lanczos"]

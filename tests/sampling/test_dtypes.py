@@ -18,11 +18,11 @@ from stnwarp import (
     sampling_grid,
     spatial_transform,
     spatial_transform_backward,
-    warp,
 )
 from stnwarp.errors import DtypeError, ParameterError, ShapeError, StnwarpError
 from stnwarp.transforms import pixel_matrix
 from tests import oracle
+from tests.positions import warp
 
 INTEGERS = [np.int8, np.int16, np.int32, np.int64, np.uint32, np.uint64]
 LABELS = [*INTEGERS, np.bool_, np.float16]

@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stnwarp import Interpolation, grid_sample, spatial_transform, warp
+from stnwarp import Interpolation, grid_sample, spatial_transform
 from stnwarp.sampling.arrays import Batch, batch_of_image
 from stnwarp.sampling.mapping import matrix_mapping
 from stnwarp.sampling.sampler import sample
 from stnwarp.transforms import theta_from_pixel_matrix
 from tests.implementations.scenes import Scene, smooth_image, tilted, turned
+from tests.positions import warp
 
 Array = NDArray[Any]
 SMOOTH = [mode for mode in Interpolation if mode is not Interpolation.NEAREST]

@@ -14,7 +14,6 @@ from stnwarp import (
     grid_sample,
     sampling_grid,
     spatial_transform,
-    warp,
 )
 from stnwarp.conventions import Interpolation, PaddingMode
 from stnwarp.errors import DtypeError, ParameterError, ShapeError, ThetaError
@@ -24,6 +23,7 @@ from stnwarp.sampling.sampler import sample
 from stnwarp.transforms import pixel_matrix, theta_from_pixel_matrix
 from tests import oracle
 from tests.combinations import combinations
+from tests.positions import warp
 
 DTYPES = [np.uint8, np.uint16, np.float32, np.float64]
 PADDING = ["zeros", "border", "reflection", "wrap"]

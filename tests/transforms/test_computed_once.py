@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stnwarp import parallel, warp
+from stnwarp import parallel
 from stnwarp.transforms import (
     MatrixTransform,
     Move,
@@ -26,6 +26,7 @@ from stnwarp.transforms import (
     splines,
 )
 from tests.cli_tools import noise, run, save
+from tests.positions import warp
 
 BENT = control_points(3, 3)
 BENT[1, 1] += (0.1, -0.05)

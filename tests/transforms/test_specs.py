@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stnwarp.errors import ParameterError, SingularTransformError
-from stnwarp.sampling.fused import warp
 from stnwarp.transforms import (
     CornersSpec,
     GridSpec,
@@ -29,6 +28,7 @@ from stnwarp.transforms import (
 )
 from stnwarp.transforms.matrices import map_points
 from tests import oracle
+from tests.positions import warp
 
 EXAMPLES = settings(derandomize=True, deadline=None, max_examples=60)
 SAME, FIT = SizeRequest(), SizeRequest(SizeMode.FIT)

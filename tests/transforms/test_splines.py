@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
 from skimage.transform import ThinPlateSplineTransform
 
-from stnwarp import Composition, ThinPlateSpline, compose, sampling_grid, warp
+from stnwarp import Composition, ThinPlateSpline, compose, sampling_grid
 from stnwarp.errors import ParameterError, ShapeError, SingularTransformError, ThetaError
 from stnwarp.transforms import (
     MAX_CONTROL_POINTS,
@@ -25,6 +25,7 @@ from stnwarp.transforms import (
     as_fields,
     control_points,
 )
+from tests.positions import warp
 
 Array = NDArray[np.float64]
 EXAMPLES = settings(derandomize=True, deadline=None, max_examples=40)
