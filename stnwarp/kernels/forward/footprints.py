@@ -19,7 +19,6 @@ from stnwarp.kernels.layout import AFFINE, TAP_BLOCK, ZEROS, Block, Edges, Memor
 from stnwarp.kernels.simd.footprint_sum import (
     AT,
     COLUMNS,
-    HAT,
     MEANS,
     OTHERS,
     ROWS,
@@ -31,6 +30,7 @@ from stnwarp.kernels.simd.footprint_sum import (
 from stnwarp.kernels.simd.memory import load_points, load_source, round_and_store, store_points, unsigned_stride
 from stnwarp.kernels.simd.mixed_precision import cast_to_weight, greatest, least
 from stnwarp.kernels.simd.tap_window import clamp_to_range
+from stnwarp.kernels.simd.vector_emitter import HAT
 
 
 @kernel

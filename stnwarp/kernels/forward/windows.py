@@ -20,11 +20,11 @@ from stnwarp.kernels.simd.footprint_sum import (
     DY_ROW,
     OFFSET_PARTS,
     ROWS,
-    VECTOR,
     VECTORS,
 )
 from stnwarp.kernels.simd.memory import load_points, load_source, store_points
 from stnwarp.kernels.simd.mixed_precision import cast_to_weight, greatest, least
+from stnwarp.kernels.simd.vector_emitter import VECTOR
 
 # Behind the offsets of `simd.footprint_sum`, a window's first column and row.
 LEFT, TOP = (np.uintp((OFFSET_PARTS + part) * TAP_BLOCK) for part in range(2))

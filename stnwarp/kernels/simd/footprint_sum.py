@@ -20,10 +20,7 @@ from stnwarp.kernels.compiler.decorators import TAKES_ARRAYS, inline
 from stnwarp.kernels.layout import LONGEST_SIDE, TAP_BLOCK
 from stnwarp.kernels.simd.fma import emit_fma
 from stnwarp.kernels.simd.mixed_precision import cast_to_weight
-
-VECTOR = 8  # pixels; windows are as wide as some of these
-HAT, CUBIC, LANCZOS = 0, 1, 2  # the kernels k
-REACH = (1, 2, 3)  # of each, in output pixels
+from stnwarp.kernels.simd.vector_emitter import CUBIC, HAT, REACH, VECTOR, VectorEmitter
 
 # The work space of a block of footprints, in parts of TAP_BLOCK. Numbers, of the weights' type: (dx, dy) of a window's
 # first pixel, what they grow by from column to column and from row to row; what comes out, the means of up to four
@@ -37,73 +34,11 @@ OFFSET_PARTS = 4
 _INT32, _INDEX = ir.IntType(32), ir.IntType(64)
 _NUMBER = 1e20  # stands for 1 / 0
 
-# sin(pi u) / (pi u) for u in [0, 1] as a polynomial in u squared: Taylor's series, to the precision of float64.
-_SINC = tuple((-1) ** n * math.pi ** (2 * n) / math.factorial(2 * n + 1) for n in range(14))
-
-
-class _Emitter:
-    """Instructions on vectors, or numbers, of `element`s."""
-
-    def __init__(self, builder: Any, element: Any) -> None:
-        self.builder, self.element = builder, element
-        self.vector = ir.VectorType(element, VECTOR)
-
-    def constant(self, kind: Any, value: float) -> Any:
-        if isinstance(kind, ir.VectorType):
-            return ir.Constant(kind, [ir.Constant(kind.element, value)] * kind.count)
-        return ir.Constant(kind, value)
-
-    def broadcast(self, number: Any) -> Any:
-        single = self.builder.insert_element(ir.Constant(self.vector, ir.Undefined), number, _INT32(0))
-        zeros = ir.Constant(ir.VectorType(_INT32, VECTOR), [0] * VECTOR)
-        return self.builder.shuffle_vector(single, ir.Constant(self.vector, ir.Undefined), zeros)
-
-    def call(self, name: str, number: Any) -> Any:
-        kind, suffix = number.type, "f32" if self.element == ir.FloatType() else "f64"
-        suffix = f"v{kind.count}{suffix}" if isinstance(kind, ir.VectorType) else suffix
-        function = self.builder.module.declare_intrinsic(f"llvm.{name}.{suffix}", (), ir.FunctionType(kind, [kind]))
-        return self.builder.call(function, [number])
-
-    def choose(self, a: Any, comparison: str, b: Any, then: Any, otherwise: Any) -> Any:
-        return self.builder.select(self.builder.fcmp_ordered(comparison, a, b), then, otherwise)
-
-    def least(self, a: Any, b: Any) -> Any:
-        return self.choose(a, "<", b, a, b)
-
-    def greatest(self, a: Any, b: Any) -> Any:
-        return self.choose(a, ">", b, a, b)
-
-    def polynomial(self, x: Any, coefficients: tuple[float, ...]) -> Any:
-        """By Horner's rule; the coefficient of x^0 comes first."""
-        total = self.constant(x.type, coefficients[-1])
-        for coefficient in coefficients[-2::-1]:
-            total = emit_fma(self.builder, total, x, self.constant(x.type, coefficient))
-        return total
-
-    def weight(self, offset: Any, kernel: int) -> Any:
-        """k of *offset*."""
-        builder, x = self.builder, self.call("fabs", offset)
-        zero, one = (self.constant(x.type, number) for number in (0, 1))
-        if kernel == HAT:
-            return self.greatest(builder.fsub(one, x), zero)
-        if kernel == CUBIC:  # a = -0.75
-            near = self.polynomial(x, (1, 0, -2.25, 1.25))
-            far = self.polynomial(x, (3, -6, 3.75, -0.75))
-            far = self.choose(x, "<", self.constant(x.type, 2), far, zero)
-            return self.choose(x, "<", one, near, far)
-        # With u = x / 3 and s = sin(pi u) = pi u g, sinc(x) sinc(u) is g g (1 - 4/3 s s), as sin(pi x) = 3 s - 4 s^3.
-        square = builder.fmul(x, builder.fmul(x, self.constant(x.type, 1 / 9)))
-        g = self.polynomial(square, _SINC)
-        g = builder.fmul(g, g)
-        factor = builder.fmul(self.constant(x.type, -4 / 3 * math.pi**2), builder.fmul(square, g))
-        value = builder.fmul(g, builder.fadd(one, factor))
-        return self.choose(x, "<", self.constant(x.type, 3), value, zero)
-
 
 class _Sums:
     """The sums of weights and of weighted channels of one footprint, kept in vectors."""
 
-    def __init__(self, emitter: _Emitter, channels: int) -> None:
+    def __init__(self, emitter: VectorEmitter, channels: int) -> None:
         self.emitter, self.channels, self.builder = emitter, channels, emitter.builder
         zero = ir.Constant(emitter.vector, None)
         self.total = cgutils.alloca_once(self.builder, emitter.vector)
@@ -171,7 +106,7 @@ class _Sums:
 class _Window:
     """The weights of the pixels of a window."""
 
-    def __init__(self, emitter: _Emitter, kernel: int, numbers: Any, where: Any) -> None:
+    def __init__(self, emitter: VectorEmitter, kernel: int, numbers: Any, where: Any) -> None:
         self.emitter, self.kernel, builder = emitter, kernel, emitter.builder
 
         def load(part: Any) -> Any:
@@ -230,7 +165,7 @@ class _Window:
 class _Loop:
     """The loop over the rows of a window, from `start`, the index of its first element, on."""
 
-    def __init__(self, emitter: _Emitter, start: Any, stride: Any) -> None:
+    def __init__(self, emitter: VectorEmitter, start: Any, stride: Any) -> None:
         self.emitter, self.builder, self.stride = emitter, emitter.builder, stride
         self._at = cgutils.alloca_once(self.builder, _INDEX)
         self._row = cgutils.alloca_once(self.builder, emitter.vector)
@@ -249,7 +184,7 @@ class _Loop:
 
 def _emit(builder: Any, args: tuple[Any, ...], channels: int, kernel: int) -> None:
     source, shift, stride, offsets, numbers, where = args
-    emitter = _Emitter(builder, numbers.type.pointee)
+    emitter = VectorEmitter(builder, numbers.type.pointee)
 
     def load(part: Any) -> Any:
         return builder.load(builder.gep(offsets, [builder.add(where, _INDEX(int(part)))]))
