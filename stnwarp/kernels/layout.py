@@ -71,6 +71,20 @@ class SampleCall(NamedTuple):
     grid_stride: int  # points from the grid of one image to that of the next: 0 if all share one
 
 
+class Level(NamedTuple):
+    """A picture to sum over: the input itself, or the means of boxes of 2^number pixels a side; strides in elements."""
+
+    number: int
+    height: int
+    width: int
+    image_stride: int
+    row_stride: int
+    column_stride: int
+    channel_stride: int
+    origin: int
+    margin: int  # boxes that exist beyond each edge
+
+
 class SampleTask(NamedTuple):
     """What a kernel of sampling works with: flat memory, the numbers of a call, and a thread's own workspace."""
 
@@ -111,6 +125,24 @@ def make_workspace(position_type: type[np.floating], weight_type: type[np.floati
         aligned_zeros(max(7 * BLOCK, TAP_WEIGHTS), weight_type),
         aligned_zeros(5 * BLOCK, np.uint32),
     )
+
+
+FootprintWorkspace = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+_FOOTPRINT_PARTS, _POLYGON_NUMBERS, _OFFSET_PARTS, _NUMBER_PARTS = 9, 32, 6, 14  # a test compares them
+
+
+def make_footprint_workspace() -> FootprintWorkspace:
+    """Fresh positions, footprints and polygon for one thread."""
+    return (
+        aligned_zeros(2 * BLOCK, np.float64),
+        aligned_zeros(_FOOTPRINT_PARTS * TAP_BLOCK, np.float64),
+        aligned_zeros(_POLYGON_NUMBERS, np.float64),
+    )
+
+
+def make_window_workspace(weights: type[np.floating]) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
+    """Fresh offsets and numbers of the windows around footprints for one thread."""
+    return aligned_zeros(_OFFSET_PARTS * TAP_BLOCK, np.int64), aligned_zeros(_NUMBER_PARTS * TAP_BLOCK, weights)
 
 
 def aligned_zeros(count: int, dtype: type[Any]) -> NDArray[Any]:

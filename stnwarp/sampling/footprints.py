@@ -20,9 +20,7 @@ from stnwarp.kernels.forward.layout import (
     AntialiasTask,
     BoxTask,
     FootprintTask,
-    Level,
     make_antialias_workspace,
-    make_footprint_workspace,
 )
 from stnwarp.parallel import run_parallel
 from stnwarp.sampling.arrays import Batch, weight_type
@@ -81,7 +79,7 @@ def footprints_of(
     found = Footprints(call, (int(antialias), int(fades)), mapping.matrices, grid, np.empty(2 * total, np.int8))
 
     def measure(band: tuple[int, int]) -> None:
-        space = thread_workspace(make_footprint_workspace)
+        space = thread_workspace(layout.make_footprint_workspace)
         _MEASURE(call, *found.modes, found.matrices, found.grid, found.rows, space, *band, _REACH[interpolation])
 
     _in_bands(measure, total, threads)
@@ -113,12 +111,15 @@ def sample_footprints(
         margin = _MARGIN * reach if number else 0
         picture = _average(source, 2**number, margin, call, fills, threads) if number else source
         height, width = (side - 2 * margin for side in picture.shape[1:3])
-        level = Level(number, height, width, *picture.strides, picture.origin, margin)
+        level = layout.Level(number, height, width, *picture.strides, picture.origin, margin)
         edge = fills.arrays[0].astype(picture.flat.dtype)
         arrays = (footprints.matrices, footprints.grid, fills, edge, footprints.rows)
 
         def sample(
-            band: tuple[int, int], picture: Batch = picture, level: Level = level, arrays: tuple[Any, ...] = arrays
+            band: tuple[int, int],
+            picture: Batch = picture,
+            level: layout.Level = level,
+            arrays: tuple[Any, ...] = arrays,
         ) -> None:
             space = thread_workspace(make_antialias_workspace, weights, picture.flat.dtype.type)
             rows(picture.flat, output.flat, call, level, *footprints.modes, *arrays, space, *band)
@@ -143,7 +144,7 @@ def _average(source: Batch, side: int, margin: int, call: layout.SampleCall, fil
     weights = weight_type(source.flat.dtype)
     rows, columns = -(-height // side) + 2 * margin, -(-width // side) + 2 * margin
     boxes = np.empty(images * rows * columns * channels, weights)
-    level = Level(0, height, width, *source.strides, source.origin, 0)
+    level = layout.Level(0, height, width, *source.strides, source.origin, 0)
 
     def average(band: tuple[int, int]) -> None:
         sums = np.empty(width * channels, weights)

@@ -11,10 +11,10 @@ import numpy as np
 
 from stnwarp.kernels.compiler.decorators import inline, kernel
 from stnwarp.kernels.forward.layout import AntialiasTask, FootprintTask
-from stnwarp.kernels.forward.windows import LEFT, TOP, copy_window, count_together, locate_windows
 from stnwarp.kernels.geometry.coordinates import affine_span, generate_positions
 from stnwarp.kernels.geometry.footprints import COVERAGE, LEVEL, SHARE, load_affine, measure_footprints, measure_shapes
 from stnwarp.kernels.geometry.regions import SLACK, output_offset
+from stnwarp.kernels.geometry.windows import LEFT, TOP, copy_window, count_together, locate_windows
 from stnwarp.kernels.layout import AFFINE, TAP_BLOCK, ZEROS, Block, Edges, Memory
 from stnwarp.kernels.simd.footprint_sum import (
     AT,

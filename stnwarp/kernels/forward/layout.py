@@ -5,21 +5,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stnwarp.kernels.layout import BLOCK, LONGEST_SIDE, TAP_BLOCK, Memory, SampleCall, aligned_zeros
-
-
-class Level(NamedTuple):
-    """A picture to sum over: the input itself, or the means of boxes of 2^number pixels a side; strides in elements."""
-
-    number: int
-    height: int
-    width: int
-    image_stride: int
-    row_stride: int
-    column_stride: int
-    channel_stride: int
-    origin: int
-    margin: int  # boxes that exist beyond each edge
+from stnwarp.kernels.layout import (
+    LONGEST_SIDE,
+    Level,
+    Memory,
+    SampleCall,
+    aligned_zeros,
+    make_footprint_workspace,
+    make_window_workspace,
+)
 
 
 class AntialiasTask(NamedTuple):
@@ -75,24 +69,10 @@ class BoxTask(NamedTuple):
     sums: Memory  # of columns, in the type of the weights
 
 
-FootprintWorkspace = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
-_FOOTPRINT_PARTS, _POLYGON_NUMBERS, _OFFSET_PARTS, _NUMBER_PARTS = 9, 32, 6, 14  # a test compares them
-
-
-def make_footprint_workspace() -> FootprintWorkspace:
-    """Fresh positions, footprints and polygon for one thread."""
-    return (
-        aligned_zeros(2 * BLOCK, np.float64),
-        aligned_zeros(_FOOTPRINT_PARTS * TAP_BLOCK, np.float64),
-        aligned_zeros(_POLYGON_NUMBERS, np.float64),
-    )
-
-
 def make_antialias_workspace(weights: type[np.floating], source: type[Any]) -> tuple[NDArray[Any], ...]:
     """Fresh positions, footprints, polygon, offsets, numbers and patch for one thread."""
     return (
         *make_footprint_workspace(),
-        aligned_zeros(_OFFSET_PARTS * TAP_BLOCK, np.int64),
-        aligned_zeros(_NUMBER_PARTS * TAP_BLOCK, weights),
+        *make_window_workspace(weights),
         aligned_zeros(LONGEST_SIDE * LONGEST_SIDE * 4, source),
     )

@@ -5,10 +5,9 @@ from typing import Any
 import numpy as np
 
 from stnwarp.kernels.compiler.decorators import inline
-from stnwarp.kernels.forward.layout import AntialiasTask, Level
 from stnwarp.kernels.geometry.footprints import COVERAGE, LEVEL, REACH_X, REACH_Y, XX, XY, YX, YY
 from stnwarp.kernels.geometry.padding import OUTSIDE_TAP, pad_tap
-from stnwarp.kernels.layout import BORDER, TAP_BLOCK, Block, X, Y
+from stnwarp.kernels.layout import BORDER, TAP_BLOCK, Block, Level, X, Y
 from stnwarp.kernels.simd.footprint_sum import (
     AT,
     COLUMNS,
@@ -37,10 +36,11 @@ def count_together(level: Level, channels: int) -> int:
 
 
 @inline
-def locate_windows(task: AntialiasTask, block: Block, together: int, unit: int, interpolation: int) -> int:
+def locate_windows(task: Any, block: Block, together: int, unit: int, interpolation: int) -> int:
     """Set offsets and numbers of a block; returns how many windows do not lie in the source.
 
-    Those have a negative offset. With `unit` 1 the kernel is one input pixel wide, in the axes of the input.
+    Those have a negative offset. `task` is one of `forward.layout` or of `backward.layout`. With `unit` 1 the kernel is
+    one input pixel wide, in the axes of the input.
     """
     level, footprints, numbers, offsets = task.level, task.footprints, task.numbers, task.offsets
     scale, reach = 1.0 / np.float64(np.int64(1) << level.number), np.float64(interpolation + 1)
@@ -89,7 +89,7 @@ def locate_windows(task: AntialiasTask, block: Block, together: int, unit: int, 
 
 
 @inline
-def copy_window(task: AntialiasTask, first: int, channel: int, together: int, window: Any) -> None:
+def copy_window(task: Any, first: int, channel: int, together: int, window: Any) -> None:
     """Copy rows of pixels, `together` channels of each, into the patch, as the padding mode says."""
     level, padding, corners = task.level, task.call.padding, task.call.align_corners
     left, top, columns, rows = window
@@ -97,7 +97,7 @@ def copy_window(task: AntialiasTask, first: int, channel: int, together: int, wi
     begin = least(greatest(low - left, 0), columns)  # of the columns that exist
     end = greatest(least(stop - left, columns), begin)
     for row in range(rows):
-        line = _tap(top + row, level.height, level.margin, corners, padding)
+        line = window_tap(top + row, level.height, level.margin, corners, padding)
         start = first + line * level.row_stride
         to = np.uintp(row * columns * together)
         if (line == OUTSIDE_TAP) & (level.margin == 0):
@@ -114,17 +114,15 @@ def copy_window(task: AntialiasTask, first: int, channel: int, together: int, wi
 
 
 @inline
-def _copy_columns(
-    task: AntialiasTask, start: int, channel: int, together: int, to: Any, left: int, begin: Any, end: Any
-) -> None:
+def _copy_columns(task: Any, start: int, channel: int, together: int, to: Any, left: int, begin: Any, end: Any) -> None:
     """Copy columns [begin, end) of a window's row, one by one; `start` is where the row begins in the source."""
     level, padding, corners = task.level, task.call.padding, task.call.align_corners
-    tap = _tap(left + begin, level.width, level.margin, corners, padding)
+    tap = window_tap(left + begin, level.width, level.margin, corners, padding)
     # Beyond the edge all columns are alike under zeros and border.
     differ = (padding > BORDER) | ((left + begin >= -level.margin) & (left + begin < level.width + level.margin))
     for column in range(begin, end):
         if differ:
-            tap = _tap(left + column, level.width, level.margin, corners, padding)
+            tap = window_tap(left + column, level.width, level.margin, corners, padding)
         place = to + np.uintp(column * together)
         if (tap == OUTSIDE_TAP) & (level.margin == 0):
             _fill_columns(task, channel, together, place, np.int64(1))
@@ -135,7 +133,7 @@ def _copy_columns(
 
 
 @inline
-def _fill_columns(task: AntialiasTask, channel: int, together: int, to: Any, columns: Any) -> None:
+def _fill_columns(task: Any, channel: int, together: int, to: Any, columns: Any) -> None:
     for _ in range(columns):
         for part in range(np.uintp(together)):
             task.patch[to] = load_source(task.edge, np.uintp(channel) + part)
@@ -143,8 +141,11 @@ def _fill_columns(task: AntialiasTask, channel: int, together: int, to: Any, col
 
 
 @inline
-def _tap(index: int, size: int, margin: int, align_corners: int, padding: int) -> Any:
-    """The index that `index` reads; under zeros and border all beyond the margin is as its last box."""
+def window_tap(index: int, size: int, margin: int, align_corners: int, padding: int) -> Any:
+    """Return the index that `index` reads; under zeros and border all beyond the margin is as its last box.
+
+    OUTSIDE_TAP where nothing is read: only where there is no margin, for with one it is an index.
+    """
     if (index >= -margin) & (index < size + margin):
         return index
     if (margin > 0) & (padding <= BORDER):
