@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from stnwarp import conventions
 from stnwarp.array_like import as_array, native_dtype
 from stnwarp.conventions import Interpolation, PaddingMode
 from stnwarp.errors import DtypeError, ParameterError, ShapeError
@@ -89,6 +90,12 @@ def check_not_antialiased(antialias: bool) -> None:
     """Raise ParameterError if volumes are to be antialiased."""
     if antialias:
         raise ParameterError("antialias is for images, (N, C, H, W); volumes are sampled without it")
+
+
+def check_not_fill(padding_mode: str) -> None:
+    """Raise ParameterError for the padding mode fill, or for one that is unknown."""
+    if conventions.padding_mode(padding_mode) is PaddingMode.FILL:
+        raise ParameterError("padding_mode fill is for warp only; use zeros, border, reflection or wrap")
 
 
 def round_to(output: NDArray[np.generic], dtype: np.dtype[np.generic]) -> NDArray[Any]:

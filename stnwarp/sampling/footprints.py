@@ -7,7 +7,7 @@ has its share of the fill. All other pixels are left to the kernels of the inter
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,12 +26,12 @@ from stnwarp.parallel import run_parallel
 from stnwarp.sampling.arrays import Batch, weight_type
 from stnwarp.sampling.mapping import Mapping
 
-_REACH = {Interpolation.BILINEAR: 1, Interpolation.BICUBIC: 2, Interpolation.LANCZOS: 3}
+REACH = {Interpolation.BILINEAR: 1, Interpolation.BICUBIC: 2, Interpolation.LANCZOS: 3}
 _MEASURE = CompiledKernel("forward.footprints", "measure_rows", None, FootprintTask)
 _AVERAGE = CompiledKernel("forward.pyramid", "average_boxes", None, BoxTask)
 _SAMPLE = {
     kind: CompiledKernel("forward.footprints", "antialias_rows", reach - 1, AntialiasTask)
-    for kind, reach in _REACH.items()
+    for kind, reach in REACH.items()
 }
 _MARGIN = 13  # boxes that footprints reach beyond the picture, for a kernel that reaches one output pixel
 
@@ -69,20 +69,22 @@ def footprints_of(
     fades = mapping.padding == layout.FILL
     if mapping.kind == layout.AFFINE:
         antialias = antialias and _any_shrinks(mapping.matrices)
-    if interpolation not in _REACH or not (antialias or fades):
+    if interpolation not in REACH or not (antialias or fades):
         return None
     kind = layout.GRID if mapping.kind == layout.GRID_FLOAT32 else mapping.kind
     codes = (kind, layout.BORDER if fades else mapping.padding, int(mapping.align_corners))
     sizes = (*source.shape[1:], *source.strides, source.origin, *output.shape[1:3], *output.strides)
     call = layout.SampleCall(*codes, *sizes, 0, output.shape[2], mapping.grid_stride)
     total, grid = output.shape[0] * output.shape[1], mapping.grid.astype(np.float64, copy=False)
-    found = Footprints(call, (int(antialias), int(fades)), mapping.matrices, grid, np.empty(2 * total, np.int8))
+    rows = np.full(2 * total, -1, np.int8)
+    rows[1::2] = int(antialias)  # kernels that are collected and not run are those of pixels of all kinds
+    found = Footprints(call, (int(antialias), int(fades)), mapping.matrices, grid, rows)
 
     def measure(band: tuple[int, int]) -> None:
         space = thread_workspace(layout.make_footprint_workspace)
-        _MEASURE(call, *found.modes, found.matrices, found.grid, found.rows, space, *band, _REACH[interpolation])
+        _MEASURE(call, *found.modes, found.matrices, found.grid, found.rows, space, *band, REACH[interpolation])
 
-    _in_bands(measure, total, threads)
+    run_in_bands(measure, total, threads)
     return found if found.rows.max() >= 0 else None
 
 
@@ -105,26 +107,45 @@ def sample_footprints(
 ) -> None:
     """Overwrite the pixels of `output` that are sampled by their footprints."""
     source = _adjacent(source, output.flat.dtype)
-    call, weights, reach = footprints.call, weight_type(source.flat.dtype), _REACH[interpolation]
-    rows = _SAMPLE[interpolation]
     for number in footprints.levels:
-        margin = _MARGIN * reach if number else 0
-        picture = _average(source, 2**number, margin, call, fills, threads) if number else source
-        height, width = (side - 2 * margin for side in picture.shape[1:3])
-        level = layout.Level(number, height, width, *picture.strides, picture.origin, margin)
-        edge = fills.arrays[0].astype(picture.flat.dtype)
-        arrays = (footprints.matrices, footprints.grid, fills, edge, footprints.rows)
+        picture, level = picture_of_level(source, number, footprints.call, interpolation, fills, threads)
+        sample_level(picture, level, output, footprints, interpolation, fills, threads)
 
-        def sample(
-            band: tuple[int, int],
-            picture: Batch = picture,
-            level: layout.Level = level,
-            arrays: tuple[Any, ...] = arrays,
-        ) -> None:
-            space = thread_workspace(make_antialias_workspace, weights, picture.flat.dtype.type)
-            rows(picture.flat, output.flat, call, level, *footprints.modes, *arrays, space, *band)
 
-        _in_bands(sample, len(footprints.rows) // 2, threads)
+def sample_level(
+    picture: Batch,
+    level: layout.Level,
+    output: Batch,
+    footprints: Footprints,
+    interpolation: Interpolation,
+    fills: PointerArgs,
+    threads: int,
+) -> None:
+    """Overwrite the pixels of `output` whose footprints are of one level."""
+    rows, weights = _SAMPLE[interpolation], weight_type(output.flat.dtype)
+    edge = fills.arrays[0].astype(picture.flat.dtype)
+    arrays = (footprints.matrices, footprints.grid, fills, edge, footprints.rows)
+
+    def sample(band: tuple[int, int]) -> None:
+        space = thread_workspace(make_antialias_workspace, weights, picture.flat.dtype.type)
+        rows(picture.flat, output.flat, footprints.call, level, *footprints.modes, *arrays, space, *band)
+
+    run_in_bands(sample, len(footprints.rows) // 2, threads)
+
+
+def picture_of_level(
+    source: Batch,
+    number: int,
+    call: layout.SampleCall,
+    interpolation: Interpolation,
+    fills: PointerArgs,
+    threads: int,
+) -> tuple[Batch, layout.Level]:
+    """Return what footprints of the level `number` are summed over: `source` itself, or means of its boxes."""
+    margin = _MARGIN * REACH[interpolation] if number else 0
+    picture = _average(source, 2**number, margin, call, fills, threads) if number else source
+    height, width = (side - 2 * margin for side in picture.shape[1:3])
+    return picture, layout.Level(number, height, width, *picture.strides, picture.origin, margin)
 
 
 def _adjacent(source: Batch, dtype: np.dtype[np.generic]) -> Batch:
@@ -151,12 +172,12 @@ def _average(source: Batch, side: int, margin: int, call: layout.SampleCall, fil
         sizes = (rows, columns, margin, channels, side, call.padding, call.align_corners)
         _AVERAGE(source.flat, boxes, level, *sizes, fills, sums, *band)
 
-    _in_bands(average, images * rows, threads)
+    run_in_bands(average, images * rows, threads)
     strides = (rows * columns * channels, columns * channels, channels, 1)
     return Batch(boxes, (images, rows, columns, channels), strides, margin * (columns + 1) * channels)
 
 
-def _in_bands(work: Callable[[tuple[int, int]], None], total: int, threads: int) -> None:
+def run_in_bands(work: Callable[[tuple[int, int]], None], total: int, threads: int) -> None:
     """Call `work` for bands of rows, one for each of `threads`."""
     if threads == 1:
         work((0, total))

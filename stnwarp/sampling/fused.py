@@ -14,7 +14,7 @@ from stnwarp.array_like import as_array, native_dtype
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS
 from stnwarp.errors import ParameterError, ShapeError
 from stnwarp.parallel import cache_calls
-from stnwarp.sampling.arrays import check_sides, check_size, image_of, maps_of
+from stnwarp.sampling.arrays import check_not_fill, check_sides, check_size, image_of, maps_of
 from stnwarp.sampling.grid_generator import sampling_grid
 from stnwarp.sampling.mapping import Mapping, entries_mapping, grid_mapping, matrix_mapping
 from stnwarp.sampling.sampler import sample_image, sample_maps
@@ -118,6 +118,7 @@ def spatial_transform(
         ThetaError: theta is not finite.
     """
     interpolation = conventions.interpolation(mode)
+    check_not_fill(padding_mode)
     maps, thetas = maps_of(input, interpolation), as_array(theta, "theta")
     if thetas.ndim != 3 or len(thetas) != len(maps):
         raise ShapeError(f"theta must be (N, 2, 3) or (N, 3, 3) with N = {len(maps)}, got {thetas.shape}")

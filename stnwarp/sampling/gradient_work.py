@@ -4,6 +4,7 @@ The gradients to the input and to the grid are sums that do not meet, and neithe
 channels. Each is added up by one thread and in one order, so that the number of threads does not change a bit.
 """
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -79,7 +80,7 @@ def differentiate(
         to_positions.fill(0)
         to_positions = None
     work = _Work(maps, incoming, mapping, interpolation, to_positions)
-    to_input = _zeros_like(maps, incoming.dtype) if wants_input else None
+    to_input = zeros_like(maps, incoming.dtype) if wants_input else None
     if incoming.size == 0:
         return to_input
     if to_input is None:
@@ -95,7 +96,7 @@ def differentiate(
     return to_input
 
 
-def _zeros_like(maps: NDArray[np.floating], dtype: np.dtype[np.generic]) -> NDArray[np.floating]:
+def zeros_like(maps: NDArray[np.floating], dtype: np.dtype[np.generic]) -> NDArray[np.floating]:
     """Return zeros of the shape of `maps`, which lie as these do if they have no gaps, else in C order."""
     return np.zeros_like(maps, dtype, order="K") if without_gaps(maps) else np.zeros(maps.shape, dtype)
 
@@ -122,8 +123,8 @@ def _run(work: _Work, source: View, to_source: NDArray[np.generic] | None, threa
         space = thread_workspace(make_gradient_workspace, positions, incoming.dtype.type)
         kernel(source.flat, gradient.flat, written, to_grid, call, part, mapping.matrices, mapping.grid, space)
 
-    slices = _slices(call, len(work.maps), (to_source is not None, to_positions is not None), threads)
-    run_parallel(work_on, slices, max(1, min(threads, len(slices))))
+    channels = call.channels if to_source is not None else 0
+    run_slices(work_on, (len(work.maps), call.bands, channels), to_positions is not None, threads)
 
 
 def _call(
@@ -144,19 +145,33 @@ def _call(
     )
 
 
-def _slices(call: GradientCall, images: int, wanted: tuple[bool, bool], threads: int) -> list[WorkSlice]:
+def run_slices(
+    work_on: Callable[[WorkSlice], None], counts: tuple[int, int, int], wants_grid: bool, threads: int
+) -> None:
+    """Call `work_on` for parts of the work that write apart.
+
+    Args:
+        work_on: what to call.
+        counts: of images, of bands in each, and of channels of which the gradient to the input is wanted.
+        wants_grid: whether the gradient to the mapping is wanted.
+        threads: how many share the work.
+    """
+    slices = _slices(*counts, int(wants_grid), threads)
+    run_parallel(work_on, slices, max(1, min(threads, len(slices))))
+
+
+def _slices(images: int, bands: int, channels: int, grid: int, threads: int) -> list[WorkSlice]:
     """Divide the work into parts that write apart: by images if there are enough, else by channels and bands."""
-    channels, grid = (call.channels if wanted[0] else 0), int(wanted[1])
     if channels + grid == 0:
         return []
     if images >= threads:
         parts = _parts(images, 1 if threads == 1 else 4 * threads)
-        return [WorkSlice(first, last, 0, call.bands, 0, channels, grid) for first, last in parts]
+        return [WorkSlice(first, last, 0, bands, 0, channels, grid) for first, last in parts]
     slices = []
     for image in range(images):
         by_channel = _parts(channels, threads)
-        slices += [WorkSlice(image, image + 1, 0, call.bands, *part, 0) for part in by_channel]
-        by_band = _parts(call.bands * grid, threads)
+        slices += [WorkSlice(image, image + 1, 0, bands, *part, 0) for part in by_channel]
+        by_band = _parts(bands * grid, threads)
         slices += [WorkSlice(image, image + 1, *part, 0, 0, 1) for part in by_band]
     return slices
 

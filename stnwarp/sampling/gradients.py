@@ -14,6 +14,8 @@ from stnwarp.kernels import layout
 from stnwarp.kernels.backward.layout import tiling
 from stnwarp.sampling.arrays import (
     check_mask,
+    check_not_antialiased,
+    check_not_fill,
     check_threads,
     compute_type,
     floats_of,
@@ -23,6 +25,7 @@ from stnwarp.sampling.arrays import (
     maps_of,
     round_to,
 )
+from stnwarp.sampling.footprint_gradients import differentiate_antialiased
 from stnwarp.sampling.gradient_work import differentiate, gradient_mode
 from stnwarp.sampling.grid_generator import regular_axis
 from stnwarp.sampling.mapping import grid_mapping, matrix_mapping
@@ -42,12 +45,16 @@ def grid_sample_backward(
     align_corners: bool = DEFAULT_ALIGN_CORNERS,
     threads: int = 1,
     output_mask: tuple[bool, bool] = (True, True),
+    antialias: bool = False,
 ) -> Gradients:
     """Compute the gradients to input and grid of `grid_sample`; torch's numbers, up to the rounding of sums.
 
     Coordinates are computed as in `grid_sample`, float16 in float32. Under nearest the gradient to the grid is 0. A
     pixel that has weight 0 in an output, or in the slope at a point, is not read there, be it NaN or infinite, and has
     no part of the gradient.
+
+    Where antialiasing averages pixels, the gradient to the grid is that of the mean with the footprint held fixed: as
+    if all points moved together.
 
     Args:
         grad_output: (N, C, H', W'), of the loss to the output; float16, float32 or float64, of any strides.
@@ -59,6 +66,7 @@ def grid_sample_backward(
         align_corners: as it was given to `grid_sample`.
         threads: how many share the work; the result does not depend on it. Volumes take one.
         output_mask: which of the two gradients are wanted; the other is neither computed nor allocated.
+        antialias: as it was given to `grid_sample`; not for volumes.
 
     Returns:
         The gradients to input and grid, each of its shape and dtype; None for one that is not wanted.
@@ -70,7 +78,9 @@ def grid_sample_backward(
     Source: Jaderberg et al. 2015, equations (6) and (7).
     """
     input, output_mask = as_array(input, "input"), check_mask(output_mask)
+    check_not_fill(padding_mode)
     if input.ndim == 5:
+        check_not_antialiased(antialias)
         check_threads(threads)
         return sample_volumes_backward(grad_output, input, grid, mode, padding_mode, align_corners, output_mask)
     maps = maps_of(floats_of(input, "input"), conventions.interpolation(mode))
@@ -80,7 +90,8 @@ def grid_sample_backward(
     mapping = grid_mapping(points, padding_mode, align_corners, kind)
     computed = np.float32 if kind == layout.GRID_FLOAT32 else np.float64
     to_grid = np.empty(points.shape, computed) if output_mask[1] else None
-    to_input = differentiate(maps, incoming, mapping, mode, to_grid, output_mask[0], threads)
+    gradients = differentiate_antialiased if antialias else differentiate
+    to_input = gradients(maps, incoming, mapping, mode, to_grid, output_mask[0], threads)
     return (
         None if to_input is None else round_to(to_input, maps.dtype),
         None if to_grid is None else round_to(to_grid, points.dtype),
@@ -96,6 +107,7 @@ def spatial_transform_backward(
     align_corners: bool = DEFAULT_ALIGN_CORNERS,
     threads: int = 1,
     output_mask: tuple[bool, bool] = (True, True),
+    antialias: bool = False,
 ) -> Gradients:
     """Compute the gradients to input and theta of `spatial_transform`, without storing a grid or the gradient to it.
 
@@ -110,6 +122,7 @@ def spatial_transform_backward(
         align_corners: as it was given to `spatial_transform`.
         threads: how many share the work; the result does not depend on it.
         output_mask: which of the two gradients are wanted; the other is neither computed nor allocated.
+        antialias: as it was given to `spatial_transform`; footprints are held fixed as in `grid_sample_backward`.
 
     Returns:
         The gradients to input, of its shape and dtype, and to theta, of its shape, of its dtype if that is float16 or
@@ -120,6 +133,7 @@ def spatial_transform_backward(
         ParameterError: an unknown mode, or one without gradients.
     """
     output_mask, interpolation = check_mask(output_mask), gradient_mode(mode)
+    check_not_fill(padding_mode)
     maps, thetas = maps_of(floats_of(input, "input"), interpolation), as_array(theta, "theta")
     if thetas.ndim != 3 or thetas.shape[1:] not in ((2, 3), (3, 3)) or len(thetas) != len(maps):
         raise ShapeError(f"theta must be (N, 2, 3) or (N, 3, 3) with N = {len(maps)}, got {thetas.shape}")
@@ -133,10 +147,10 @@ def spatial_transform_backward(
         mapping = matrix_mapping(matrices, padding_mode, align_corners)
         if thetas.shape[1] == 3:
             mapping = mapping._replace(kind=layout.PROJECTIVE)  # the last row has a gradient, whatever it is
-        to_input = differentiate(maps, incoming, mapping, mode, to_bands, output_mask[0], threads)
+        gradients = differentiate_antialiased if antialias else differentiate
+        to_input = gradients(maps, incoming, mapping, mode, to_bands, output_mask[0], threads)
     else:  # refused for the same reasons
         as_matrices(thetas)
-        conventions.padding_mode(padding_mode)
     return (
         None if to_input is None else round_to(to_input, maps.dtype),
         None if to_bands is None else _to_thetas(to_bands.sum(axis=1), thetas, input_size, output_size, align_corners),

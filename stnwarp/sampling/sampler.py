@@ -24,6 +24,7 @@ from stnwarp.sampling.arrays import (
     batch_of_image,
     batch_of_maps,
     check_not_antialiased,
+    check_not_fill,
     check_threads,
     compute_type,
     fill_values,
@@ -83,6 +84,7 @@ def grid_sample(
     Source: Jaderberg et al. 2015, equations (3) to (5); ONNX GridSample-22.
     """
     input = as_array(input, "input")
+    check_not_fill(padding_mode)
     if input.ndim == 5:
         check_not_antialiased(antialias)
         return sample_volumes(input, grid, mode, padding_mode, align_corners)

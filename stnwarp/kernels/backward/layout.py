@@ -14,12 +14,21 @@ The work space of a thread is four arrays. Their parts are BLOCK long and start 
   gradients to the positions (SUM_X, SUM_Y). They are accessed as the kind `pixels` of `simd.memory`.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stnwarp.kernels.layout import BLOCK, Memory, aligned_zeros
+from stnwarp.kernels.layout import (
+    BLOCK,
+    LONGEST_SIDE,
+    Level,
+    Memory,
+    SampleCall,
+    aligned_zeros,
+    make_footprint_workspace,
+    make_window_workspace,
+)
 
 FIRST, COLUMN_OFFSETS, ROW_OFFSETS, IRREGULAR_POINTS, NON_FINITE_POINTS = (
     np.uintp(part * BLOCK) for part in (0, 1, 5, 9, 10)
@@ -105,6 +114,64 @@ class GradientTask(NamedTuple):
     values: Memory
 
 
+class ShareTask(NamedTuple):
+    """What `measure_shares` works with."""
+
+    call: SampleCall
+    antialiases: int
+    fades: int
+    matrices: Memory
+    grid: Memory
+    shares: Memory  # (pixels of the outputs,), float64
+    positions: Memory
+    footprints: Memory
+    polygon: Memory
+
+
+class FootprintGradientTask(NamedTuple):
+    """What `footprint_gradients` works with; what it shares with an `AntialiasTask` is called the same.
+
+    to_source and to_grid are added to. Bands of the slice are rows of the output.
+    """
+
+    source: Memory  # of the level
+    gradient: Memory  # to the output
+    to_source: Memory  # laid out as source
+    to_grid: Memory  # float64: as the grid, or (9 * rows,) for matrices, see `sums`
+    call: SampleCall  # of the input itself; strides of the output are those of its gradient
+    level: Level
+    slice: WorkSlice
+    antialiases: int
+    fades: int  # 0: fill has no gradients
+    matrices: Memory
+    grid: Memory
+    rows: Memory
+    positions: Memory
+    footprints: Memory
+    polygon: Memory
+    offsets: Memory
+    numbers: Memory  # float64
+    taps: Memory  # int64, the pixels of a footprint that have a weight
+    weights: Memory  # float64, theirs, and from `footprints.SLOPES_X` and `SLOPES_Y` on how these change
+    values: Memory  # float64, SUM_X and SUM_Y
+
+
+class BoxGradientTask(NamedTuple):
+    """What `spread_boxes` works with; see `forward.layout.BoxTask`."""
+
+    boxes: Memory  # the gradient to them
+    to_source: Memory
+    level: Level  # of the source
+    height: int
+    width: int
+    margin: int
+    channels: int
+    side: int
+    padding: int
+    align_corners: int
+    sums: Memory  # float64, one for each column
+
+
 GradientWorkspace = tuple[NDArray[np.floating], NDArray[np.int64], NDArray[np.floating], NDArray[np.floating]]
 
 
@@ -113,6 +180,18 @@ def make_gradient_workspace(positions: type[np.floating], weights: type[np.float
     parts = ((4, positions), (11, np.int64), (16, weights), (3, weights))
     first, second, third, fourth = (aligned_zeros(count * BLOCK, dtype) for count, dtype in parts)
     return first, second, third, fourth
+
+
+def make_footprint_gradient_workspace() -> tuple[NDArray[Any], ...]:
+    """Fresh positions, footprints, polygon, offsets, numbers, taps, weights and values for one thread."""
+    taps = LONGEST_SIDE * LONGEST_SIDE
+    return (
+        *make_footprint_workspace(),
+        *make_window_workspace(np.float64),
+        aligned_zeros(taps, np.int64),
+        aligned_zeros(3 * taps, np.float64),
+        aligned_zeros(3 * BLOCK, np.float64),
+    )
 
 
 def tiling(output_height: int, output_width: int) -> tuple[int, int, int]:

@@ -34,9 +34,9 @@ def propagate(task: GradientTask, tile: Tile) -> None:
         _multiply_by_slopes(point_count(tile), positions, values)
     for line in range(tile.lines):
         if call.mapping == AFFINE:
-            _add_affine(tile, line, np.uintp(9 * tile.band), values, to_grid)
+            add_affine(tile, line, np.uintp(9 * tile.band), values, to_grid)
         elif call.mapping == PROJECTIVE:
-            _add_projective(tile, line, np.uintp(9 * tile.band), task.matrices, values, to_grid)
+            add_projective(tile, line, np.uintp(9 * tile.band), task.matrices, values, to_grid)
         else:
             _store_grid(call, tile, line, values, to_grid)
 
@@ -68,7 +68,7 @@ def _store_grid(call: GradientCall, tile: Tile, line: int, values: Memory, to_gr
 
 
 @inline
-def _add_affine(tile: Tile, line: int, at: Any, values: Memory, to_grid: Memory) -> None:
+def add_affine(tile: Tile, line: int, at: Any, values: Memory, to_grid: Memory) -> None:
     """Add a line where x = m0 * column + m1 * row + m2, and y alike with m3 to m5."""
     first = np.uintp(line * tile.columns)
     sum_x, sum_y, across_x, across_y = 0.0, 0.0, 0.0, 0.0
@@ -91,8 +91,8 @@ def _add_row(to_grid: Memory, at: Any, across: float, total: float, row: float) 
 
 
 @inline
-def _add_projective(tile: Tile, line: int, at: Any, matrices: Memory, values: Memory, to_grid: Memory) -> None:
-    """Add a line where x = p / w and y = q / w, and p, q and w are what x and y are in `_add_affine`."""
+def add_projective(tile: Tile, line: int, at: Any, matrices: Memory, values: Memory, to_grid: Memory) -> None:
+    """Add a line where x = p / w and y = q / w, and p, q and w are what x and y are in `add_affine`."""
     first, m, row = np.uintp(line * tile.columns), 9 * tile.image, tile.row + line
     start_p, start_q = row_start(matrices, m, row), row_start(matrices, m + 3, row)
     start_w = row_start(matrices, m + 6, row)
