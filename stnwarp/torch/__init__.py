@@ -3,8 +3,8 @@
 Drop-ins for torch.nn.functional.affine_grid and grid_sample on the CPU, and both fused. They work under torch.compile
 (without a graph break) and torch.func (grad, vmap, jacrev). While torch.export or torch.onnx.export take down a model
 the call becomes torch's own affine_grid and grid_sample, so that the file needs nothing of this package; what torch
-has not, the padding mode wrap and the mode lanczos, is refused then. (Before torch 2.7 that takes strict=False.)
-Derivatives are first ones, in reverse mode: second ones and forward mode are refused.
+has not, the padding mode wrap, the mode lanczos and antialiasing, is refused then. (Before torch 2.7 that takes
+strict=False.) Derivatives are first ones, in reverse mode: second ones and forward mode are refused.
 
 Tensors share their memory with the arrays that the kernels read and write: nothing is copied but what has gaps, and
 float16 and bfloat16, which are computed in float32 and rounded once. A gradient that nobody asks for is neither
@@ -65,6 +65,7 @@ def grid_sample(
     mode: str = "bilinear",
     padding_mode: str = "zeros",
     align_corners: bool = DEFAULT_ALIGN_CORNERS,
+    antialias: bool = False,
 ) -> torch.Tensor:
     """`stnwarp.grid_sample` of tensors, with its modes: nearest, bilinear and bicubic have gradients.
 
@@ -74,6 +75,8 @@ def grid_sample(
         mode: see `stnwarp.grid_sample`.
         padding_mode: zeros, border, reflection or wrap.
         align_corners: whether -1 and 1 are the centres of the corner pixels (True) or their outer edges.
+        antialias: average the pixels that an output pixel stands for where the grid shrinks the picture; not for
+            volumes, and not in models that are exported. The gradient to the grid holds the footprints fixed.
 
     Returns:
         (N, C, H', W') or (N, C, D', H', W'), of input's dtype. N, C and the sides of the output may be 0.
@@ -88,8 +91,8 @@ def grid_sample(
     """
     check_tensors(input=input, grid=grid)
     if export.is_exporting():
-        return export.grid_sample(input, grid, mode, padding_mode, align_corners)
-    return functions.apply("grid_sample", input, grid, mode, padding_mode, align_corners)
+        return export.grid_sample(input, grid, mode, padding_mode, align_corners, antialias)
+    return functions.apply("grid_sample", input, grid, mode, padding_mode, align_corners, antialias)
 
 
 def spatial_transform(
@@ -99,6 +102,7 @@ def spatial_transform(
     mode: str = "bilinear",
     padding_mode: str = "zeros",
     align_corners: bool = DEFAULT_ALIGN_CORNERS,
+    antialias: bool = False,
 ) -> torch.Tensor:
     """`grid_sample(input, affine_grid(theta, size))` without the grid in memory, forward or backward.
 
@@ -109,6 +113,7 @@ def spatial_transform(
         mode: as in `grid_sample`, and so are padding_mode and align_corners.
         padding_mode: as in `grid_sample`.
         align_corners: as in `grid_sample`.
+        antialias: as in `grid_sample`.
 
     Returns:
         (N, C, height, width) of input's dtype.
@@ -124,5 +129,5 @@ def spatial_transform(
     check_tensors(input=input, theta=theta)
     output_size = tuple(input.shape[2:]) if size is None else tuple(size)
     if export.is_exporting():
-        return export.spatial_transform(input, theta, output_size, mode, padding_mode, align_corners)
-    return functions.apply("spatial_transform", input, theta, output_size, mode, padding_mode, align_corners)
+        return export.spatial_transform(input, theta, output_size, mode, padding_mode, align_corners, antialias)
+    return functions.apply("spatial_transform", input, theta, output_size, mode, padding_mode, align_corners, antialias)

@@ -31,20 +31,28 @@ def affine_grid(theta: torch.Tensor, size: Sequence[int], align_corners: bool) -
 
 
 def grid_sample(
-    input: torch.Tensor, grid: torch.Tensor, mode: str, padding_mode: str, align_corners: bool
+    input: torch.Tensor, grid: torch.Tensor, mode: str, padding_mode: str, align_corners: bool, antialias: bool
 ) -> torch.Tensor:
-    """torch's own, computed in float32 or float64; ParameterError if torch has not the mode."""
+    """torch's own, computed in float32 or float64; ParameterError if torch has not the mode, or is to antialias."""
     if mode not in _MODES:
         _refuse("mode", mode, tuple(_MODES))
     if padding_mode not in _PADDING_MODES:
         _refuse("padding_mode", padding_mode, _PADDING_MODES)
+    if antialias:
+        raise ParameterError("antialias must be False while a model is exported: neither torch nor ONNX can do it")
     dtype = _computed_in(input, grid)
     output = functional.grid_sample(input.to(dtype), grid.to(dtype), _MODES[mode], padding_mode, align_corners)
     return output.to(input.dtype)
 
 
 def spatial_transform(
-    input: torch.Tensor, theta: torch.Tensor, size: Sequence[int], mode: str, padding_mode: str, align_corners: bool
+    input: torch.Tensor,
+    theta: torch.Tensor,
+    size: Sequence[int],
+    mode: str,
+    padding_mode: str,
+    align_corners: bool,
+    antialias: bool,
 ) -> torch.Tensor:
     """torch's own generator and sampler; for homographies the grid is made of torch's parts."""
     computed = theta.to(_computed_in(input, theta))
@@ -52,7 +60,7 @@ def spatial_transform(
         grid = affine_grid(computed, (*input.shape[:2], *size), align_corners)
     else:
         grid = _finite(_projective_grid(computed, size, align_corners), input.shape[2:], padding_mode, align_corners)
-    return grid_sample(input, grid, mode, padding_mode, align_corners)
+    return grid_sample(input, grid, mode, padding_mode, align_corners, antialias)
 
 
 def _projective_grid(theta: torch.Tensor, size: Sequence[int], align_corners: bool) -> torch.Tensor:

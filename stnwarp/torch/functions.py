@@ -77,7 +77,7 @@ class _GridSample(Function):
 
     @staticmethod
     def backward(ctx: Any, grad_output: torch.Tensor) -> tuple[Any, ...]:
-        return None, *_gradients("grid_sample", ctx, grad_output), None, None, None
+        return None, *_gradients("grid_sample", ctx, grad_output), None, None, None, None
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Any:
@@ -93,7 +93,7 @@ class _SpatialTransform(Function):
 
     @staticmethod
     def backward(ctx: Any, grad_output: torch.Tensor) -> tuple[Any, ...]:
-        return None, *_gradients("spatial_transform", ctx, grad_output), None, None, None, None
+        return None, *_gradients("spatial_transform", ctx, grad_output), None, None, None, None, None
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Any:

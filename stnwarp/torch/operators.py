@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from stnwarp import conventions
 from stnwarp.sampling import gradients
+from stnwarp.sampling.arrays import check_not_antialiased, check_not_fill
 from stnwarp.sampling.fused import spatial_transform as transform
 from stnwarp.sampling.grid_generator import affine_grid_over
 from stnwarp.sampling.sampler import grid_sample as sample
@@ -24,7 +25,7 @@ from stnwarp.torch.tensors import array, grid_shape, laid_like, sampled_shape, t
 Mask: TypeAlias = Sequence[bool]  # of the two gradients, those that are asked for
 Pair: TypeAlias = tuple[torch.Tensor, torch.Tensor]
 
-_MODES = "str mode, str padding_mode, bool align_corners"
+_MODES = "str mode, str padding_mode, bool align_corners, bool antialias"
 
 
 def _affine_grid(theta: torch.Tensor, size: Sequence[int], align_corners: bool) -> torch.Tensor:
@@ -59,24 +60,27 @@ def _affine_grid_backward(grad_grid: torch.Tensor, size: Sequence[int], align_co
 
 
 def _grid_sample(
-    input: torch.Tensor, grid: torch.Tensor, mode: str, padding_mode: str, align_corners: bool
+    input: torch.Tensor, grid: torch.Tensor, mode: str, padding_mode: str, align_corners: bool, antialias: bool
 ) -> torch.Tensor:
     if input.numel() == 0 or grid.numel() == 0:
-        _check_modes(mode, padding_mode)
-        return input.new_empty(sampled_shape(input, grid))
-    return tensor(sample(array(input), array(grid), mode, padding_mode, align_corners), input.dtype)
+        return _shape_of_grid_sample(input, grid, mode, padding_mode, align_corners, antialias)
+    return tensor(sample(array(input), array(grid), mode, padding_mode, align_corners, antialias), input.dtype)
 
 
 def _spatial_transform(
-    input: torch.Tensor, theta: torch.Tensor, size: Sequence[int], mode: str, padding_mode: str, align_corners: bool
+    input: torch.Tensor,
+    theta: torch.Tensor,
+    size: Sequence[int],
+    mode: str,
+    padding_mode: str,
+    align_corners: bool,
+    antialias: bool,
 ) -> torch.Tensor:
     if input.numel() == 0 or 0 in size or len(size) != 2:
-        _check_modes(mode, padding_mode)
-        return input.new_empty(transformed_shape(input, theta, size))
+        return _shape_of_spatial_transform(input, theta, size, mode, padding_mode, align_corners, antialias)
     height, width = size
-    return tensor(
-        transform(array(input), array(theta), (height, width), mode, padding_mode, align_corners), input.dtype
-    )
+    options = mode, padding_mode, align_corners, antialias
+    return tensor(transform(array(input), array(theta), (height, width), *options), input.dtype)
 
 
 def _grid_sample_backward(
@@ -86,12 +90,15 @@ def _grid_sample_backward(
     mode: str,
     padding_mode: str,
     align_corners: bool,
+    antialias: bool,
     output_mask: Mask,
 ) -> Pair:
     if grad_output.numel() == 0:
         return _zeros((input, grid), output_mask)
     arrays, wanted = (array(grad_output), array(input), array(grid)), (output_mask[0], output_mask[1])
-    found = gradients.grid_sample_backward(*arrays, mode, padding_mode, align_corners, output_mask=wanted)
+    found = gradients.grid_sample_backward(
+        *arrays, mode, padding_mode, align_corners, output_mask=wanted, antialias=antialias
+    )
     return _both(found, (input, grid))
 
 
@@ -102,12 +109,15 @@ def _spatial_transform_backward(
     mode: str,
     padding_mode: str,
     align_corners: bool,
+    antialias: bool,
     output_mask: Mask,
 ) -> Pair:
     if grad_output.numel() == 0:
         return _zeros((input, theta), output_mask)
     arrays, wanted = (array(grad_output), array(input), array(theta)), (output_mask[0], output_mask[1])
-    found = gradients.spatial_transform_backward(*arrays, mode, padding_mode, align_corners, output_mask=wanted)
+    found = gradients.spatial_transform_backward(
+        *arrays, mode, padding_mode, align_corners, output_mask=wanted, antialias=antialias
+    )
     return _both(found, (input, theta))
 
 
@@ -133,7 +143,7 @@ def _apply_mask(found: Sequence[torch.Tensor], mask: Mask) -> Pair:
 def _check_modes(mode: str, padding_mode: str) -> None:
     """ParameterError for names that no output is there to fail for."""
     conventions.interpolation(mode)
-    conventions.padding_mode(padding_mode)
+    check_not_fill(padding_mode)
 
 
 def _shape_of_affine_grid(theta: torch.Tensor, size: Sequence[int], align_corners: bool) -> torch.Tensor:
@@ -146,14 +156,22 @@ def _shape_of_theta(grad_grid: torch.Tensor, size: Sequence[int], align_corners:
 
 
 def _shape_of_grid_sample(
-    input: torch.Tensor, grid: torch.Tensor, mode: str, padding_mode: str, align_corners: bool
+    input: torch.Tensor, grid: torch.Tensor, mode: str, padding_mode: str, align_corners: bool, antialias: bool
 ) -> torch.Tensor:
     _check_modes(mode, padding_mode)
+    if input.ndim == 5:
+        check_not_antialiased(antialias)
     return input.new_empty(sampled_shape(input, grid))
 
 
 def _shape_of_spatial_transform(
-    input: torch.Tensor, theta: torch.Tensor, size: Sequence[int], mode: str, padding_mode: str, align_corners: bool
+    input: torch.Tensor,
+    theta: torch.Tensor,
+    size: Sequence[int],
+    mode: str,
+    padding_mode: str,
+    align_corners: bool,
+    antialias: bool,
 ) -> torch.Tensor:
     _check_modes(mode, padding_mode)
     return input.new_empty(transformed_shape(input, theta, size))
@@ -166,6 +184,7 @@ def _shapes_of_gradients(
     mode: str,
     padding_mode: str,
     align_corners: bool,
+    antialias: bool,
     output_mask: Mask,
 ) -> Pair:
     return _apply_mask([torch.empty_like(each) for each in (input, places)], output_mask)
