@@ -42,7 +42,7 @@ def measure_rows(task: FootprintTask, start: int, stop: int, reach: int) -> None
         lowest, highest = 127.0, -1.0
         if call.mapping == AFFINE:
             load_affine(task, image)
-            measure_shapes(1, reach, task.antialiases, footprints)
+            measure_shapes(call, 1, reach, task.antialiases, footprints)
             lowest = load_points(footprints, LEVEL)
             highest = 0.0 if (task.fades != 0) & (lowest < 0.0) else lowest
         else:

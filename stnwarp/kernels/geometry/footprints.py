@@ -8,7 +8,7 @@ replaced by 1.
 
 Where s2 is large, the same is done with means of boxes of 2^level pixels a side, of which s2 is at least FINEST long.
 At most LONGEST boxes are taken to either side: beyond, the level follows s1, and along the other axis the result is
-blurred.
+blurred. No box is longer than it takes to hold the picture: what lies further away is left out.
 
 The work space is parted as the constants below say; its parts are TAP_BLOCK long.
 """
@@ -22,6 +22,7 @@ from stnwarp.kernels.geometry.coordinates import pixels_per_unit
 from stnwarp.kernels.geometry.coverage import coverage
 from stnwarp.kernels.layout import AFFINE, PROJECTIVE, TAP_BLOCK, Block, Memory, SampleCall, X, Y
 from stnwarp.kernels.simd.memory import load_points, load_source, store_points
+from stnwarp.kernels.simd.mixed_precision import greatest
 from stnwarp.kernels.simd.square_root import square_root
 
 # J row by row, and in its place the inverse of what J becomes; how far the footprint reaches on either axis for a
@@ -33,7 +34,6 @@ FOOTPRINT_PARTS = 9
 
 FINEST = 3.5
 LONGEST = 32.0
-HIGHEST_LEVEL = 30
 
 # Squared singular values up to here are those of a picture that does not shrink: a rotation's are off by rounding.
 _NO_SHRINKING = 1.0 + 2.0**-20
@@ -59,10 +59,10 @@ def measure_footprints(task: Any, block: Block, reach: int) -> None:
     if task.fades != 0:
         _measure_coverage(task, block)
     if call.mapping == AFFINE:
-        measure_shapes(1, reach, task.antialiases, footprints)
+        measure_shapes(call, 1, reach, task.antialiases, footprints)
         _repeat(footprints, 0, _SHAPE_PARTS, count)
     else:
-        measure_shapes(count, reach, task.antialiases, footprints)
+        measure_shapes(call, count, reach, task.antialiases, footprints)
     _include_edge(task, reach, count)
 
 
@@ -166,13 +166,13 @@ def _store_difference(
 
 
 @inline
-def measure_shapes(count: int, reach: int, antialiases: int, footprints: Memory) -> None:
+def measure_shapes(call: SampleCall, count: int, reach: int, antialiases: int, footprints: Memory) -> None:
     """Set all parts but COVERAGE from J, for a kernel that reaches so many output pixels.
 
     The larger principal axis u in the input and v = transpose(J) u / s1 in the output; the other ones are
     perpendicular. The inverse is v u' / s1 + v2 u2' / s2.
     """
-    most = LONGEST / np.float64(reach)
+    most, highest = LONGEST / np.float64(reach), _highest_level(call)
     for k in range(np.uintp(count)):
         xx, xy = load_points(footprints, XX + k), load_points(footprints, XY + k)
         yx, yy = load_points(footprints, YX + k), load_points(footprints, YY + k)
@@ -193,7 +193,7 @@ def measure_shapes(count: int, reach: int, antialiases: int, footprints: Memory)
         ux, uy = (ux / length, uy / length) if length > 0.0 else (1.0, 0.0)
         vx, vy = (xx * ux + yx * uy) / s1, (xy * ux + yy * uy) / s1
         scale, level = 1.0, 0.0
-        while (level < HIGHEST_LEVEL) & ((s2 * scale >= 2.0 * FINEST) | (s1 * scale > most)):
+        while (level < highest) & ((s2 * scale >= 2.0 * FINEST) | (s1 * scale > most)):
             scale, level = 0.5 * scale, level + 1.0
         s1, s2 = s1 * scale, s2 * scale
         share = (s1 - 1.0) / (_HANDOVER - 1.0) if (level == 0.0) & (s1 < _HANDOVER) else 1.0
@@ -204,6 +204,15 @@ def measure_shapes(count: int, reach: int, antialiases: int, footprints: Memory)
         _store_footprint(footprints, k, (ux, uy), (vx, vy), (s1, s2), side)
         store_points(footprints, LEVEL + k, level)
         store_points(footprints, SHARE + k, share * share * (3.0 - 2.0 * share))
+
+
+@inline
+def _highest_level(call: SampleCall) -> float:
+    """The level at which a box is as long as the picture."""
+    side, level = 1.0, 0.0
+    while side < greatest(np.float64(call.width), np.float64(call.height)):
+        side, level = 2.0 * side, level + 1.0
+    return level
 
 
 @inline
