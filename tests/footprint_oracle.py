@@ -32,20 +32,19 @@ class Shape(NamedTuple):
     share: float
 
 
-def shape_of(jacobian: Array, radius: int, level: int | None = None) -> Shape | None:
-    """The shape of a footprint; None where nothing shrinks. A level that is given is that of the pixels to sum."""
+def shape_of(jacobian: Array, radius: int, highest: float) -> Shape | None:
+    """The shape of a footprint, of boxes of a level up to `highest`; None where nothing shrinks."""
     if not np.isfinite(jacobian).all():
         return None
     u, s, vt = np.linalg.svd(jacobian)
     if s[0] ** 2 <= 1 + 2.0**-20:
         return None
     number = 0
-    while s[1] / 2**number >= 7 or s[0] / 2**number > 32 / radius:
+    while number < highest and (s[1] / 2**number >= 7 or s[0] / 2**number > 32 / radius):
         number += 1
     share = np.clip((s[0] - 1) / 0.25, 0, 1) if number == 0 else 1.0
-    number = number if level is None else level
     s = s / 2**number
-    if level is None:
+    if highest:
         s[0] = min(s[0], 32 / radius)
     s = np.array([s[0], min(max(s[1], 1.0), max(s[0], 1.0))])
     return Shape(vt.T @ np.diag(1 / s) @ u.T, number, share * share * (3 - 2 * share))
@@ -66,9 +65,7 @@ def grid_footprints(grid: ArrayLike, size: tuple[int, int], align_corners: bool 
     points, sides = np.asarray(grid, np.float64), np.array(size[::-1], np.float64)
     unit = (sides - 1) / 2 if align_corners else sides / 2
     positions = (points + 1) * unit - (0.0 if align_corners else 0.5)
-    slopes = [
-        np.gradient(positions, axis=axis) if points.shape[axis] > 1 else np.zeros_like(points) for axis in (1, 0)
-    ]
+    slopes = [np.gradient(positions, axis=axis) if points.shape[axis] > 1 else np.zeros_like(points) for axis in (1, 0)]
     return positions, np.stack(slopes, -1)
 
 
@@ -97,17 +94,18 @@ def sample(
 ) -> Array:
     """The picture (H, W, C) averaged over footprints; positions that are not finite read the fill.
 
-    By levels the means of boxes stand for pixels where footprints are large, as in the kernels; else every pixel counts.
+    By levels the means of boxes stand for pixels where footprints are large, as in the kernels; else all pixels count.
     """
     picture = np.asarray(image, np.float64)
     far = continued(picture, padding_mode, fill, align_corners)
+    highest = np.ceil(np.log2(max(picture.shape[:2]))) if by_levels else 0
     output = np.empty((*positions.shape[:2], picture.shape[2]))
     for at in np.ndindex(*positions.shape[:2]):
         position, jacobian = positions[at], jacobians[at]
         if not np.isfinite(position).all():
             output[at] = fill
             continue
-        output[at] = _mixture(far, position, jacobian, interpolation, by_levels)
+        output[at] = _mixture(far, position, jacobian, interpolation, highest)
         if padding_mode == "fill":
             beyond = depths is not None and (depths[at] > 0) != (np.mean(depths) > 0)
             inside = 0.0 if beyond else coverage(position, jacobian, picture.shape[:2])
@@ -115,9 +113,9 @@ def sample(
     return output
 
 
-def _mixture(far: Array, position: Array, jacobian: Array, interpolation: str, by_levels: bool) -> Array:
+def _mixture(far: Array, position: Array, jacobian: Array, interpolation: str, highest: float) -> Array:
     radius = KERNELS[interpolation][1]
-    shape, own = shape_of(jacobian, radius, None if by_levels else 0), Shape(np.eye(2), 0, 1.0)
+    shape, own = shape_of(jacobian, radius, highest), Shape(np.eye(2), 0, 1.0)
     plain = _mean(far, position, own, interpolation) if shape is None or shape.share < 1 else 0.0
     if shape is None:
         return np.asarray(plain)

@@ -46,6 +46,38 @@ def test_gradcheck_believes_every_mode(mode: str, padding_mode: str, align_corne
     assert torch.autograd.gradcheck(lambda a, b: spatial_transform(a, b, (3, 2), *options), (input, theta))
 
 
+@pytest.mark.parametrize("padding_mode", [*PADDING, "wrap"])
+@pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
+def test_gradcheck_believes_the_input_where_pictures_shrink(mode: str, padding_mode: str) -> None:
+    """That to places holds footprints fixed, which differences do not: it is the NumPy function's."""
+    input, theta = _random(1, 2, 2, 8, 9), _thetas(2).detach()
+    options = mode, padding_mode, False, True
+    assert torch.autograd.gradcheck(lambda a: spatial_transform(a, theta, (3, 2), *options), input)
+    grid = affine_grid(theta, (2, 1, 3, 2)).requires_grad_()
+    assert torch.autograd.gradcheck(lambda a: grid_sample(a, grid.detach(), *options), input)
+    incoming = _random(2, 2, 2, 3, 2, grad=False)
+    for name, places in (("spatial_transform", theta.clone().requires_grad_()), ("grid_sample", grid)):
+        size = ((3, 2),) if name == "spatial_transform" else ()
+        output = getattr(stnwarp.torch, name)(input, places, *size, *options)
+        found = torch.autograd.grad(output, (input, places), incoming)
+        arrays = (each.detach().numpy() for each in (incoming, input, places))
+        expected = getattr(stnwarp, f"{name}_backward")(*arrays, *options[:3], antialias=True)
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_fill_and_antialiased_volumes_are_refused_in_words() -> None:
+    input, grid, theta = _random(1, 1, 1, 4, 4), torch.zeros(1, 2, 2, 2), _thetas(1)
+    for empty in (input, input[:, :0]):
+        with pytest.raises(ParameterError, match="padding_mode fill is for warp only"):
+            grid_sample(empty, grid, padding_mode="fill")
+        with pytest.raises(ParameterError, match="padding_mode fill is for warp only"):
+            spatial_transform(empty, theta, padding_mode="fill")
+    for volumes in (_random(1, 1, 1, 4, 4, 4), _random(1, 1, 0, 4, 4, 4)):
+        with pytest.raises(ParameterError, match="antialias is for images"):
+            grid_sample(volumes, torch.zeros(1, 2, 2, 2, 3), antialias=True)
+
+
 @pytest.mark.parametrize("align_corners", [False, True])
 @pytest.mark.parametrize("size", [(2, 1, 3, 4), (2, 1, 2, 3, 4)])
 def test_gradcheck_believes_the_generator(size: tuple[int, ...], align_corners: bool) -> None:

@@ -104,6 +104,17 @@ def test_what_torch_has_not_is_refused_in_words(name: str, options: tuple[str, .
         torch.onnx.export(network, (inputs,), io.BytesIO(), dynamo=False, opset_version=20)
 
 
+@pytest.mark.parametrize("name", ["grid", "fused", "homography"])
+def test_antialiasing_is_refused_in_words(name: str) -> None:
+    network, inputs = _network(name, "bilinear", "zeros", False, True)
+    assert network(inputs).shape == (3, 2, 4, 3)
+    expected = "antialias must be False while a model is exported: neither torch nor ONNX can do it"
+    with pytest.raises(ParameterError, match=expected):
+        torch.export.export(network, (inputs,), strict=False)
+    with pytest.raises(ParameterError, match=expected):
+        torch.onnx.export(network, (inputs,), io.BytesIO(), dynamo=False, opset_version=20)
+
+
 @pytest.mark.filterwarnings("ignore:Exporting a model while it is in training mode")
 @pytest.mark.parametrize("dynamo", [True, False])
 @pytest.mark.parametrize("name", NAMES)

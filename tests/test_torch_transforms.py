@@ -42,11 +42,15 @@ def _inputs(name: str) -> tuple[Callable[..., torch.Tensor], tuple[torch.Tensor,
         "sampler": (grid_sample, (input, _random(3, 2, 3, 2, 2).tanh())),
         "fused": (lambda input, theta: spatial_transform(input, theta, (3, 2)), (input, _thetas(4, 2))),
         "homography": (lambda input, theta: spatial_transform(input, theta, (3, 2)), (input, _thetas(5, 2, rows=3))),
+        "antialiased": (
+            lambda input, theta: spatial_transform(input, theta, (3, 2), antialias=True),
+            (_random(8, 2, 3, 9, 8), _thetas(4, 2)),
+        ),
         "volumes": (grid_sample, (_random(6, 2, 2, 3, 4, 5), _random(7, 2, 2, 3, 2, 3).tanh())),
     }[name]
 
 
-NAMES = ["generator", "sampler", "fused", "homography", "volumes"]
+NAMES = ["generator", "sampler", "fused", "homography", "antialiased", "volumes"]
 
 
 def _loss(function: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
@@ -197,7 +201,7 @@ def _layouts() -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize("layout", list(_layouts()))
 def test_torch_finds_the_operators_as_they_are_described(layout: str) -> None:
-    input, modes = _layouts()[layout], ("bilinear", "border", False)
+    input, modes = _layouts()[layout], ("bilinear", "border", False, layout == "channels last")
     grid, theta = _random(2, 2, 3, 2, 2, dtype=torch.float32), _thetas(3, 2).float()
     output = _random(4, 2, input.shape[1], 3, 2, dtype=torch.float32).to(input.dtype)
     for leaf in (input, input.detach().requires_grad_()):
@@ -215,7 +219,7 @@ def test_torch_finds_the_operators_as_they_are_described(layout: str) -> None:
 def test_torch_finds_the_generator_and_volumes_as_they_are_described() -> None:
     theta, volumes = _thetas(1, 2), _random(2, 2, 2, 3, 4, 5).to(memory_format=torch.channels_last_3d)
     grid, output = _random(3, 2, 2, 3, 2, 3).tanh(), _random(4, 2, 2, 2, 3, 2)
-    options = ("bilinear", "zeros", True)
+    options = ("bilinear", "zeros", True, False)
     torch.library.opcheck(OPERATORS.affine_grid.default, (theta, (2, 3, 4, 5), False))
     torch.library.opcheck(OPERATORS.affine_grid_backward.default, (_random(5, 2, 4, 5, 2), (2, 3, 4, 5), False))
     torch.library.opcheck(OPERATORS.grid_sample.default, (volumes, grid, *options))
