@@ -71,6 +71,14 @@ def footprints_of(
         antialias = antialias and _any_shrinks(mapping.matrices)
     if interpolation not in REACH or not (antialias or fades):
         return None
+    found = unmeasured_footprints(source, output, mapping, antialias)
+    measure(found, interpolation, threads)
+    return found if found.rows.max() >= 0 else None
+
+
+def unmeasured_footprints(source: Batch, output: Batch, mapping: Mapping, antialias: bool) -> Footprints:
+    """Return the footprints of the pixels of `output`, but for what is to be measured."""
+    fades = mapping.padding == layout.FILL
     kind = layout.GRID if mapping.kind == layout.GRID_FLOAT32 else mapping.kind
     codes = (kind, layout.BORDER if fades else mapping.padding, int(mapping.align_corners))
     sizes = (*source.shape[1:], *source.strides, source.origin, *output.shape[1:3], *output.strides)
@@ -78,14 +86,18 @@ def footprints_of(
     total, grid = output.shape[0] * output.shape[1], mapping.grid.astype(np.float64, copy=False)
     rows = np.full(2 * total, -1, np.int8)
     rows[1::2] = int(antialias)  # kernels that are collected and not run are those of pixels of all kinds
-    found = Footprints(call, (int(antialias), int(fades)), mapping.matrices, grid, rows)
+    return Footprints(call, (int(antialias), int(fades)), mapping.matrices, grid, rows)
 
-    def measure(band: tuple[int, int]) -> None:
+
+def measure(footprints: Footprints, interpolation: Interpolation, threads: int) -> None:
+    """Set the levels of the rows of `footprints`."""
+
+    def measure_rows(band: tuple[int, int]) -> None:
         space = thread_workspace(layout.make_footprint_workspace)
-        _MEASURE(call, *found.modes, found.matrices, found.grid, found.rows, space, *band, REACH[interpolation])
+        arrays = (footprints.matrices, footprints.grid, footprints.rows)
+        _MEASURE(footprints.call, *footprints.modes, *arrays, space, *band, REACH[interpolation])
 
-    run_in_bands(measure, total, threads)
-    return found if found.rows.max() >= 0 else None
+    run_in_bands(measure_rows, len(footprints.rows) // 2, threads)
 
 
 def _any_shrinks(matrices: NDArray[np.float64]) -> bool:

@@ -10,15 +10,20 @@ from typing import NamedTuple
 import numpy as np
 
 from stnwarp.conventions import Interpolation
+from stnwarp.kernels import layout
+from stnwarp.kernels.compiler.arguments import PointerArgs
 from stnwarp.kernels.compiler.compiled_kernel import Specialisation, collect_specialisations
-from stnwarp.sampling.arrays import DTYPES
+from stnwarp.sampling import footprint_gradients, footprints
+from stnwarp.sampling.arrays import DTYPES, batch_of_maps, weight_type
 from stnwarp.sampling.fused import warp
 from stnwarp.sampling.gradients import grid_sample_backward
+from stnwarp.sampling.mapping import matrix_mapping
 from stnwarp.sampling.sampler import grid_sample
 
 Type = type[np.generic]
 
 _GRIDS = (np.float64, np.float32)  # a theta counts as a float64 grid
+_SHRINKING = (np.uint8, np.float32)  # the types of pictures that README's recipes make a lot smaller
 _UNSIGNED = (np.uint8, np.uint16, np.uint32, np.uint64)  # by their size: nearest copies all types of that size alike
 # Types of the input and of the grid, and a padding mode; wrap keeps float32 coordinates in float64.
 _TYPES = (
@@ -54,7 +59,8 @@ def rows(wants_all: bool) -> list[Row]:
 def _warp(shape: tuple[int, ...], dtype: Type, mode: str, grid: Type, column_step: int = 1) -> object:
     """Warp a picture, of which only each `column_step`-th column is used."""
     transform = np.eye(2, 3) if grid is np.float64 else np.zeros((2, 2, 2), grid)
-    return warp(np.zeros(shape, dtype)[:, ::column_step], transform, (2, 2), interpolation=mode)
+    picture = np.zeros(shape, dtype)[:, ::column_step]
+    return warp(picture, transform, (2, 2), interpolation=mode, padding_mode="zeros", antialias=False)
 
 
 def _sample(axes: int, dtype: Type, grid: Type, mode: str, padding: str) -> object:
@@ -125,4 +131,63 @@ def _volumes() -> Iterator[Row]:
         yield Row("volumes, gradients", partial(_differentiate, 3, types, "bilinear", (False, True)))
 
 
-TABLE: tuple[Row, ...] = (*_pictures(), *_gradients(), *_volumes())
+def _footprints() -> footprints.Footprints:
+    maps, mapping = batch_of_maps(np.zeros((1, 1, 4, 4))), matrix_mapping(2 * np.eye(3)[None], "zeros", False)
+    return footprints.unmeasured_footprints(maps, maps, mapping, True)
+
+
+def _measure() -> None:
+    footprints.measure(_footprints(), Interpolation.BILINEAR, 1)
+
+
+def _fills(dtype: Type) -> PointerArgs:
+    return PointerArgs(np.zeros(1, weight_type(np.dtype(dtype))))
+
+
+def _average(dtype: Type) -> object:
+    """Average boxes of a picture of *dtype*."""
+    picture, call = batch_of_maps(np.zeros((1, 1, 4, 4), dtype)), _footprints().call
+    return footprints.picture_of_level(picture, 1, call, Interpolation.BILINEAR, _fills(dtype), 1)
+
+
+def _antialias(types: tuple[Type, Type], mode: Interpolation) -> None:
+    """Sum over a picture, or over means of boxes of one, into an output: of these *types*."""
+    picture, output = (batch_of_maps(np.zeros((1, 1, 4, 4), dtype)) for dtype in types)
+    level = layout.Level(0, 4, 4, *picture.strides, 0, 0)
+    footprints.sample_level(picture, level, output, _footprints(), mode, _fills(types[1]), 1)
+
+
+def _measure_shares() -> object:
+    return footprint_gradients.measure_shares(_footprints(), Interpolation.BILINEAR, 1)
+
+
+def _differentiate_means(dtype: type[np.floating], mode: Interpolation) -> None:
+    gradient = np.zeros((1, 1, 4, 4), dtype)
+    picture, results = batch_of_maps(gradient), (np.zeros(16, dtype), np.zeros((1, 4, 3, 3)))
+    level = layout.Level(0, 4, 4, *picture.strides, 0, 0)
+    footprint_gradients.differentiate_level(picture, level, gradient, _footprints(), mode, results, 1)
+
+
+def _spread(dtype: Type) -> None:
+    picture = batch_of_maps(np.zeros((1, 1, 4, 4), dtype))
+    level = layout.Level(0, 4, 4, *picture.strides, 0, 0)
+    footprint_gradients.spread_level(np.zeros(16, dtype), picture, level, picture, _footprints().call, 1)
+
+
+def _antialiased() -> Iterator[Row]:
+    yield Row("antialiased, which pixels shrink", _measure, True)
+    for dtype in DTYPES:
+        yield Row("antialiased, means of boxes of pixels", partial(_average, dtype), dtype in _SHRINKING)
+    for mode in (Interpolation.BILINEAR, Interpolation.BICUBIC, Interpolation.LANCZOS):
+        for dtype in DTYPES:
+            for level in dict.fromkeys((dtype, weight_type(np.dtype(dtype)))):
+                is_common = mode is Interpolation.BILINEAR and (dtype in _SHRINKING or level is np.uint16)
+                yield Row(f"antialiased, {mode}", partial(_antialias, (level, dtype), mode), is_common)
+    yield Row("antialiased, gradients", _measure_shares)
+    for dtype in (np.float32, np.float64):
+        for mode in (Interpolation.BILINEAR, Interpolation.BICUBIC):
+            yield Row("antialiased, gradients", partial(_differentiate_means, dtype, mode))
+        yield Row("antialiased, gradients", partial(_spread, dtype))
+
+
+TABLE: tuple[Row, ...] = (*_pictures(), *_gradients(), *_antialiased(), *_volumes())

@@ -56,11 +56,14 @@ def calls() -> Iterator[Call]:
             for picture, transform in itertools.product(pictures(channels, dtype), transforms):
                 yield partial(stnwarp.warp, picture, transform, (2, 3), interpolation=mode)
             yield partial(stnwarp.warp, picture, THETAS[0], interpolation=mode, padding_mode="wrap")
+            yield partial(stnwarp.warp, picture, 2 * THETAS[0], (2, 2), interpolation=mode, antialias=True)
         for dtype, grid, padding in itertools.product(dtypes, FLOATS, PADDING):
             maps, points = np.zeros((2, 3, 5, 6), dtype), np.zeros((2, 4, 3, 2), grid)
             for input in (maps, maps[..., ::2], maps.transpose(0, 1, 3, 2)):
                 yield partial(stnwarp.grid_sample, input, points, mode, padding)
-            yield partial(stnwarp.spatial_transform, maps, np.tile(THETAS[0], (2, 1, 1)), None, mode, padding)
+            thetas = np.tile(2 * THETAS[0], (2, 1, 1))
+            for antialias in (False, True):
+                yield partial(stnwarp.spatial_transform, maps, thetas, None, mode, padding, antialias=antialias)
             if mode in ("nearest", "bilinear"):
                 volumes, places = np.zeros((1, 2, 3, 4, 5), dtype), np.zeros((1, 2, 3, 4, 3), grid)
                 yield partial(stnwarp.grid_sample, volumes, places, mode, padding)
@@ -72,6 +75,9 @@ def gradients() -> Iterator[Call]:
     for mode, dtype, grid, padding, mask in kinds:
         maps, points, incoming = np.zeros((2, 3, 5, 6), dtype), np.zeros((2, 4, 3, 2), grid), np.zeros((2, 3, 4, 3))
         yield partial(stnwarp.grid_sample_backward, incoming, maps, points, mode, padding, output_mask=mask)
+        yield partial(
+            stnwarp.grid_sample_backward, incoming, maps, points, mode, padding, output_mask=mask, antialias=True
+        )
         for theta in THETAS:
             thetas = np.tile(theta, (2, 1, 1))
             yield partial(stnwarp.spatial_transform_backward, incoming, maps, thetas, mode, padding, output_mask=mask)
