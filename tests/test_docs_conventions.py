@@ -11,7 +11,6 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from stnwarp.sampling.fused import warp
 from stnwarp.sampling.grid_generator import affine_grid
 from stnwarp.transforms import (
     MatrixTransform,
@@ -24,6 +23,7 @@ from stnwarp.transforms import (
     to_pillow,
     to_skimage,
 )
+from tests.positions import warp
 
 NUMBERED = np.array([0.8, 0.3, -0.2, 0.9, 0.15, -0.05])  # theta 1 to 6: the linear part, then the shift
 THETA = NUMBERED[[0, 1, 4, 2, 3, 5]].reshape(2, 3)

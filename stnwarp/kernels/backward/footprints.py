@@ -29,7 +29,6 @@ from stnwarp.kernels.simd.footprint_sum import (
     DY,
     DY_COLUMN,
     DY_ROW,
-    HAT,
     ROWS,
 )
 from stnwarp.kernels.simd.memory import (
@@ -42,6 +41,7 @@ from stnwarp.kernels.simd.memory import (
     unsigned_stride,
 )
 from stnwarp.kernels.simd.mixed_precision import add_unless_zero, cast_to_weight, least, multiply_unless_zero
+from stnwarp.kernels.simd.vector_emitter import HAT
 
 # The weights of the taps, and from here on by how much they change with the position.
 SLOPES_X, SLOPES_Y = (np.uintp(part * LONGEST_SIDE * LONGEST_SIDE) for part in (1, 2))
