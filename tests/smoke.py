@@ -79,6 +79,27 @@ def point_gradients(mode: str, padding_mode: str) -> tuple[Array, Array]:
     return stnwarp.grid_sample_backward(gradient, input, grid, mode, padding_mode)
 
 
+SHRINKING = np.array([[1.3, 0.4, 0.1], [-0.3, 1.2, -0.05], [0.15, -0.1, 1]])
+
+
+def footprints(channels: int, dtype: type, interpolation: str, padding_mode: str) -> Array:
+    """A picture of noise that shrinks by 2 to 20, from its pixels and from means of boxes of them."""
+    noise = np.random.default_rng(channels).random((40, 45, channels))
+    image = (noise * (200 if dtype == np.uint8 else 1)).astype(dtype)
+    modes = {"interpolation": interpolation, "padding_mode": padding_mode}
+    return np.concatenate([stnwarp.warp(image, SHRINKING, (size, 9), antialias=True, **modes) for size in (3, 16)])
+
+
+def footprint_gradients(dtype: type, mode: str, padding_mode: str) -> list[Array]:
+    """The gradients of antialiased sampling, to input and theta."""
+    rng, found = np.random.default_rng(1), list[Array]()
+    for size in ((2, 3), (16, 9)):
+        arrays = rng.standard_normal((1, 2, *size)).astype(dtype), rng.standard_normal((1, 2, 40, 45)).astype(dtype)
+        theta = SHRINKING[None]
+        found += stnwarp.spatial_transform_backward(*arrays, theta, mode, padding_mode, antialias=True)
+    return found
+
+
 def volume_work(mode: str, padding_mode: str) -> tuple[Array, NDArray[np.float64], Array]:
     """Volumes, the places they are read at, and what is read."""
     rng = np.random.default_rng(2)
@@ -101,6 +122,12 @@ def results() -> dict[str, Array]:
             for kind in MAPS:
                 name = f"{np.dtype(dtype).name} {channels} {interpolation} {padding} {kind}"
                 done[name] = scene(channels, dtype, interpolation, padding, kind).warped()
+    for padding, interpolation in (("fill", "bilinear"), ("zeros", "bicubic"), ("wrap", "lanczos")):
+        for channels, dtype in ((3, np.uint8), (1, np.float64)):
+            name = f"footprints {np.dtype(dtype).name} {channels} {interpolation} {padding}"
+            done[name] = footprints(channels, dtype, interpolation, padding)
+    for number, gradient in enumerate(footprint_gradients(np.float64, "bilinear", "reflection")):
+        done[f"footprints bilinear gradient {number}"] = gradient
     for padding in PADDING:
         for mode in GRADIENTS:
             done[f"{mode} {padding} to input"], done[f"{mode} {padding} to grid"] = point_gradients(mode, padding)

@@ -36,6 +36,7 @@ TAP_BLOCK = 64
 TAP_OFFSETS, TAP_WEIGHTS = 16 * TAP_BLOCK, 38 * TAP_BLOCK + 1
 # Footprints lie in windows of at most so many pixels a side: see `footprints.LONGEST`.
 LONGEST_SIDE = 104
+FAR = 2.0**30  # pixels: no footprint is made of a position beyond
 
 ZEROS, BORDER, REFLECTION, WRAP, FILL = 0, 1, 2, 3, 4  # padding modes; kernels are called with the first four
 AFFINE, PROJECTIVE, GRID, GRID_FLOAT32, AFFINE_JOINED = 0, 1, 2, 3, 4  # mappings, see `coordinates`

@@ -48,7 +48,15 @@ class Footprints(NamedTuple):
     @property
     def are_everywhere(self) -> bool:
         """Whether every pixel of the outputs is sampled by its footprint."""
-        return bool(self.rows[::2].min() >= 0)
+        return bool(self.rows[::2].min() >= 0) and not self._may_be_far
+
+    @property
+    def _may_be_far(self) -> bool:
+        """Whether positions may lie too far away for a footprint: levels of affine maps are measured once for a row."""
+        if self.call.mapping != layout.AFFINE:
+            return False
+        reach = np.abs(self.matrices).max() * (self.call.output_width + self.call.output_height + 1)
+        return not reach < layout.FAR
 
     @property
     def levels(self) -> list[int]:

@@ -74,6 +74,19 @@ def _maps() -> Iterator[tuple[str, Array]]:
                 yield f"{name} {kind} to theta", to_theta
 
 
+def _footprints() -> Iterator[tuple[str, Array]]:
+    """Antialiased pictures that shrink, their edges, and the gradients of that."""
+    for channels, dtype in ((1, np.uint8), (3, np.uint8), (4, np.float32), (5, np.float32), (2, np.float64)):
+        for interpolation in ("bilinear", "bicubic", "lanczos"):
+            for padding in ("fill", "zeros", "wrap"):
+                name = f"footprints {np.dtype(dtype).name} {channels} {interpolation} {padding}"
+                yield name, smoke.footprints(channels, dtype, interpolation, padding)
+    for dtype in (np.float32, np.float64):
+        for mode in ("bilinear", "bicubic"):
+            for number, gradient in enumerate(smoke.footprint_gradients(dtype, mode, "reflection")):
+                yield f"footprints {np.dtype(dtype).name} {mode} gradient {number}", gradient
+
+
 def _volumes() -> Iterator[tuple[str, Array]]:
     rng = np.random.default_rng(4)
     points = rng.uniform(-1.6, 1.6, (1, 3, 4, 45, 3))
@@ -92,7 +105,7 @@ def _volumes() -> Iterator[tuple[str, Array]]:
 
 def digests() -> Iterator[str]:
     """A line for each case: a digest of its result, and its name."""
-    for cases in (_pictures(), _views(), _maps(), _volumes()):
+    for cases in (_pictures(), _views(), _maps(), _footprints(), _volumes()):
         for name, result in cases:
             yield f"{hashlib.sha256(np.ascontiguousarray(result).tobytes()).hexdigest()[:16]} {name}"
 

@@ -30,7 +30,11 @@ PYTEST = [
 ]
 COMPILER_ONLY = ["compiler/*", "trial_kernel"]
 COMPILER_ONLY += [
-    f"simd/{name}" for name in ("float_pixel", "fma", "gather", "memory", "mixed_precision", "rgb_bytes", "tap_window")
+    f"simd/{name}"
+    for name in (
+        *("float_pixel", "fma", "footprint_sum", "gather", "memory", "mixed_precision", "rgb_bytes", "square_root"),
+        "tap_window",
+    )
 ]
 inner_run = pytest.mark.skipif(
     os.environ.get("NUMBA_DISABLE_JIT") == "1" or os.environ.get("NUMBA_BOUNDSCHECK") == "1",

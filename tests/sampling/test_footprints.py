@@ -123,14 +123,11 @@ def thetas_that_do_not_shrink() -> list[NDArray[np.float64]]:
     return [*turned, *(np.array(other, float) for other in others)]
 
 
-@combinations(
-    interpolation=["nearest", *INTERPOLATIONS],
-    padding_mode=PADDING[:4],
-    dtype=[np.uint8, np.uint16, np.float32, np.float64],
-    channels=[1, 3, 4],
-)
+@pytest.mark.parametrize(("channels", "dtype"), [(1, np.uint16), (3, np.uint8), (4, np.float32), (5, np.float64)])
+@pytest.mark.parametrize("padding_mode", PADDING[:4])
+@pytest.mark.parametrize("interpolation", ["nearest", *INTERPOLATIONS])
 def test_where_nothing_shrinks_nothing_changes(
-    interpolation: str, padding_mode: str, dtype: type, channels: int
+    interpolation: str, padding_mode: str, channels: int, dtype: type
 ) -> None:
     image = picture(dtype, channels, (16, 16))
     modes = {"interpolation": interpolation, "padding_mode": padding_mode}
@@ -198,8 +195,12 @@ def test_any_shrinking_takes_little(padding_mode: str) -> None:
     """The boxes grow no longer than the picture, however small that becomes."""
     image = picture(np.float64, 1)
     for scale in (1e3, 1e9, 1e30, 1e200):
-        ours = warp(image, scale * np.eye(2, 3), (1, 3), padding_mode=padding_mode, antialias=True)
+        theta = scale * np.eye(2, 3)
+        ours = warp(image, theta, (1, 3), padding_mode=padding_mode, antialias=True)
         assert ((ours >= 0) & (ours <= 1)).all()
+        if scale > 1e10:  # positions that are too far for a footprint
+            plain = warp(image, theta, (1, 3), padding_mode=padding_mode, antialias=False)
+            np.testing.assert_array_equal(ours[:, ::2], plain[:, ::2])
 
 
 @pytest.mark.kernels
@@ -217,7 +218,7 @@ def test_an_axis_of_one_point_does_not_shrink(shape: tuple[int, int]) -> None:
 @pytest.mark.parametrize("antialias", [False, True])
 @pytest.mark.parametrize("interpolation", INTERPOLATIONS)
 def test_fill_gives_its_share_at_the_edge_and_nothing_beyond_the_horizon(interpolation: str, antialias: bool) -> None:
-    image, size = picture(np.float32, 3), (9, 30)
+    image, size = picture(np.float32, 3), (4, 7)
     for theta in (
         [[0.7, 0.4, 0.5], [-0.4, 0.6, 0.3], [0, 0, 1]],
         [[3.0, 0, 0], [0, 0.4, 0], [0, 0, 1]],

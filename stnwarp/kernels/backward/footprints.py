@@ -16,7 +16,7 @@ from stnwarp.kernels.backward.layout import SUM_X, SUM_Y, FootprintGradientTask,
 from stnwarp.kernels.backward.sums import add_affine, add_projective, clear_sums
 from stnwarp.kernels.compiler.decorators import inline, kernel
 from stnwarp.kernels.geometry.coordinates import generate_positions, pixels_per_unit
-from stnwarp.kernels.geometry.footprints import LEVEL, SHARE, measure_footprints
+from stnwarp.kernels.geometry.footprints import LEVEL, REACH_X, REACH_Y, SHARE, measure_footprints
 from stnwarp.kernels.geometry.padding import OUTSIDE_TAP
 from stnwarp.kernels.geometry.regions import output_offset
 from stnwarp.kernels.geometry.windows import LEFT, TOP, locate_windows, window_tap
@@ -93,6 +93,9 @@ def footprint_gradients(task: FootprintGradientTask, interpolation: int) -> None
 def _differentiate(task: FootprintGradientTask, block: Block, interpolation: int) -> None:
     generate_positions(task, block)
     measure_footprints(task, block, interpolation + 1)
+    for part in (REACH_X, REACH_Y):  # a pixel on the rim has no weight, but a slope
+        for k in range(np.uintp(block.length)):
+            store_points(task.footprints, part + k, load_points(task.footprints, part + k) * (1.0 + 2.0 * _TIE))
     locate_windows(task, block, task.level.column_stride, 0, interpolation)
     clear_sums(np.uintp(block.length), task.values)
     for k in range(np.uintp(block.length)):

@@ -20,7 +20,7 @@ import numpy as np
 from stnwarp.kernels.compiler.decorators import inline
 from stnwarp.kernels.geometry.coordinates import pixels_per_unit
 from stnwarp.kernels.geometry.coverage import coverage
-from stnwarp.kernels.layout import AFFINE, PROJECTIVE, TAP_BLOCK, Block, Memory, SampleCall, X, Y
+from stnwarp.kernels.layout import AFFINE, FAR, PROJECTIVE, TAP_BLOCK, Block, Memory, SampleCall, X, Y
 from stnwarp.kernels.simd.memory import load_points, load_source, store_points
 from stnwarp.kernels.simd.mixed_precision import greatest
 from stnwarp.kernels.simd.square_root import square_root
@@ -39,7 +39,6 @@ LONGEST = 32.0
 _NO_SHRINKING = 1.0 + 2.0**-20
 # Up to here the interpolation and the kernel in output pixels are mixed: their axes may differ.
 _HANDOVER = 1.25
-_FAR = 2.0**30  # pixels: no index is made of a position beyond
 
 
 @inline
@@ -116,7 +115,7 @@ def _include_edge(task: Any, reach: int, count: int) -> None:
         if task.fades != 0:
             whole = (load_points(footprints, COVERAGE + k) == 1.0) & (x >= low) & (x <= right)
             level = level if (level >= 0.0) | (whole & (y >= low) & (y <= bottom)) else 0.0
-        store_points(footprints, LEVEL + k, level if (abs(x) < _FAR) & (abs(y) < _FAR) else -1.0)
+        store_points(footprints, LEVEL + k, level if (abs(x) < FAR) & (abs(y) < FAR) else -1.0)
 
 
 @inline
