@@ -120,7 +120,7 @@ def test_a_grid_that_exists_is_replaced_only_with_overwrite(tmp_path: Path) -> N
         (["-o", "grid.npy", "--size", "3x3", "--interpolation", "nearest"], "--interpolation is for pictures of an"),
         (["-o", "grid.png", "--size", "3x3", "--padding-mode", "border"], "--padding-mode is for pictures of an"),
         (["-o", "grid.npy", "--image", "a.png", "--fill", "red"], "--fill is for pictures of an --image"),
-        (["-o", "grid.png", "--image", "a.png", "--fill", "red", "--padding-mode", "border"], "uses no colour"),
+        (["-o", "grid.png", "--image", "a.png", "--fill", "red", "--padding-mode", "border"], "uses no color"),
         (["-o", "grid.png", "--image", "a.png", "--interpolation", "linear"], "did you mean 'bilinear'?"),
         (["-o", "grid.npy", "--size", "3x3", "--rotate", "3", "--theta", "0 0"], "one kind"),
         (["-o", "grid.npy", "--size", "3x3", "--inverse"], "nothing to undo"),

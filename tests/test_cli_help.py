@@ -13,7 +13,7 @@ from tests.cli_tools import ROOT, environment, run, spawn
 
 COMMANDS = sorted(main.commands)
 HEAVY = {"numpy", "numba", "llvmlite", "PIL", "onnxruntime", "torch", "tqdm", "scipy", "cv2"}
-LATER = ("--antialias", "--mask", "--shard", "--cluster")
+LATER = ("--mask", "--shard", "--cluster")
 
 
 def loaded_after(*args: str) -> tuple[int, set[str]]:
