@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from functools import wraps
+from itertools import pairwise
 from queue import Empty, SimpleQueue
 from threading import Lock
 from typing import Any, ParamSpec, TypeVar
@@ -108,6 +109,16 @@ def _dropped_if_it_fails(cache: _Cache, key: Hashable, future: "Future[Any]") ->
         else:  # Ctrl-C in this thread: the others compute it themselves
             future.cancel()
         raise
+
+
+def run_in_bands(work: Callable[[tuple[int, int]], None], total: int, threads: int) -> None:
+    """Call `work` for bands [start, stop) of `total` rows, one for each of `threads`."""
+    if threads == 1:
+        work((0, total))
+        return
+    threads = min(threads, total)
+    edges = [total * number // threads for number in range(threads + 1)]
+    run_parallel(work, pairwise(edges), threads)
 
 
 def run_parallel(work: Callable[[_Part], Any], parts: Iterable[_Part], threads: int) -> None:

@@ -7,7 +7,8 @@ compiled code; a test compares them with the enums.
 The work space of a thread is four arrays. Their parts are BLOCK long and start at the constants below:
 
 - positions, float64 or float32: X and Y, the continuous pixel indices in the input; for gradients, from SLOPES on, the
-  derivative of each with respect to the index before padding;
+  derivative of each with respect to the index before padding; for sampling, how much of each output pixel lies inside
+  (COVERAGE), see `coverage`;
 - offsets, int64: of the upper left neighbour (FIRST), and from there to the right one (RIGHT) and the lower one (DOWN);
   STEP is a table for affine maps, see `neighbours.tabulate_steps`;
 - weights, float32 or float64: of the left, right, upper and lower neighbours (LEFT_WEIGHT, ...), and the fill's share
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 BLOCK = 256
 CHUNK = 16  # pixels whose neighbours are gathered while those of the chunk before are blended
 X, Y, SLOPES = np.uintp(0), np.uintp(BLOCK), np.uintp(2 * BLOCK)
+COVERAGE = np.uintp(2 * BLOCK)
 FIRST, RIGHT, DOWN = np.uintp(0), np.uintp(BLOCK), np.uintp(2 * BLOCK)
 LEFT_WEIGHT, RIGHT_WEIGHT, UPPER_WEIGHT = np.uintp(0), np.uintp(BLOCK), np.uintp(2 * BLOCK)
 LOWER_WEIGHT, OUTSIDE_WEIGHT = np.uintp(3 * BLOCK), np.uintp(4 * BLOCK)
@@ -38,9 +40,9 @@ TAP_OFFSETS, TAP_WEIGHTS = 16 * TAP_BLOCK, 38 * TAP_BLOCK + 1
 LONGEST_SIDE = 104
 FAR = 2.0**30  # pixels: no footprint is made of a position beyond
 
-ZEROS, BORDER, REFLECTION, WRAP, FILL = 0, 1, 2, 3, 4  # padding modes; kernels are called with the first four
+ZEROS, FILL, BORDER, REFLECTION, WRAP = 0, 1, 2, 3, 4  # padding modes; those from BORDER on read a pixel everywhere
 AFFINE, PROJECTIVE, GRID, GRID_FLOAT32, AFFINE_JOINED = 0, 1, 2, 3, 4  # mappings, see `coordinates`
-INSIDE, OUTSIDE, PARTIAL, UNKNOWN = 0, 1, 2, 3  # where the positions of a block lie, see `regions`
+INSIDE, OUTSIDE, PARTIAL, UNKNOWN, FADING = 0, 1, 2, 3, 4  # where the positions of a block lie, see `regions`
 
 
 # What a kernel reads or writes: an address in compiled code, a flat array where kernels run in Python.
@@ -68,7 +70,7 @@ class SampleCall(NamedTuple):
     output_column_stride: int
     output_channel_stride: int
     last_uint64: int  # the last element at which eight bytes of the input can be read
-    joined_width: int  # of the rows that one row of the output joins, under AFFINE_JOINED
+    joined_width: int  # of the rows that one row of the output joins: its own where it is one
     grid_stride: int  # points from the grid of one image to that of the next: 0 if all share one
 
 
@@ -95,6 +97,7 @@ class SampleTask(NamedTuple):
     matrices: Memory  # (9 * images,), row by row, output pixel (x, y, 1) to input pixel
     grid: Memory  # (2 * points,), x before y, normalised
     fill: Memory  # (channels,), in the type of the weights; of the pixels where they are copied
+    rim: Memory  # uint64, a bit for each output pixel, see `rim`; empty where kernels find out by themselves
     positions: Memory
     offsets: Memory
     weights: Memory
@@ -119,7 +122,7 @@ Workspace = tuple[NDArray[np.floating], NDArray[np.int64], NDArray[np.floating],
 
 def make_workspace(position_type: type[np.floating], weight_type: type[np.floating]) -> Workspace:
     """Make positions, offsets, weights and pixels for one thread; positions and weights of the types given."""
-    positions, offsets = aligned_zeros(2 * BLOCK, position_type), aligned_zeros(max(4 * BLOCK, TAP_OFFSETS), np.int64)
+    positions, offsets = aligned_zeros(3 * BLOCK, position_type), aligned_zeros(max(4 * BLOCK, TAP_OFFSETS), np.int64)
     return (
         positions,
         offsets,
@@ -128,17 +131,13 @@ def make_workspace(position_type: type[np.floating], weight_type: type[np.floati
     )
 
 
-FootprintWorkspace = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
-_FOOTPRINT_PARTS, _POLYGON_NUMBERS, _OFFSET_PARTS, _NUMBER_PARTS = 9, 32, 6, 14  # a test compares them
+FootprintWorkspace = tuple[NDArray[np.float64], NDArray[np.float64]]
+_FOOTPRINT_PARTS, _OFFSET_PARTS, _NUMBER_PARTS = 8, 6, 14  # a test compares them
 
 
 def make_footprint_workspace() -> FootprintWorkspace:
-    """Fresh positions, footprints and polygon for one thread."""
-    return (
-        aligned_zeros(2 * BLOCK, np.float64),
-        aligned_zeros(_FOOTPRINT_PARTS * TAP_BLOCK, np.float64),
-        aligned_zeros(_POLYGON_NUMBERS, np.float64),
-    )
+    """Make positions and footprints for one thread."""
+    return aligned_zeros(3 * BLOCK, np.float64), aligned_zeros(_FOOTPRINT_PARTS * TAP_BLOCK, np.float64)
 
 
 def make_window_workspace(weights: type[np.floating]) -> tuple[NDArray[np.int64], NDArray[np.floating]]:

@@ -18,8 +18,9 @@ from stnwarp.kernels.backward.layout import (
 )
 from stnwarp.kernels.compiler.arguments import PointerArgs, thread_workspace
 from stnwarp.kernels.compiler.compiled_kernel import CompiledKernel
+from stnwarp.parallel import run_in_bands
 from stnwarp.sampling.arrays import Batch, batch_of_maps, check_threads
-from stnwarp.sampling.footprints import REACH, Footprints, footprints_of, picture_of_level, run_in_bands
+from stnwarp.sampling.footprints import REACH, Footprints, footprints_of, picture_of_level
 from stnwarp.sampling.gradient_work import differentiate, gradient_mode, run_slices, zeros_like
 from stnwarp.sampling.mapping import Mapping
 
@@ -75,7 +76,7 @@ def measure_shares(footprints: Footprints, interpolation: Interpolation, threads
     def measure(band: tuple[int, int]) -> None:
         space = thread_workspace(layout.make_footprint_workspace)
         arrays = (footprints.matrices, footprints.grid, shares)
-        _SHARES(footprints.call, *footprints.modes, *arrays, space, *band, REACH[interpolation])
+        _SHARES(footprints.call, *arrays, space, *band, REACH[interpolation])
 
     run_in_bands(measure, total, threads)
     return shares
@@ -135,8 +136,8 @@ def differentiate_level(
     arrays = (footprints.matrices, footprints.grid, footprints.rows)
 
     def work_on(part: WorkSlice) -> None:
-        space, modes = thread_workspace(make_footprint_gradient_workspace), footprints.modes
-        kernel(boxes.flat, gradient.reshape(-1), to_source, to_grid, call, level, part, *modes, *arrays, space)
+        space = thread_workspace(make_footprint_gradient_workspace)
+        kernel(boxes.flat, gradient.reshape(-1), to_source, to_grid, call, level, part, *arrays, space)
 
     channels = 0 if to_boxes is None else call.channels
     run_slices(work_on, (boxes.shape[0], call.output_height, channels), to_mapping is not None, threads)

@@ -1,12 +1,11 @@
 """Sampling by footprints, where one position does not do: where the picture shrinks, and at its edge.
 
 What an output pixel stands for is a parallelogram of the input (see `stnwarp.kernels.geometry.footprints`). Where it is
-larger than a pixel, its pixels are averaged; where it reaches beyond the edge under the padding mode fill, the result
-has its share of the fill. All other pixels are left to the kernels of the interpolation itself.
+larger than a pixel, its pixels are averaged; all others are left to the kernels of the interpolation itself. Where it
+reaches beyond the edge under the padding mode fill, the result has its share of the fill: the kernels of the
+interpolation see to that, too, and are told where.
 """
 
-from collections.abc import Callable
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +21,7 @@ from stnwarp.kernels.forward.layout import (
     FootprintTask,
     make_antialias_workspace,
 )
-from stnwarp.parallel import run_parallel
+from stnwarp.parallel import run_in_bands
 from stnwarp.sampling.arrays import Batch, weight_type
 from stnwarp.sampling.mapping import Mapping
 
@@ -33,17 +32,22 @@ _SAMPLE = {
     kind: CompiledKernel("forward.footprints", "antialias_rows", reach - 1, AntialiasTask)
     for kind, reach in REACH.items()
 }
+_RIM_BITS = 64  # of an integer, see `stnwarp.kernels.geometry.rim`
 _MARGIN = 13  # boxes that footprints reach beyond the picture, for a kernel that reaches one output pixel
 
 
+NO_RIM = np.empty(0, np.uint64)
+
+
 class Footprints(NamedTuple):
-    """The footprints of the pixels of outputs: numbers of the call, its mapping, and the levels of each row."""
+    """The footprints of the pixels of outputs: numbers of the call, its mapping, and what has been measured."""
 
     call: layout.SampleCall
-    modes: tuple[int, int]  # whether pictures that shrink are antialiased; whether they fade into the fill
+    fades: bool  # whether pictures fade into the fill
     matrices: NDArray[np.float64]
     grid: NDArray[np.float64]
     rows: NDArray[np.int8]  # (2 * rows,), the lowest level and the highest, -1 where there is nothing to do
+    rim: NDArray[np.uint64]  # a bit for each pixel, see `stnwarp.kernels.geometry.rim`; empty for affine maps
 
     @property
     def are_everywhere(self) -> bool:
@@ -73,20 +77,21 @@ def footprints_of(
     antialias: bool,
     threads: int,
 ) -> Footprints | None:
-    """Return the footprints of the pixels of `output`; None if none makes a difference."""
-    fades = mapping.padding == layout.FILL
-    if mapping.kind == layout.AFFINE:
-        antialias = antialias and _any_shrinks(mapping.matrices)
-    if interpolation not in REACH or not (antialias or fades):
+    """Return the footprints of the pixels of `output`; None if there is nothing to measure."""
+    if mapping.kind == layout.AFFINE:  # whose rim kernels find by themselves
+        measures = antialias and _any_shrinks(mapping.matrices)
+    else:
+        measures = antialias or mapping.padding == layout.FILL
+    if not measures or interpolation not in REACH:
         return None
     found = unmeasured_footprints(source, output, mapping, antialias)
-    measure(found, interpolation, threads)
-    return found if found.rows.max() >= 0 else None
+    measure(found, interpolation, antialias, threads)
+    return found
 
 
 def unmeasured_footprints(source: Batch, output: Batch, mapping: Mapping, antialias: bool) -> Footprints:
     """Return the footprints of the pixels of `output`, but for what is to be measured."""
-    fades = mapping.padding == layout.FILL
+    fades, is_affine = mapping.padding == layout.FILL, mapping.kind == layout.AFFINE
     kind = layout.GRID if mapping.kind == layout.GRID_FLOAT32 else mapping.kind
     codes = (kind, layout.BORDER if fades else mapping.padding, int(mapping.align_corners))
     sizes = (*source.shape[1:], *source.strides, source.origin, *output.shape[1:3], *output.strides)
@@ -94,16 +99,17 @@ def unmeasured_footprints(source: Batch, output: Batch, mapping: Mapping, antial
     total, grid = output.shape[0] * output.shape[1], mapping.grid.astype(np.float64, copy=False)
     rows = np.full(2 * total, -1, np.int8)
     rows[1::2] = int(antialias)  # kernels that are collected and not run are those of pixels of all kinds
-    return Footprints(call, (int(antialias), int(fades)), mapping.matrices, grid, rows)
+    rim = np.zeros(total * -(-output.shape[2] // _RIM_BITS), np.uint64) if fades and not is_affine else NO_RIM
+    return Footprints(call, fades, mapping.matrices, grid, rows, rim)
 
 
-def measure(footprints: Footprints, interpolation: Interpolation, threads: int) -> None:
-    """Set the levels of the rows of `footprints`."""
+def measure(footprints: Footprints, interpolation: Interpolation, antialias: bool, threads: int) -> None:
+    """Set the levels of the rows of `footprints`, where it is to `antialias`, and the bits of the rim."""
+    call, *arrays = (footprints.call, footprints.matrices, footprints.grid, footprints.rows, footprints.rim)
 
     def measure_rows(band: tuple[int, int]) -> None:
         space = thread_workspace(layout.make_footprint_workspace)
-        arrays = (footprints.matrices, footprints.grid, footprints.rows)
-        _MEASURE(footprints.call, *footprints.modes, *arrays, space, *band, REACH[interpolation])
+        _MEASURE(call, int(antialias), int(footprints.fades), *arrays, space, *band, REACH[interpolation])
 
     run_in_bands(measure_rows, len(footprints.rows) // 2, threads)
 
@@ -144,11 +150,11 @@ def sample_level(
     """Overwrite the pixels of `output` whose footprints are of one level."""
     rows, weights = _SAMPLE[interpolation], weight_type(output.flat.dtype)
     edge = fills.arrays[0].astype(picture.flat.dtype)
-    arrays = (footprints.matrices, footprints.grid, fills, edge, footprints.rows)
+    arrays = (footprints.matrices, footprints.grid, fills, edge, footprints.rows, footprints.rim)
 
     def sample(band: tuple[int, int]) -> None:
         space = thread_workspace(make_antialias_workspace, weights, picture.flat.dtype.type)
-        rows(picture.flat, output.flat, footprints.call, level, *footprints.modes, *arrays, space, *band)
+        rows(picture.flat, output.flat, footprints.call, level, int(footprints.fades), *arrays, space, *band)
 
     run_in_bands(sample, len(footprints.rows) // 2, threads)
 
@@ -195,13 +201,3 @@ def _average(source: Batch, side: int, margin: int, call: layout.SampleCall, fil
     run_in_bands(average, images * rows, threads)
     strides = (rows * columns * channels, columns * channels, channels, 1)
     return Batch(boxes, (images, rows, columns, channels), strides, margin * (columns + 1) * channels)
-
-
-def run_in_bands(work: Callable[[tuple[int, int]], None], total: int, threads: int) -> None:
-    """Call `work` for bands of rows, one for each of `threads`."""
-    if threads == 1:
-        work((0, total))
-        return
-    threads = min(threads, total)
-    edges = [total * number // threads for number in range(threads + 1)]
-    run_parallel(work, pairwise(edges), threads)

@@ -7,7 +7,6 @@ count as outside the image.
 
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from stnwarp.array_like import as_array, native_dtype
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, Interpolation
 from stnwarp.kernels import layout
 from stnwarp.kernels.compiler.arguments import PointerArgs, thread_workspace
-from stnwarp.parallel import run_parallel
+from stnwarp.parallel import run_in_bands
 from stnwarp.sampling.arrays import (
     Batch,
     batch_of_image,
@@ -35,7 +34,7 @@ from stnwarp.sampling.arrays import (
     round_to,
     weight_type,
 )
-from stnwarp.sampling.footprints import footprints_of, sample_footprints
+from stnwarp.sampling.footprints import NO_RIM, footprints_of, sample_footprints
 from stnwarp.sampling.kernel_choice import plan
 from stnwarp.sampling.mapping import Mapping, grid_mapping, resolve_source, whole_pixels
 from stnwarp.sampling.volumes import sample_volumes
@@ -145,20 +144,23 @@ def sample(
     kind = interpolation if type(interpolation) is Interpolation else conventions.interpolation(interpolation)
     threads = threads if threads == 1 else check_threads(threads)
     fills = _fills(fill, source.shape[3], source.flat.dtype, kind)
-    if not antialias and mapping.padding != layout.FILL:
-        _sample_positions(source, output, mapping, kind, fills, threads)
-        return
     footprints = footprints_of(source, output, mapping, kind, antialias, threads)
-    if mapping.padding == layout.FILL:  # what is wholly outside is filled as under zeros
-        mapping = mapping._replace(padding=layout.ZEROS)
-    if footprints is None or not footprints.are_everywhere:
-        _sample_positions(source, output, mapping, kind, fills, threads)
-    if footprints is not None:
-        sample_footprints(source, output, footprints, kind, fills, threads)
+    if footprints is None:
+        _sample_positions(source, output, mapping, kind, fills, NO_RIM, threads)
+        return
+    if not footprints.are_everywhere:
+        _sample_positions(source, output, mapping, kind, fills, footprints.rim, threads)
+    sample_footprints(source, output, footprints, kind, fills, threads)
 
 
 def _sample_positions(
-    source: Batch, output: Batch, mapping: Mapping, kind: Interpolation, fills: PointerArgs, threads: int
+    source: Batch,
+    output: Batch,
+    mapping: Mapping,
+    kind: Interpolation,
+    fills: PointerArgs,
+    rim: NDArray[np.uint64],
+    threads: int,
 ) -> None:
     """Sample every pixel of `output` by the interpolation of `kind` at its position alone."""
     dtype = source.flat.dtype
@@ -171,18 +173,12 @@ def _sample_positions(
     rows, call, positions = plan(modes, source.flat.dtype, *layouts)
     # Nearest has no weights; their type decides which kernel is compiled, and one is enough.
     weights = np.float32 if kind is Interpolation.NEAREST else weight_type(dtype)
-    total = output.shape[0] * call.output_height
 
     def sample_rows(band: tuple[int, int]) -> None:
         space = thread_workspace(layout.make_workspace, positions, weights)
-        rows(source.flat, output.flat, call, mapping.matrices, mapping.grid, fills, space, *band)
+        rows(source.flat, output.flat, call, mapping.matrices, mapping.grid, fills, rim, space, *band)
 
-    if threads == 1:
-        sample_rows((0, total))
-        return
-    threads = min(threads, total)
-    edges = [total * number // threads for number in range(threads + 1)]
-    run_parallel(sample_rows, pairwise(edges), threads)
+    run_in_bands(sample_rows, output.shape[0] * call.output_height, threads)
 
 
 def _fills(fill: ArrayLike, channels: int, dtype: np.dtype[np.generic], interpolation: Interpolation) -> PointerArgs:

@@ -137,7 +137,7 @@ def _footprints() -> footprints.Footprints:
 
 
 def _measure() -> None:
-    footprints.measure(_footprints(), Interpolation.BILINEAR, 1)
+    footprints.measure(_footprints(), Interpolation.BILINEAR, True, 1)
 
 
 def _fills(dtype: Type) -> PointerArgs:

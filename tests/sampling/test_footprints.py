@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from stnwarp import affine_grid, grid_sample, grid_sample_backward, spatial_transform, spatial_transform_backward, warp
 from stnwarp.errors import ParameterError
 from stnwarp.kernels import layout
-from stnwarp.kernels.geometry import coverage, footprints, windows
+from stnwarp.kernels.geometry import footprints, windows
 from stnwarp.kernels.simd import footprint_sum
 from stnwarp.transforms import pixel_matrices
 from tests import footprint_oracle as oracle
@@ -240,6 +240,50 @@ def test_fill_gives_its_share_at_the_edge_and_nothing_beyond_the_horizon(interpo
         np.testing.assert_allclose(shown[..., 1].ravel(), inside, rtol=0, atol=1e-6)
 
 
+@pytest.mark.kernels
+@combinations(
+    kind=["turned", "enlarged", "sheared", "tilted", "grid"],
+    interpolation=INTERPOLATIONS,
+    dtype=[np.uint8, np.uint16, np.float32, np.float64],
+    channels=[1, 3, 4, 5],
+    width=[30, 150],
+)
+def test_under_fill_the_interior_has_the_bits_that_it_has_under_zeros(
+    kind: str, interpolation: str, dtype: type, channels: int, width: int
+) -> None:
+    image, size = picture(dtype, channels), (21, width)
+    thetas = {
+        "turned": [[0.9, -0.5, 0.1], [0.5, 0.9, -0.2], [0, 0, 1]],
+        "enlarged": [[-0.8, 0, 0.4], [0, 0.3, 0.6], [0, 0, 1]],
+        "sheared": [[0.8, 0.7, 0.0], [0, 0.9, 0.0], [0, 0, 1]],
+        "tilted": [[0.9, 0.2, 0.1], [-0.2, 0.8, 0.0], [0.3, -0.2, 1]],
+    }
+    theta = np.array(thetas.get(kind, thetas["turned"]))
+    matrix = pixel_matrices(theta[None], SIZE, size, False)[0]
+    positions, jacobians, _ = oracle.matrix_footprints(matrix, size)
+    transform: Any = affine_grid(theta[:2], size) if kind == "grid" else theta
+    faded, plain = (
+        warp(image, transform, size, interpolation=interpolation, padding_mode=padding_mode, antialias=False)
+        for padding_mode in ("fill", "zeros")
+    )
+    reach = INTERPOLATIONS.index(interpolation) + 1
+    sides = np.array(SIZE[::-1])
+    taps_exist = ((positions >= reach - 1) & (positions <= sides - reach)).all(axis=-1)
+    half = 0.5 * np.abs(jacobians).sum(axis=-1)
+    interior = taps_exist & ((positions - half >= -0.5) & (positions + half <= sides - 0.5)).all(axis=-1)
+    assert 0 < interior.sum() < interior.size
+    np.testing.assert_array_equal(faded[interior], plain[interior])
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", *INTERPOLATIONS])
+def test_under_fill_a_picture_is_not_mirrored_beyond_the_horizon(interpolation: str) -> None:
+    theta = np.array([[1.0, 0, 0], [0, 1, 0], [0, 1.4, 1]])  # the horizon crosses the output
+    for antialias in (False, True):
+        ours = warp(np.ones((20, 20)), theta, (40, 40), interpolation=interpolation, antialias=antialias)
+        assert not ours[:6].any()
+        assert ours[20:].max() > 0.99
+
+
 def test_batches_and_threads_give_the_same_bits_and_views_the_same_up_to_a_rounding() -> None:
     thetas = np.array([THETAS["turned"], THETAS["tilted"], np.array(THETAS["turned"]) * [[4], [5], [1]]])
     maps = np.random.default_rng(3).random((3, 5, 40, 44)).astype(np.float32)
@@ -306,8 +350,6 @@ def test_volumes_are_not_antialiased() -> None:
 def test_work_spaces_are_as_long_as_the_parts_that_kernels_name() -> None:
     part = layout.TAP_BLOCK
     assert layout._FOOTPRINT_PARTS == footprints.FOOTPRINT_PARTS
-    assert int(footprints.COVERAGE) == (footprints.FOOTPRINT_PARTS - 1) * part
-    assert layout._POLYGON_NUMBERS == coverage.POLYGON_NUMBERS
     assert layout._NUMBER_PARTS == footprint_sum.NUMBER_PARTS
     assert int(windows.TOP) == (layout._OFFSET_PARTS - 1) * part
     # A window around a footprint: twice the longest reach along both diagonals, and a vector more.

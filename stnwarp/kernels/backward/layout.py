@@ -118,14 +118,11 @@ class ShareTask(NamedTuple):
     """What `measure_shares` works with."""
 
     call: SampleCall
-    antialiases: int
-    fades: int
     matrices: Memory
     grid: Memory
     shares: Memory  # (pixels of the outputs,), float64
     positions: Memory
     footprints: Memory
-    polygon: Memory
 
 
 class FootprintGradientTask(NamedTuple):
@@ -141,14 +138,11 @@ class FootprintGradientTask(NamedTuple):
     call: SampleCall  # of the input itself; strides of the output are those of its gradient
     level: Level
     slice: WorkSlice
-    antialiases: int
-    fades: int  # 0: fill has no gradients
     matrices: Memory
     grid: Memory
     rows: Memory
     positions: Memory
     footprints: Memory
-    polygon: Memory
     offsets: Memory
     numbers: Memory  # float64
     taps: Memory  # int64, the pixels of a footprint that have a weight
@@ -183,7 +177,7 @@ def make_gradient_workspace(positions: type[np.floating], weights: type[np.float
 
 
 def make_footprint_gradient_workspace() -> tuple[NDArray[Any], ...]:
-    """Fresh positions, footprints, polygon, offsets, numbers, taps, weights and values for one thread."""
+    """Make positions, footprints, offsets, numbers, taps, weights and values for one thread."""
     taps = LONGEST_SIDE * LONGEST_SIDE
     return (
         *make_footprint_workspace(),

@@ -30,7 +30,7 @@ def bilinear_float_rows(task: SampleTask, start: int, stop: int, channels: int) 
     It is compiled for each number of channels.
     """
     inside, touching = all_neighbours_bounds(task.call, _margin(channels), SLACK), any_neighbour_bounds(task.call)
-    sample_rows(task, start, stop, inside, touching, BLOCK, 1, _sample_block, channels)
+    sample_rows(task, start, stop, inside, touching, BLOCK, 1, 1, _sample_block, channels)
 
 
 @inline
@@ -47,7 +47,7 @@ def _sample_block(task: SampleTask, block: Block, region: int, channels: int) ->
     elif region == OUTSIDE:
         fill_pixels(task, block)
     else:
-        locate_anywhere(task, block)
+        locate_anywhere(task, block, region)
         blend_partial(task, block)
 
 

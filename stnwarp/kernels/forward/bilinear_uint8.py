@@ -69,7 +69,7 @@ def bilinear_uint8_rows(task: SampleTask, start: int, stop: int, channels: int) 
     It is compiled for each number of channels: what belongs to others is left out.
     """
     inside, touching = all_neighbours_bounds(task.call, margin(channels), SLACK), any_neighbour_bounds(task.call)
-    sample_rows(task, start, stop, inside, touching, BLOCK, 1, _sample_block, channels)
+    sample_rows(task, start, stop, inside, touching, BLOCK, 1, 1, _sample_block, channels)
 
 
 @inline
@@ -92,7 +92,7 @@ def _sample_block(task: SampleTask, block: Block, region: int, channels: int) ->
         else:
             done = _sample_chunks(task, block, channels)
     else:
-        locate_pairs(task, block)
+        locate_pairs(task, block, region)
         _sample(task, block, PARTIAL, channels)
     unpack(task, block, done, channels)
 

@@ -14,6 +14,7 @@ from stnwarp.kernels.compiler.decorators import inline
 from stnwarp.kernels.forward.rows import sample_rows
 from stnwarp.kernels.forward.window_blend import blend_block, prefetch_taps
 from stnwarp.kernels.geometry.coordinates import generate_positions
+from stnwarp.kernels.geometry.coverage import measure_coverage
 from stnwarp.kernels.geometry.neighbours import fill_pixels
 from stnwarp.kernels.geometry.padding import pad_positions
 from stnwarp.kernels.geometry.regions import (
@@ -40,7 +41,20 @@ from stnwarp.kernels.geometry.taps import (
     locate_inside_taps,
     locate_taps,
 )
-from stnwarp.kernels.layout import INSIDE, OUTSIDE, TAP_BLOCK, UNKNOWN, WRAP, Block, Memory, SampleCall, SampleTask
+from stnwarp.kernels.layout import (
+    BORDER,
+    COVERAGE,
+    FADING,
+    INSIDE,
+    OUTSIDE,
+    TAP_BLOCK,
+    UNKNOWN,
+    WRAP,
+    Block,
+    Memory,
+    SampleCall,
+    SampleTask,
+)
 from stnwarp.kernels.simd.fma import fma
 from stnwarp.kernels.simd.memory import (
     load_pixels,
@@ -50,7 +64,7 @@ from stnwarp.kernels.simd.memory import (
     store_points,
     unsigned_stride,
 )
-from stnwarp.kernels.simd.mixed_precision import add_unless_zero, cast_to_weight
+from stnwarp.kernels.simd.mixed_precision import add_unless_zero, cast_like, cast_to_weight, multiply_unless_zero
 from stnwarp.kernels.simd.tap_window import clamp_to_range
 
 
@@ -60,7 +74,7 @@ def convolve_rows(
 ) -> None:
     """Sample rows [start, stop) of the batch's outputs; `taps` is a literal, `sample_block` calls `convolve_block`."""
     inside, touching = all_taps_bounds(task.call, taps), any_tap_bounds(task.call, taps)
-    sample_rows(task, start, stop, inside, touching, TAP_BLOCK, 0, sample_block, taps)
+    sample_rows(task, start, stop, inside, touching, TAP_BLOCK, 0, 1, sample_block, taps)
 
 
 @inline
@@ -69,6 +83,8 @@ def convolve_block(task: SampleTask, block: Block, region: int, taps: int, weigh
     call, whole = task.call, block
     if region != OUTSIDE:
         generate_positions(task, block)
+        if region == FADING:
+            measure_coverage(task, block)
         if call.padding == WRAP:  # the other modes move each tap by itself
             pad_positions(call, task.grid, block.length, task.positions, 0)
         whole = Block(block.image, block.row, block.column, repeat_last_position(block.length, task.positions))
@@ -77,26 +93,26 @@ def convolve_block(task: SampleTask, block: Block, region: int, taps: int, weigh
     if region == OUTSIDE:
         fill_pixels(task, block)
     else:
-        _sample_taps(task, block, whole, region == INSIDE, taps, weigh)
+        _sample_taps(task, block, whole, region, taps, weigh)
 
 
 @inline
-def _sample_taps(task: SampleTask, block: Block, whole: Block, inside: bool, taps: int, weigh: Weigh) -> None:
+def _sample_taps(task: SampleTask, block: Block, whole: Block, region: int, taps: int, weigh: Weigh) -> None:
     """Sample a block by its taps; `whole` is the block with as many positions as whole vectors take."""
-    call, together = task.call, _together(task.call)
+    call, together, inside = task.call, _together(task.call), region == INSIDE
     irregular: Any = np.int64(0)
     roomy = together > 0 and call.width >= taps and call.height >= taps and call.row_stride >= taps * together
     if inside:
         locate_inside_taps(task, whole, taps, weigh)
     else:
-        locate_taps(task, whole, taps, weigh)
+        locate_taps(task, whole, taps, weigh, BORDER if region == FADING else call.padding)
         if roomy:
             irregular = fit_windows(task, whole, taps)
-    done = roomy and _blend_windows(task, block, inside, together, taps)
+    done = roomy and _blend_windows(task, block, region, together, taps)
     if inside and not done:
         _blend_inside(task, block, taps)
     elif irregular > 0 or not done:
-        _blend_irregular(task, block, done, taps)
+        _blend_irregular(task, block, done, taps, region == FADING)
 
 
 @inline
@@ -108,7 +124,7 @@ def _together(call: SampleCall) -> int:
 
 
 @inline
-def _blend_windows(task: SampleTask, block: Block, inside: bool, together: int, taps: int) -> bool:
+def _blend_windows(task: SampleTask, block: Block, region: int, together: int, taps: int) -> bool:
     """Blend a block whose taps lie side by side; return False if it has to be done again, tap by tap.
 
     What has weight 0 must not be read, but here it is: if it is NaN or infinite, the sum is NaN.
@@ -120,8 +136,12 @@ def _blend_windows(task: SampleTask, block: Block, inside: bool, together: int, 
         shift = unsigned_stride(channel * call.channel_stride)
         prefetch_taps(source, down, shift, offsets, count, taps)
         blend_block(source, down, shift, offsets, weights, count, together, taps)
-        for k in range(0 if inside else together):
-            _add_fill(load_source(task.fill, np.uintp(channel + k)), weights, np.uintp(k), np.uintp(together), count)
+        for k in range(0 if region == INSIDE else together):
+            outside = load_source(task.fill, np.uintp(channel + k))
+            if region == FADING:
+                _mix_fill(outside, task.positions, weights, np.uintp(k), np.uintp(together), count)
+            else:
+                _add_fill(outside, weights, np.uintp(k), np.uintp(together), count)
         if _holds_nan(weights, count * together):
             return False
         first = output_offset(call, block) + channel * call.output_channel_stride
@@ -141,6 +161,21 @@ def _add_fill(outside: Any, weights: Memory, skip: Any, every: Any, count: int) 
         at = BLENDED + skip + every * k
         share = fma(-share_x, share_y, share_x + share_y)
         store_points(weights, at, add_unless_zero(load_points(weights, at), outside, share))
+
+
+@inline
+def _mix_fill(outside: Any, positions: Memory, weights: Memory, skip: Any, every: Any, count: int) -> None:
+    for k in range(np.uintp(count)):
+        at = BLENDED + skip + every * k
+        store_points(weights, at, _fade(load_points(weights, at), outside, positions, k))
+
+
+@inline
+def _fade(value: Any, outside: Any, positions: Memory, k: Any) -> Any:
+    """Return `value` of position `k` with as much of what is outside as lies there."""
+    inside = load_points(positions, COVERAGE + k)
+    missing = cast_like(value, cast_like(inside, 1) - inside)
+    return add_unless_zero(multiply_unless_zero(value, cast_like(value, inside)), outside, missing)
 
 
 @inline
@@ -188,7 +223,7 @@ def _blend_inside(task: SampleTask, block: Block, taps: int) -> None:
 
 
 @inline
-def _blend_irregular(task: SampleTask, block: Block, only_irregular: bool, taps: int) -> None:
+def _blend_irregular(task: SampleTask, block: Block, only_irregular: bool, taps: int, fades: bool) -> None:
     """Blend the positions tap by tap, all of them or those that are IS_IRREGULAR."""
     source, output, call = task.source, task.output, task.call
     offsets, weights, count = task.offsets, task.weights, block.length
@@ -200,6 +235,7 @@ def _blend_irregular(task: SampleTask, block: Block, only_irregular: bool, taps:
         for k in range(np.uintp(count)):
             if not only_irregular or load_points(offsets, IS_IRREGULAR + k) != 0:
                 value = _blend_taps(source, call, shift, outside, offsets, weights, k, taps)
+                value = _fade(value, outside, task.positions, k) if fades else value
                 round_and_store(output, first + k * step, clamp_to_range(output, value))
 
 

@@ -11,11 +11,24 @@ import numpy as np
 
 from stnwarp.kernels.compiler.decorators import inline, kernel
 from stnwarp.kernels.forward.layout import AntialiasTask, FootprintTask
-from stnwarp.kernels.geometry.coordinates import affine_span, generate_positions
-from stnwarp.kernels.geometry.footprints import COVERAGE, LEVEL, SHARE, load_affine, measure_footprints, measure_shapes
-from stnwarp.kernels.geometry.regions import SLACK, output_offset
+from stnwarp.kernels.geometry.coordinates import count_within, generate_positions
+from stnwarp.kernels.geometry.coverage import TOLERANCE, coverage, measure_coverage
+from stnwarp.kernels.geometry.footprints import (
+    LEVEL,
+    SHARE,
+    differentiate_block,
+    load_jacobian,
+    measure_affine,
+    measure_footprints,
+    measure_shapes,
+    omit_far,
+    shrinks,
+)
+from stnwarp.kernels.geometry.jacobian import affine_jacobian, is_beyond_horizon
+from stnwarp.kernels.geometry.regions import output_offset
+from stnwarp.kernels.geometry.rim import WORD_BITS, words_per_row
 from stnwarp.kernels.geometry.windows import LEFT, TOP, copy_window, count_together, locate_windows
-from stnwarp.kernels.layout import AFFINE, TAP_BLOCK, ZEROS, Block, Edges, Memory
+from stnwarp.kernels.layout import AFFINE, COVERAGE, TAP_BLOCK, ZEROS, Block, Memory, X, Y
 from stnwarp.kernels.simd.footprint_sum import (
     AT,
     COLUMNS,
@@ -32,30 +45,89 @@ from stnwarp.kernels.simd.mixed_precision import cast_to_weight, greatest, least
 from stnwarp.kernels.simd.tap_window import clamp_to_range
 from stnwarp.kernels.simd.vector_emitter import HAT
 
+_OUTSIDE = -2.0  # the level of pixels that have no share of the picture
+
 
 @kernel
 def measure_rows(task: FootprintTask, start: int, stop: int, reach: int) -> None:
-    """Set the lowest and the highest level of the pixels of each row, -1 where none shrinks, for rows [start, stop)."""
-    call, footprints = task.call, task.footprints
+    """Set the lowest and the highest level of the pixels of each row, -1 where none shrinks, for rows [start, stop).
+
+    For maps that are not affine, set which pixels are of the rim, too.
+    """
+    call = task.call
     for index in range(start, stop):
         image, row = index // call.output_height, index % call.output_height
         lowest, highest = 127.0, -1.0
         if call.mapping == AFFINE:
-            load_affine(task, image)
-            measure_shapes(call, 1, reach, task.antialiases, footprints)
-            lowest = load_points(footprints, LEVEL)
-            highest = 0.0 if (task.fades != 0) & (lowest < 0.0) else lowest
+            measure_affine(task, image, reach)
+            lowest = highest = load_points(task.footprints, LEVEL)
         else:
             for column in range(0, call.output_width, TAP_BLOCK):
                 block = Block(image, row, column, least(TAP_BLOCK, call.output_width - column))
                 generate_positions(task, block)
-                measure_footprints(task, block, reach)
-                for k in range(np.uintp(block.length)):
-                    level = load_points(footprints, LEVEL + k)
-                    lowest = level if level < lowest else lowest
-                    highest = level if level > highest else highest
+                differentiate_block(task, block)
+                low, high = _measure_block(task, block, reach)
+                lowest, highest = least(lowest, low), greatest(highest, high)
         task.rows[np.uintp(2 * index)] = np.int8(lowest)
         task.rows[np.uintp(2 * index + 1)] = np.int8(highest)
+
+
+@inline
+def _measure_block(task: FootprintTask, block: Block, reach: int) -> tuple[Any, Any]:
+    """Return the lowest and the highest level of a block whose Jacobians are known; set its bits of the rim."""
+    shrinking, whole = 0, 0
+    for k in range(np.uintp(block.length)):  # without a branch, for vectors
+        shrinking += shrinks(*load_jacobian(task.footprints, k))
+        whole += _margin_of(task, k, reach) >= 0.0
+    if task.fades != 0:
+        ends = is_beyond_horizon(task, block, np.uintp(0)) | is_beyond_horizon(task, block, np.uintp(block.length - 1))
+        row = block.image * task.call.output_height + block.row
+        word = row * words_per_row(task.call) + block.column // WORD_BITS
+        bits = np.uint64(0) if (whole == block.length) & (not ends) else _rim_bits(task, block, reach)
+        task.rim[np.uintp(word)] = bits
+    if (task.antialiases == 0) | (shrinking == 0):
+        return -1.0, -1.0
+    return _levels_of(task, block, reach)
+
+
+@inline
+def _levels_of(task: FootprintTask, block: Block, reach: int) -> tuple[Any, Any]:
+    measure_shapes(task.call, block.length, reach, task.footprints)
+    omit_far(task, block.length)
+    lowest, highest = 127.0, -1.0
+    for k in range(np.uintp(block.length)):
+        level = load_points(task.footprints, LEVEL + k)
+        lowest, highest = least(lowest, level), greatest(highest, level)
+    return lowest, highest
+
+
+@inline
+def _margin_of(task: FootprintTask, k: Any, reach: int) -> Any:
+    """Return how far, in pixels, all that pixel `k` of a block reads lies inside; negative where some lies outside."""
+    call, positions = task.call, task.positions
+    x, y = load_points(positions, X + k), load_points(positions, Y + k)
+    xx, xy, yx, yy = load_jacobian(task.footprints, k)
+    reach_x = greatest(0.5 * (abs(xx) + abs(xy)) - (0.5 + TOLERANCE), np.float64(reach - 1))
+    reach_y = greatest(0.5 * (abs(yx) + abs(yy)) - (0.5 + TOLERANCE), np.float64(reach - 1))
+    in_x = least(x, np.float64(call.width - 1) - x) - reach_x
+    in_y = least(y, np.float64(call.height - 1) - y) - reach_y
+    return least(in_x, in_y)
+
+
+@inline
+def _rim_bits(task: FootprintTask, block: Block, reach: int) -> Any:
+    """Return the bits of a block's pixels that the edge makes a difference to."""
+    call, positions, bits = task.call, task.positions, np.uint64(0)
+    for k in range(np.uintp(block.length)):
+        x, y = load_points(positions, X + k), load_points(positions, Y + k)
+        xx, xy, yx, yy = load_jacobian(task.footprints, k)
+        across = greatest(0.5 * (abs(xx) + abs(xy)) + 0.5, np.float64(reach))
+        along = greatest(0.5 * (abs(yx) + abs(yy)) + 0.5, np.float64(reach))
+        near = (x > -across) & (x < np.float64(call.width - 1) + across)
+        near &= (y > -along) & (y < np.float64(call.height - 1) + along)
+        differs = (not _margin_of(task, k, reach) >= 0.0) | is_beyond_horizon(task, block, k)
+        bits |= np.uint64(near & differs) << np.uint64(k)
+    return bits
 
 
 @kernel
@@ -63,47 +135,49 @@ def antialias_rows(task: AntialiasTask, start: int, stop: int, interpolation: in
     """Write what is of the task's level in rows [start, stop) of the batch's outputs, by the kernel `interpolation`."""
     call, number = task.call, task.level.number
     for index in range(start, stop):
-        lowest = task.rows[np.uintp(2 * index)]
-        if (lowest > number) | (task.rows[np.uintp(2 * index + 1)] < number):
+        if (task.rows[np.uintp(2 * index)] > number) | (task.rows[np.uintp(2 * index + 1)] < number):
             continue
         image, row = index // call.output_height, index % call.output_height
-        begin, first, last, end = 0, call.output_width, call.output_width, call.output_width
-        if (call.mapping == AFFINE) & (lowest < 0):
-            begin, first, last, end = _edge_columns(task, image, row, interpolation + 1)
-        _average_columns(task, image, row, (begin, first), interpolation)
-        _average_columns(task, image, row, (last, end), interpolation)
+        for column in range(0, call.output_width, TAP_BLOCK):
+            block = Block(image, row, column, least(TAP_BLOCK, call.output_width - column))
+            generate_positions(task, block)
+            measure_footprints(task, block, interpolation + 1)
+            fades = (task.fades != 0) and _reaches_edge(task, block)
+            if fades:
+                measure_coverage(task, block)
+                _omit_outside(task, block.length)
+            _average_block(task, block, fades, interpolation)
 
 
 @inline
-def _edge_columns(task: AntialiasTask, image: int, row: int, reach: int) -> Edges:
-    """The columns (a, b, c, d) of a row under an affine map: in [a, b) and [c, d) the edge makes a difference."""
-    call, m = task.call, np.uintp(image * 9)
-    wide = abs(task.matrices[m]) + abs(task.matrices[m + np.uintp(1)])
-    high = abs(task.matrices[m + np.uintp(3)]) + abs(task.matrices[m + np.uintp(4)])
-    half = 0.5 * greatest(wide, high) + SLACK
-    inner = greatest(half - 0.5, np.float64(reach - 1))
-    outer = greatest(half + 0.5, np.float64(reach))
-    right, bottom = np.float64(call.width - 1), np.float64(call.height - 1)
-    begin, end = affine_span(call, task.matrices, image, row, -outer, right + outer, bottom + outer)
-    first, last = affine_span(call, task.matrices, image, row, inner, right - inner, bottom - inner)
-    if first >= last:
-        return begin, end, end, end
-    return begin, first, last, end
+def _reaches_edge(task: AntialiasTask, block: Block) -> bool:
+    """Return whether some pixel of a block may have less than all of its area inside."""
+    call, positions, last = task.call, task.positions, np.uintp(block.length - 1)
+    if call.mapping == AFFINE:  # all are of one shape, and the others lie between the first and the last
+        jacobian = affine_jacobian(task.matrices, block.image)
+        first = load_points(positions, X), load_points(positions, Y)
+        end = load_points(positions, X + last), load_points(positions, Y + last)
+        return (
+            coverage(first, jacobian, call.width, call.height) + coverage(end, jacobian, call.width, call.height) < 2.0
+        )
+    row = block.image * call.output_height + block.row
+    if load_source(task.rim, np.uintp(row * words_per_row(call) + block.column // WORD_BITS)) != np.uint64(0):
+        return True
+    # Pixels that are not of the rim lie wholly on one side of it.
+    width, height = np.float64(call.width), np.float64(call.height)
+    return count_within(positions, block.length, 0.0, width, height) != block.length
 
 
 @inline
-def _average_columns(task: AntialiasTask, image: int, row: int, columns: Any, interpolation: int) -> None:
-    column, end = columns
-    while column < end:
-        block = Block(image, row, column, least(TAP_BLOCK, end - column))
-        generate_positions(task, block)
-        measure_footprints(task, block, interpolation + 1)
-        _average_block(task, block, interpolation)
-        column += TAP_BLOCK
+def _omit_outside(task: AntialiasTask, count: int) -> None:
+    """Set LEVEL to _OUTSIDE where there is nothing but the fill."""
+    for k in range(np.uintp(count)):
+        if (load_points(task.positions, COVERAGE + k) == 0.0) & (load_points(task.footprints, LEVEL + k) >= 0.0):
+            store_points(task.footprints, LEVEL + k, _OUTSIDE)
 
 
 @inline
-def _average_block(task: AntialiasTask, block: Block, interpolation: int) -> None:
+def _average_block(task: AntialiasTask, block: Block, fades: bool, interpolation: int) -> None:
     """Write the pixels of a block that are of the task's level."""
     together = count_together(task.level, task.call.channels)
     mixed = _any_mixed(task, block.length)
@@ -117,7 +191,7 @@ def _average_block(task: AntialiasTask, block: Block, interpolation: int) -> Non
                 store_points(task.numbers, OTHERS + k, load_points(task.numbers, MEANS + k))
             locate_windows(task, block, together, 0, interpolation)
         _average_channels(task, block, channel, together, irregular, interpolation)
-        _store_block(task, block, channel, together, mixed, interpolation)
+        _store_block(task, block, channel, together, mixed, fades, interpolation)
         channel += together
 
 
@@ -182,7 +256,7 @@ def _average_irregular(
 
 @inline
 def _store_block(
-    task: AntialiasTask, block: Block, channel: int, together: int, mixed: bool, interpolation: int
+    task: AntialiasTask, block: Block, channel: int, together: int, mixed: bool, fades: bool, interpolation: int
 ) -> None:
     """Round the means into the output."""
     call, numbers = task.call, task.numbers
@@ -197,14 +271,15 @@ def _store_block(
                 share = cast_to_weight(numbers, load_points(task.footprints, SHARE + k))
                 plain = load_points(numbers, OTHERS + at + k)
                 value = plain + share * (value - plain) if share < cast_to_weight(numbers, 1) else value
-            if task.fades != 0:
-                inside = load_points(task.footprints, COVERAGE + k)
+            if fades:
+                inside = load_points(task.positions, COVERAGE + k)
                 if inside < 1.0:
                     weight = cast_to_weight(numbers, inside)
                     value = (
                         weight * value + (cast_to_weight(numbers, 1) - weight) * outside if inside > 0.0 else outside
                     )
-            if load_points(task.footprints, LEVEL + k) == task.level.number:
+            level = load_points(task.footprints, LEVEL + k)
+            if (level == task.level.number) | (level == _OUTSIDE):
                 if interpolation == HAT:
                     round_and_store(task.output, place, value)
                 else:

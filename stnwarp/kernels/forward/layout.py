@@ -23,16 +23,15 @@ class AntialiasTask(NamedTuple):
     output: Memory
     call: SampleCall  # of the input itself
     level: Level
-    antialiases: int  # 1 to average footprints where the picture shrinks
     fades: int  # 1 under the padding mode fill, whose taps are those of border
     matrices: Memory
     grid: Memory
     fill: Memory  # (channels,), in the type of the weights
     edge: Memory  # (channels,), the same in the type of the source
     rows: Memory  # (2 * rows,), int8: the lowest and the highest level of each row of the outputs
+    rim: Memory  # uint64, see `geometry.rim`
     positions: Memory  # float64
     footprints: Memory  # float64, see `geometry.footprints`
-    polygon: Memory  # float64, see `geometry.coverage`
     offsets: Memory  # int64, see `simd.footprint_sum`
     numbers: Memory  # in the type of the weights, likewise
     patch: Memory  # a window of the source with what is outside, of the source's type
@@ -42,14 +41,14 @@ class FootprintTask(NamedTuple):
     """What `measure_rows` works with: those of an `AntialiasTask` that do not depend on the picture's type."""
 
     call: SampleCall
-    antialiases: int
-    fades: int
+    antialiases: int  # 1 to average footprints where the picture shrinks
+    fades: int  # 1 to set `rim`
     matrices: Memory
     grid: Memory
     rows: Memory
+    rim: Memory  # uint64, see `geometry.rim`
     positions: Memory
     footprints: Memory
-    polygon: Memory
 
 
 class BoxTask(NamedTuple):
@@ -70,7 +69,7 @@ class BoxTask(NamedTuple):
 
 
 def make_antialias_workspace(weights: type[np.floating], source: type[Any]) -> tuple[NDArray[Any], ...]:
-    """Fresh positions, footprints, polygon, offsets, numbers and patch for one thread."""
+    """Make positions, footprints, offsets, numbers and patch for one thread."""
     return (
         *make_footprint_workspace(),
         *make_window_workspace(weights),

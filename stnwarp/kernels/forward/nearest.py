@@ -11,6 +11,7 @@ import numpy as np
 from stnwarp.kernels.compiler.decorators import inline, kernel
 from stnwarp.kernels.forward.rows import sample_rows
 from stnwarp.kernels.geometry.coordinates import generate_positions
+from stnwarp.kernels.geometry.coverage import hide_beyond_horizon
 from stnwarp.kernels.geometry.neighbours import locate_nearest, locate_nearest_inside
 from stnwarp.kernels.geometry.padding import pad_positions
 from stnwarp.kernels.geometry.regions import (
@@ -19,7 +20,7 @@ from stnwarp.kernels.geometry.regions import (
     any_neighbour_bounds,
     output_offset,
 )
-from stnwarp.kernels.layout import BLOCK, FIRST, INSIDE, LEFT_WEIGHT, OUTSIDE, Block, SampleTask
+from stnwarp.kernels.layout import BLOCK, FILL, FIRST, INSIDE, LEFT_WEIGHT, OUTSIDE, Block, SampleTask
 from stnwarp.kernels.simd.gather import PIXELS_PER_COPY, copy_rgb_pixels
 from stnwarp.kernels.simd.memory import load_points, load_source, store_output, unsigned_stride
 from stnwarp.kernels.simd.mixed_precision import greatest
@@ -32,7 +33,7 @@ def nearest_rows(task: SampleTask, start: int, stop: int, together: int) -> None
     It is compiled for each number of elements that are copied `together`: 1, or 3 for uint8 images (H, W, 3).
     """
     inside, touching = all_neighbours_bounds(task.call, 0, SLACK), any_neighbour_bounds(task.call)
-    sample_rows(task, start, stop, inside, touching, BLOCK, 0, _sample_block, together)
+    sample_rows(task, start, stop, inside, touching, BLOCK, 0, 0, _sample_block, together)
 
 
 @inline
@@ -55,6 +56,8 @@ def _locate(task: SampleTask, block: Block, region: int) -> Any:
         locate_nearest_inside(task, block)
         return block.length
     generate_positions(task, block)
+    if task.call.padding == FILL:
+        hide_beyond_horizon(task, block)
     pad_positions(task.call, task.grid, block.length, task.positions, 0)
     return locate_nearest(task, block)
 

@@ -8,7 +8,9 @@ import numpy as np
 from stnwarp.kernels.compiler.decorators import inline
 from stnwarp.kernels.geometry.neighbours import tabulate_steps
 from stnwarp.kernels.geometry.regions import block_at, row_edges
-from stnwarp.kernels.layout import AFFINE, Block, Bounds, SampleTask
+from stnwarp.kernels.geometry.rim import next_rim_span
+from stnwarp.kernels.layout import AFFINE, FADING, FILL, Block, Bounds, SampleTask
+from stnwarp.kernels.simd.mixed_precision import least
 
 
 @inline
@@ -20,6 +22,7 @@ def sample_rows(
     touching: Bounds,
     longest: int,
     uses_steps: int,
+    fades: int,
     sample_block: Callable[[SampleTask, Block, int, int], None],
     variant: int,
 ) -> None:
@@ -33,6 +36,7 @@ def sample_rows(
         touching: where it is not OUTSIDE.
         longest: how many pixels a block has at most.
         uses_steps: a literal, 1 where `sample_block` reads the table of `tabulate_steps`.
+        fades: a literal, 1 where the rim is sampled in a way of its own under the padding mode fill.
         sample_block: called with the task, the block, what is known of its region, and `variant`.
         variant: a literal, what the kernel is compiled for: channels, or taps.
     """
@@ -44,7 +48,21 @@ def sample_rows(
             known = image
         edges = row_edges(call, task.matrices, image, row, inside, touching)
         column: Any = np.int64(0)  # a literal would have everything compiled once more
-        while column < call.output_width:
-            count, region = block_at(column, edges, call.output_width, longest)
+        end: Any = column
+        samples_rim = False
+        while True:
+            if samples_rim:
+                if column == end:
+                    column, end = next_rim_span(task, image, row, column, inside, touching)
+                if column == end:
+                    break
+                count, region = least(longest, end - column), FADING
+            elif column < call.output_width:
+                count, region = block_at(column, edges, call.output_width, longest)
+            elif (fades == 1) & (call.padding == FILL):
+                column, end, samples_rim = np.int64(0), np.int64(0), True
+                continue
+            else:
+                break
             sample_block(task, Block(image, row, column, count), region, variant)
             column += count

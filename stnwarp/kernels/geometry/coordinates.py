@@ -208,12 +208,16 @@ def count_within(positions: Memory, count: int, low: float, x_stop: float, y_sto
 
 @inline
 def affine_span(
-    call: SampleCall, matrices: Memory, image: int, row: int, low: float, x_stop: float, y_stop: float
+    matrices: Memory, where: tuple[int, int, int], x_bounds: tuple[float, float], y_bounds: tuple[float, float]
 ) -> tuple[int, int]:
-    """Return the columns [first, last) of a row whose positions lie in [low, x_stop) x [low, y_stop), exactly."""
+    """Return the columns [first, last) of a row whose positions lie within bounds [low, stop) on both axes, exactly.
+
+    `where` is the image, the row, and how many columns this has.
+    """
+    (image, row, width), (low_x, x_stop), (low_y, y_stop) = where, x_bounds, y_bounds
     m = image * 9
-    first_x, last_x = _axis_span(matrices[m], row_start(matrices, m, row), low, x_stop, call.output_width)
-    first_y, last_y = _axis_span(matrices[m + 3], row_start(matrices, m + 3, row), low, y_stop, call.output_width)
+    first_x, last_x = _axis_span(matrices[m], row_start(matrices, m, row), low_x, x_stop, width)
+    first_y, last_y = _axis_span(matrices[m + 3], row_start(matrices, m + 3, row), low_y, y_stop, width)
     first = greatest(first_x, first_y)
     return first, greatest(first, least(last_x, last_y))
 

@@ -9,85 +9,78 @@ from typing import Any
 import numpy as np
 
 from stnwarp.kernels.compiler.decorators import inline
-from stnwarp.kernels.layout import Memory
+from stnwarp.kernels.geometry.jacobian import is_beyond_horizon, jacobian_at
+from stnwarp.kernels.layout import COVERAGE, PROJECTIVE, Block, X, Y
 from stnwarp.kernels.simd.memory import load_points, store_points
-
-# A polygon has four corners, and one more for each edge that it is clipped at. Its memory holds two, x before y: one is
-# clipped into the other.
-_CORNERS = 8
-POLYGON_NUMBERS = 4 * _CORNERS
+from stnwarp.kernels.simd.mixed_precision import cast_to_weight, greatest, least
 
 _FLAT = 1e-12  # square pixels: a parallelogram without an area is inside where its middle is
 
+# Pixels: a parallelogram that reaches no farther beyond the edge lies inside. Rounding puts it there.
+TOLERANCE = 2.0**-40
+
 
 @inline
-def coverage(position: Any, jacobian: Any, width: int, height: int, polygon: Memory) -> float:
+def measure_coverage(task: Any, block: Block) -> None:
+    """Set COVERAGE of a block, whose positions are known and not yet padded; 0 beyond the horizon of a homography."""
+    call, positions = task.call, task.positions
+    for k in range(np.uintp(block.length)):
+        x, y = np.float64(load_points(positions, X + k)), np.float64(load_points(positions, Y + k))
+        share = 0.0
+        if not is_beyond_horizon(task, block, k):
+            share = coverage((x, y), jacobian_at(task, block, k, x, y), call.width, call.height)
+        store_points(positions, COVERAGE + k, cast_to_weight(positions, share))
+
+
+@inline
+def hide_beyond_horizon(task: Any, block: Block) -> None:
+    """Move the positions of a block that lie beyond the horizon of a homography out of the picture."""
+    if task.call.mapping == PROJECTIVE:
+        for k in range(np.uintp(block.length)):
+            if is_beyond_horizon(task, block, k):
+                store_points(task.positions, X + k, cast_to_weight(task.positions, np.nan))
+
+
+@inline
+def coverage(position: Any, jacobian: Any, width: int, height: int) -> float:
     """Return the share of the pixel at `position` (x, y) that lies inside; `jacobian` is row by row."""
     (x, y), (xx, xy, yx, yy) = position, jacobian
-    right, bottom = width - 0.5, height - 0.5
-    reach_x, reach_y = 0.5 * (abs(xx) + abs(xy)), 0.5 * (abs(yx) + abs(yy))
-    if (x - reach_x >= -0.5) & (x + reach_x <= right) & (y - reach_y >= -0.5) & (y + reach_y <= bottom):
+    left, right, top, bottom = -0.5 - x, np.float64(width) - 0.5 - x, -0.5 - y, np.float64(height) - 0.5 - y
+    reach_x, reach_y = 0.5 * (abs(xx) + abs(xy)) - TOLERANCE, 0.5 * (abs(yx) + abs(yy)) - TOLERANCE
+    if (-reach_x >= left) & (reach_x <= right) & (-reach_y >= top) & (reach_y <= bottom):
         return 1.0
     area = abs(xx * yy - xy * yx)
-    if not area > _FLAT:
-        return 1.0 if (x >= -0.5) & (x <= right) & (y >= -0.5) & (y <= bottom) else 0.0
-    if (x + reach_x <= -0.5) | (x - reach_x >= right) | (y + reach_y <= -0.5) | (y - reach_y >= bottom):
-        return 0.0
-    # In this order the corners go round; between two of them is an edge.
-    _store(polygon, 0, 0, x - 0.5 * (xx + xy), y - 0.5 * (yx + yy))
-    _store(polygon, 0, 1, x + 0.5 * (xx - xy), y + 0.5 * (yx - yy))
-    _store(polygon, 0, 2, x + 0.5 * (xx + xy), y + 0.5 * (yx + yy))
-    _store(polygon, 0, 3, x - 0.5 * (xx - xy), y - 0.5 * (yx - yy))
-    count = _clip(polygon, 0, 4, 0, 1.0, -0.5)
-    count = _clip(polygon, 1, count, 0, -1.0, -right)
-    count = _clip(polygon, 0, count, 1, 1.0, -0.5)
-    count = _clip(polygon, 1, count, 1, -1.0, -bottom)
-    share = _area(polygon, count) / area
+    if not ((area > _FLAT) & (area < np.inf)):
+        return 1.0 if (left <= 0.0) & (right >= 0.0) & (top <= 0.0) & (bottom >= 0.0) else 0.0
+    # Once around the parallelogram, from corner to corner: the area is the integral of y dx, where x is inside, of a y
+    # that is clamped to what is inside.
+    inside, from_x, from_y = 0.0, -0.5 * (xx + xy), -0.5 * (yx + yy)
+    for corner in range(4):
+        side_x = xx if corner % 2 == 0 else xy
+        side_y = yx if corner % 2 == 0 else yy
+        to_x = from_x + side_x if corner < 2 else from_x - side_x
+        to_y = from_y + side_y if corner < 2 else from_y - side_y
+        begin, end = _clamp(from_x, left, right), _clamp(to_x, left, right)
+        if begin != end:
+            slope = (to_y - from_y) / (to_x - from_x)
+            first, last = from_y + (begin - from_x) * slope, from_y + (end - from_x) * slope
+            inside += (end - begin) * _mean_clamped(least(first, last), greatest(first, last), top, bottom)
+        from_x, from_y = to_x, to_y
+    share = abs(inside) / area
     return share if share < 1.0 else 1.0
 
 
 @inline
-def _store(polygon: Memory, half: int, corner: int, x: float, y: float) -> None:
-    at = np.uintp(2 * (half * _CORNERS + corner))
-    store_points(polygon, at, x)
-    store_points(polygon, at + np.uintp(1), y)
+def _clamp(number: Any, low: Any, high: Any) -> Any:
+    return least(greatest(number, low), high)
 
 
 @inline
-def _load(polygon: Memory, half: int, corner: int) -> tuple[Any, Any]:
-    at = np.uintp(2 * (half * _CORNERS + corner))
-    return load_points(polygon, at), load_points(polygon, at + np.uintp(1))
-
-
-@inline
-def _clip(polygon: Memory, half: int, count: int, axis: int, sign: float, bound: float) -> int:
-    """Copy the polygon in one half of the memory to the other, without what has `sign` * coordinate < `bound`.
-
-    Source: Sutherland and Hodgman 1974. Returns the number of corners.
-    """
-    corners = 0
-    from_x, from_y = _load(polygon, half, count - 1)
-    for corner in range(count):
-        x, y = _load(polygon, half, corner)
-        depth = sign * (x if axis == 0 else y) - bound
-        from_depth = sign * (from_x if axis == 0 else from_y) - bound
-        if (depth < 0.0) != (from_depth < 0.0):
-            cut = from_depth / (from_depth - depth)
-            _store(polygon, 1 - half, corners, from_x + cut * (x - from_x), from_y + cut * (y - from_y))
-            corners += 1
-        if depth >= 0.0:
-            _store(polygon, 1 - half, corners, x, y)
-            corners += 1
-        from_x, from_y = x, y
-    return corners
-
-
-@inline
-def _area(polygon: Memory, count: int) -> float:
-    """Return the area of the polygon in the first half of the memory."""
-    twice, (x, y) = 0.0, _load(polygon, 0, 0)
-    for corner in range(1, count - 1):
-        ax, ay = _load(polygon, 0, corner)
-        bx, by = _load(polygon, 0, corner + 1)
-        twice += (ax - x) * (by - y) - (ay - y) * (bx - x)
-    return 0.5 * abs(twice)
+def _mean_clamped(first: Any, last: Any, low: Any, high: Any) -> Any:
+    """Return the mean of what all numbers from `first` to `last` become when they are clamped."""
+    begin, end = _clamp(first, low, high), _clamp(last, low, high)
+    if not last > first:
+        return begin
+    before = low * (least(last, low) - first) if first < low else 0.0
+    after = high * (last - greatest(first, high)) if last > high else 0.0
+    return (before + 0.5 * (end - begin) * (end + begin) + after) / (last - first)

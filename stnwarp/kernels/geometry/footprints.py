@@ -19,24 +19,23 @@ import numpy as np
 
 from stnwarp.kernels.compiler.decorators import inline
 from stnwarp.kernels.geometry.coordinates import pixels_per_unit
-from stnwarp.kernels.geometry.coverage import coverage
+from stnwarp.kernels.geometry.jacobian import affine_jacobian, grid_difference, grid_jacobian, projective_jacobian
 from stnwarp.kernels.layout import AFFINE, FAR, PROJECTIVE, TAP_BLOCK, Block, Memory, SampleCall, X, Y
-from stnwarp.kernels.simd.memory import load_points, load_source, store_points
+from stnwarp.kernels.simd.memory import load_points, store_points
 from stnwarp.kernels.simd.mixed_precision import greatest
 from stnwarp.kernels.simd.square_root import square_root
 
 # J row by row, and in its place the inverse of what J becomes; how far the footprint reaches on either axis for a
 # kernel that reaches one output pixel; the level, -1 where the interpolation itself is left alone; what the result has
-# of the kernel in output pixels, and not of the interpolation itself; the coverage, see `coverage`.
-XX, XY, YX, YY, REACH_X, REACH_Y, LEVEL, SHARE, COVERAGE = (np.uintp(part * TAP_BLOCK) for part in range(9))
-_SHAPE_PARTS = 8
-FOOTPRINT_PARTS = 9
+# of the kernel in output pixels, and not of the interpolation itself.
+XX, XY, YX, YY, REACH_X, REACH_Y, LEVEL, SHARE = (np.uintp(part * TAP_BLOCK) for part in range(8))
+FOOTPRINT_PARTS = 8
 
 FINEST = 3.5
 LONGEST = 32.0
 
 # Squared singular values up to here are those of a picture that does not shrink: a rotation's are off by rounding.
-_NO_SHRINKING = 1.0 + 2.0**-20
+NO_SHRINKING = 1.0 + 2.0**-20
 # Up to here the interpolation and the kernel in output pixels are mixed: their axes may differ.
 _HANDOVER = 1.25
 
@@ -45,141 +44,118 @@ _HANDOVER = 1.25
 def measure_footprints(task: Any, block: Block, reach: int) -> None:
     """Set all parts of the footprints of a block, whose positions are known, for a kernel that reaches so far.
 
-    `task` is one of `forward.layout`. Under affine maps all have one shape.
+    `task` is one of `forward.layout` or of `backward.layout`. Under affine maps all have one shape.
     """
-    call, footprints, count = task.call, task.footprints, block.length
-    if call.mapping == AFFINE:
-        load_affine(task, block.image)
-        _repeat(footprints, 0, 4, count)
-    elif call.mapping == PROJECTIVE:
-        _differentiate_projection(task.matrices, block, task.positions, footprints)
-    else:
-        _differentiate_grid(call, task.grid, block, footprints)
-    if task.fades != 0:
-        _measure_coverage(task, block)
-    if call.mapping == AFFINE:
-        measure_shapes(call, 1, reach, task.antialiases, footprints)
-        _repeat(footprints, 0, _SHAPE_PARTS, count)
-    else:
-        measure_shapes(call, count, reach, task.antialiases, footprints)
-    _include_edge(task, reach, count)
-
-
-@inline
-def load_affine(task: Any, image: int) -> None:
-    """Set J of the first footprint to that of an affine map."""
-    m = np.uintp(image * 9)
-    store_points(task.footprints, XX, task.matrices[m])
-    store_points(task.footprints, XY, task.matrices[m + np.uintp(1)])
-    store_points(task.footprints, YX, task.matrices[m + np.uintp(3)])
-    store_points(task.footprints, YY, task.matrices[m + np.uintp(4)])
-
-
-@inline
-def _repeat(footprints: Memory, first: int, stop: int, count: int) -> None:
-    """Copy parts [first, stop) of the first footprint to the others."""
-    for part in range(first, stop):
-        number = load_points(footprints, np.uintp(part * TAP_BLOCK))
-        for k in range(np.uintp(count)):
-            store_points(footprints, np.uintp(part * TAP_BLOCK) + k, number)
-
-
-@inline
-def _measure_coverage(task: Any, block: Block) -> None:
-    """Set COVERAGE from J, which is still in its place; 0 beyond the horizon of a homography."""
-    call, footprints, m = task.call, task.footprints, np.uintp(block.image * 9)
-    wx, wy, w0 = 0.0, 0.0, 1.0
-    if call.mapping == PROJECTIVE:
-        wx, wy, w0 = task.matrices[m + np.uintp(6)], task.matrices[m + np.uintp(7)], task.matrices[m + np.uintp(8)]
-    middle = wx * (0.5 * np.float64(call.output_width - 1)) + wy * (0.5 * np.float64(call.output_height - 1)) + w0
-    start = wy * np.float64(block.row) + w0
-    for k in range(np.uintp(block.length)):
-        x, y = load_points(task.positions, X + k), load_points(task.positions, Y + k)
-        xx, xy = load_points(footprints, XX + k), load_points(footprints, XY + k)
-        yx, yy = load_points(footprints, YX + k), load_points(footprints, YY + k)
-        w = wx * np.float64(block.column + np.int64(k)) + start
-        share = 0.0
-        if (w > 0.0) == (middle > 0.0):
-            share = coverage((x, y), (xx, xy, yx, yy), call.width, call.height, task.polygon)
-        store_points(footprints, COVERAGE + k, share)
-
-
-@inline
-def _include_edge(task: Any, reach: int, count: int) -> None:
-    """Set LEVEL to 0 where the edge of the picture makes a difference, and to -1 far away."""
     call, footprints = task.call, task.footprints
-    low, right, bottom = np.float64(reach - 1), np.float64(call.width - reach), np.float64(call.height - reach)
+    if call.mapping == AFFINE:
+        measure_affine(task, block.image, reach)
+        for part in range(FOOTPRINT_PARTS):
+            number = load_points(footprints, np.uintp(part * TAP_BLOCK))
+            for k in range(np.uintp(block.length)):
+                store_points(footprints, np.uintp(part * TAP_BLOCK) + k, number)
+    else:
+        differentiate_block(task, block)
+        measure_shapes(call, block.length, reach, footprints)
+    omit_far(task, block.length)
+
+
+@inline
+def omit_far(task: Any, count: int) -> None:
+    """Set LEVEL of positions that are too far away, or not finite, to -1."""
+    positions, footprints = task.positions, task.footprints
     for k in range(np.uintp(count)):
-        x, y = load_points(task.positions, X + k), load_points(task.positions, Y + k)
-        level = load_points(footprints, LEVEL + k)
-        if task.fades != 0:
-            whole = (load_points(footprints, COVERAGE + k) == 1.0) & (x >= low) & (x <= right)
-            level = level if (level >= 0.0) | (whole & (y >= low) & (y <= bottom)) else 0.0
-        store_points(footprints, LEVEL + k, level if (abs(x) < FAR) & (abs(y) < FAR) else -1.0)
+        near = (abs(load_points(positions, X + k)) < FAR) & (abs(load_points(positions, Y + k)) < FAR)
+        store_points(footprints, LEVEL + k, load_points(footprints, LEVEL + k) if near else -1.0)
 
 
 @inline
-def _differentiate_projection(matrices: Memory, block: Block, positions: Memory, footprints: Memory) -> None:
-    """Set J: where x = X / W, dx = (dX - x dW) / W."""
-    m = np.uintp(block.image * 9)
-    xx, xy, yx, yy = matrices[m], matrices[m + np.uintp(1)], matrices[m + np.uintp(3)], matrices[m + np.uintp(4)]
-    wx, wy, w0 = matrices[m + np.uintp(6)], matrices[m + np.uintp(7)], matrices[m + np.uintp(8)]
-    start = wy * np.float64(block.row) + w0
-    for k in range(np.uintp(block.length)):
-        x, y = load_points(positions, X + k), load_points(positions, Y + k)
-        scale = 1.0 / (wx * np.float64(block.column + np.int64(k)) + start)
-        store_points(footprints, XX + k, (xx - x * wx) * scale)
-        store_points(footprints, XY + k, (xy - x * wy) * scale)
-        store_points(footprints, YX + k, (yx - y * wx) * scale)
-        store_points(footprints, YY + k, (yy - y * wy) * scale)
+def measure_affine(task: Any, image: int, reach: int) -> None:
+    """Set all parts of the first footprint to those of an affine map."""
+    _store_jacobian(task.footprints, np.uintp(0), affine_jacobian(task.matrices, image))
+    measure_shapes(task.call, 1, reach, task.footprints)
 
 
 @inline
-def _differentiate_grid(call: SampleCall, grid: Memory, block: Block, footprints: Memory) -> None:
-    """Set J by central differences, one-sided at the edge of the grid; 0 along an axis of one point."""
+def differentiate_block(task: Any, block: Block) -> None:
+    """Set J of a block; rows of grids are not joined."""
+    positions, footprints, count = task.positions, task.footprints, np.uintp(block.length)
+    if task.call.mapping == PROJECTIVE:
+        for k in range(count):
+            x, y = load_points(positions, X + k), load_points(positions, Y + k)
+            _store_jacobian(footprints, k, projective_jacobian(task.matrices, block, k, x, y))
+    else:
+        _differentiate_grid(task, block)
+
+
+@inline
+def _differentiate_grid(task: Any, block: Block) -> None:
+    """Set J of a block: what lies between the ends of a row without a condition, for vectors."""
+    call, grid, footprints = task.call, task.grid, task.footprints
+    width, last = np.int64(call.output_width), block.length - 1
+    per_row = 0.5 if (block.row > 0) & (block.row < call.output_height - 1) else 1.0
     unit_x = pixels_per_unit(0.0, call.width, call.align_corners)
     unit_y = pixels_per_unit(0.0, call.height, call.align_corners)
-    width, height = call.output_width, call.output_height
-    line = block.image * call.grid_stride + block.row * width
-    up = line - width if block.row > 0 else line
-    down = line + width if block.row < height - 1 else line
-    per_row = 0.5 if (block.row > 0) & (block.row < height - 1) else 1.0
-    for k in range(np.uintp(block.length)):
-        column = block.column + np.int64(k)
-        left = column - 1 if column > 0 else column
-        right = column + 1 if column < width - 1 else column
-        per_column = 0.5 if right - left == 2 else 1.0
-        _store_difference(grid, line + left, line + right, per_column * unit_x, 0, footprints, XX + k)
-        _store_difference(grid, line + left, line + right, per_column * unit_y, 1, footprints, YX + k)
-        _store_difference(grid, up + column, down + column, per_row * unit_x, 0, footprints, XY + k)
-        _store_difference(grid, up + column, down + column, per_row * unit_y, 1, footprints, YY + k)
+    first = block.image * call.grid_stride + block.row * width + block.column
+    up, down = (width if block.row > 0 else 0), (width if block.row < call.output_height - 1 else 0)
+    begin = np.uintp(1 if block.column == 0 else 0)
+    end = np.uintp(last if block.column + last == width - 1 else block.length)
+    for k in range(begin, end):
+        point = first + np.int64(k)
+        across = grid_difference(grid, point - 1, point + 1, 0, 0.5 * unit_x)
+        along = grid_difference(grid, point - 1, point + 1, 1, 0.5 * unit_y)
+        across_rows = grid_difference(grid, point - up, point + down, 0, per_row * unit_x)
+        along_rows = grid_difference(grid, point - up, point + down, 1, per_row * unit_y)
+        _store_jacobian(footprints, k, (across, across_rows, along, along_rows))
+    if begin > 0:
+        _store_jacobian(footprints, np.uintp(0), grid_jacobian(call, grid, block, np.uintp(0)))
+    if end == last:
+        _store_jacobian(footprints, end, grid_jacobian(call, grid, block, end))
 
 
 @inline
-def _store_difference(
-    grid: Memory, first: Any, last: Any, scale: float, axis: int, footprints: Memory, at: Any
-) -> None:
-    before = load_source(grid, np.uintp(2 * first + axis))
-    after = load_source(grid, np.uintp(2 * last + axis))
-    store_points(footprints, at, (after - before) * scale)
+def load_jacobian(footprints: Memory, k: Any) -> tuple[Any, Any, Any, Any]:
+    """Return J of footprint `k`, row by row, before the inverse has come in its place."""
+    xx, xy = load_points(footprints, XX + k), load_points(footprints, XY + k)
+    return xx, xy, load_points(footprints, YX + k), load_points(footprints, YY + k)
 
 
 @inline
-def measure_shapes(call: SampleCall, count: int, reach: int, antialiases: int, footprints: Memory) -> None:
-    """Set all parts but COVERAGE from J, for a kernel that reaches so many output pixels.
+def _store_jacobian(footprints: Memory, k: Any, jacobian: Any) -> None:
+    xx, xy, yx, yy = jacobian
+    store_points(footprints, XX + k, xx)
+    store_points(footprints, XY + k, xy)
+    store_points(footprints, YX + k, yx)
+    store_points(footprints, YY + k, yy)
+
+
+@inline
+def shrinks(xx: float, xy: float, yx: float, yy: float) -> bool:
+    """Return whether the larger singular value of a Jacobian exceeds 1."""
+    square, _, _, _ = _largest_square(xx, xy, yx, yy)
+    return square > NO_SHRINKING  # type: ignore[no-any-return]
+
+
+@inline
+def _largest_square(xx: float, xy: float, yx: float, yy: float) -> tuple[Any, Any, Any, Any]:
+    """Return the square of the larger singular value, and what `measure_shapes` makes the axes from."""
+    in_x, in_y, mixed = xx * xx + xy * xy, yx * yx + yy * yy, xx * yx + xy * yy
+    difference = in_x - in_y
+    root = square_root(difference * difference + 4.0 * mixed * mixed)
+    return 0.5 * (in_x + in_y + root), root, difference, mixed
+
+
+@inline
+def measure_shapes(call: SampleCall, count: int, reach: int, footprints: Memory) -> None:
+    """Set all parts from J, for a kernel that reaches so many output pixels.
 
     The larger principal axis u in the input and v = transpose(J) u / s1 in the output; the other ones are
     perpendicular. The inverse is v u' / s1 + v2 u2' / s2.
     """
     most, highest = LONGEST / np.float64(reach), _highest_level(call)
     for k in range(np.uintp(count)):
-        xx, xy = load_points(footprints, XX + k), load_points(footprints, XY + k)
-        yx, yy = load_points(footprints, YX + k), load_points(footprints, YY + k)
-        in_x, in_y, mixed = xx * xx + xy * xy, yx * yx + yy * yy, xx * yx + xy * yy
-        difference = in_x - in_y
-        root = square_root(difference * difference + 4.0 * mixed * mixed)
-        square = 0.5 * (in_x + in_y + root)
-        if (antialiases == 0) | (not ((square > _NO_SHRINKING) & (square < np.inf))):
+        xx, xy, yx, yy = load_jacobian(footprints, k)
+        square, root, difference, mixed = _largest_square(xx, xy, yx, yy)
+        if not ((square > NO_SHRINKING) & (square < np.inf)):
             _store_footprint(footprints, k, (1.0, 0.0), (1.0, 0.0), (1.0, 1.0), 1.0)
             store_points(footprints, LEVEL + k, -1.0)
             store_points(footprints, SHARE + k, 0.0)

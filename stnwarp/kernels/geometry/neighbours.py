@@ -6,11 +6,14 @@ import numpy as np
 
 from stnwarp.kernels.compiler.decorators import inline
 from stnwarp.kernels.geometry.coordinates import affine_position, generate_positions, row_start
-from stnwarp.kernels.geometry.padding import pad_positions
+from stnwarp.kernels.geometry.coverage import measure_coverage
+from stnwarp.kernels.geometry.padding import clamp_positions, pad_positions
 from stnwarp.kernels.geometry.regions import all_neighbours_bounds, any_neighbour_bounds, output_offset, region_of
 from stnwarp.kernels.layout import (
     BLOCK,
+    COVERAGE,
     DOWN,
+    FADING,
     FIRST,
     INSIDE,
     LEFT_WEIGHT,
@@ -111,8 +114,11 @@ def locate_inside(task: SampleTask, block: Block) -> None:
 
 
 @inline
-def locate_anywhere(task: SampleTask, block: Block) -> None:
-    """Set offsets and weights of any positions, NaN and infinity included: a neighbour outside has weight 0."""
+def locate_anywhere(task: SampleTask, block: Block, region: int) -> None:
+    """Set offsets and weights of any positions, NaN and infinity included: a neighbour outside has weight 0.
+
+    `region` is what `locate_block` returned.
+    """
     image, count = block.image, block.length
     call, positions, offsets, weights = task.call, task.positions, task.offsets, task.weights
     right, bottom = np.float64(call.width - 1), np.float64(call.height - 1)
@@ -140,10 +146,12 @@ def locate_anywhere(task: SampleTask, block: Block) -> None:
         store_points(offsets, FIRST + k, base + _offset(call, near_column, near_line))
         store_points(offsets, RIGHT + k, _offset(call, far_column - near_column, 0.0))
         store_points(offsets, DOWN + k, _offset(call, 0.0, far_line - near_line))
+    if region == FADING:
+        _fade(task, count)
 
 
 @inline
-def locate_pairs(task: SampleTask, block: Block) -> None:
+def locate_pairs(task: SampleTask, block: Block, region: int) -> None:
     """Do what `locate_anywhere` does, for images of at least 2x2 not wrapped: all four pixels from FIRST on exist.
 
     Beyond the edge they are the nearest four, and the weights those of the hats that stand on them.
@@ -168,6 +176,20 @@ def locate_pairs(task: SampleTask, block: Block) -> None:
         store_points(weights, OUTSIDE_WEIGHT + k, fma(-covered_x, covered_y, one))
         offset = base + _offset(call, column, line)
         store_points(offsets, FIRST + k, offset)
+    if region == FADING:
+        _fade(task, count)
+
+
+@inline
+def _fade(task: SampleTask, count: int) -> None:
+    """Scale the weights of positions, which are clamped, by COVERAGE: the rest is the fill's."""
+    positions, weights = task.positions, task.weights
+    for k in range(np.uintp(count)):
+        inside = load_points(positions, COVERAGE + k)
+        share = cast_to_weight(weights, inside)
+        store_points(weights, LEFT_WEIGHT + k, load_points(weights, LEFT_WEIGHT + k) * share)
+        store_points(weights, RIGHT_WEIGHT + k, load_points(weights, RIGHT_WEIGHT + k) * share)
+        store_points(weights, OUTSIDE_WEIGHT + k, cast_to_weight(weights, cast_like(inside, 1) - inside))
 
 
 @inline
@@ -239,8 +261,8 @@ def fill_pixels(task: SampleTask, block: Block) -> None:
 def locate_block(task: SampleTask, block: Block, region: int, margin: int) -> int:
     """Find where the pixels of a block are read; return the region that they turn out to lie in.
 
-    INSIDE: offsets and weights are set; PARTIAL: positions are set, padded as the mode says. `region` is what
-    `regions.block_at` knows, `margin` as in `regions.all_neighbours_bounds`.
+    INSIDE: offsets and weights are set; PARTIAL: positions are set, padded as the mode says; FADING: they are clamped,
+    and COVERAGE is set. `region` is what `regions.block_at` knows, `margin` as in `regions.all_neighbours_bounds`.
     """
     call, count, positions = task.call, block.length, task.positions
     if region == OUTSIDE:
@@ -249,6 +271,10 @@ def locate_block(task: SampleTask, block: Block, region: int, margin: int) -> in
         locate_steps(task, block)
         return INSIDE
     generate_positions(task, block)
+    if region == FADING:
+        measure_coverage(task, block)
+        clamp_positions(call, count, positions)
+        return FADING
     pad_positions(call, task.grid, count, positions, 0)
     region = region_of(call, count, positions, all_neighbours_bounds(call, margin, 0.0), any_neighbour_bounds(call))
     if region == INSIDE:

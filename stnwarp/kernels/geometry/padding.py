@@ -4,7 +4,7 @@ Samplers and gradients share what stands here, so that the pixel that is read is
 
 The slope is d(padded) / d(position) as torch defines it where that jumps: 0 at and beyond the edge that a position is
 clamped to. NaN, and infinity under reflection and wrap, move to 0 with slope 0: what is padded can be made an index of.
-Under zeros nothing is moved, and callers ask first whether a position touches the image, which NaN does not.
+Under zeros and fill nothing is moved, and callers ask first whether a position touches the image, which NaN does not.
 
 All arithmetic is in the type of the position: float32 gives torch's numbers for float32 images and grids. Wrapping,
 which torch has not, takes float64: a float32 sum of the position and the period can round a tie the other way.
@@ -16,7 +16,7 @@ import numpy as np
 from numba import types
 
 from stnwarp.kernels.compiler.decorators import inline, overload
-from stnwarp.kernels.layout import BORDER, GRID_FLOAT32, REFLECTION, SLOPES, WRAP, ZEROS, Memory, X, Y
+from stnwarp.kernels.layout import BORDER, GRID_FLOAT32, REFLECTION, SLOPES, WRAP, Memory, X, Y
 from stnwarp.kernels.simd.fma import fma
 from stnwarp.kernels.simd.memory import load_points, store_points
 from stnwarp.kernels.simd.mixed_precision import cast_like, cast_to_weight, greatest
@@ -95,12 +95,12 @@ def reduce_to_period(size: int, part: Any, count: Any, positions: Memory) -> Non
 
 @inline
 def pad_tap(tap: Any, size: int, align_corners: int, padding: int) -> Any:
-    """Return the index in 0..size - 1 that a tap at pixel `tap` reads, or OUTSIDE_TAP: only ever under zeros.
+    """Return the index in 0..size - 1 that a tap at pixel `tap` reads, or OUTSIDE_TAP: only ever under zeros and fill.
 
     `tap` is a whole number kept as a float, of any magnitude, so that a position far away need not fit an integer. Each
     tap is padded by itself, as torch's bicubic does. NaN, and infinity under reflection and wrap, read pixel 0.
     """
-    if padding == ZEROS:
+    if padding < BORDER:
         inside = (tap >= cast_like(tap, 0)) & (tap <= cast_like(tap, size - 1))
         return np.int64(tap) if inside else np.int64(OUTSIDE_TAP)
     padded, _ = _pad_position(tap, size, align_corners, padding)
@@ -109,7 +109,7 @@ def pad_tap(tap: Any, size: int, align_corners: int, padding: int) -> Any:
 
 @inline
 def _pad_position(position: Any, size: int, align_corners: int, padding: int) -> tuple[Any, Any]:
-    """Return `position` as `padding`, any mode but zeros, moves it into the image, and the slope."""
+    """Return `position` as `padding`, border or one after it, moves it into the image, and the slope."""
     if padding == BORDER:
         return clamp(position, size)
     if padding == REFLECTION:
@@ -121,15 +121,23 @@ def _pad_position(position: Any, size: int, align_corners: int, padding: int) ->
 def pad_positions(call: Any, grid: Memory, count: Any, positions: Memory, slopes: int) -> None:
     """Move X and Y of `positions` into the image by the padding mode; set SLOPES too if the literal `slopes` is 1.
 
-    Under zeros nothing is moved, and there are no slopes.
+    Under zeros and fill nothing is moved, and there are no slopes.
     """
     pad_axis(call, grid, AxisPositions(call.width, X, count, positions, SLOPES), slopes, 0)
     pad_axis(call, grid, AxisPositions(call.height, Y, count, positions, SLOPES), slopes, 0)
 
 
 @inline
+def clamp_positions(call: Any, count: Any, positions: Memory) -> None:
+    """Move X and Y of `positions` into the image as under border."""
+    number = cast_to_weight(positions, 0)
+    _pad(number, call, AxisPositions(call.width, X, count, positions, SLOPES), 0, 0, BORDER)
+    _pad(number, call, AxisPositions(call.height, Y, count, positions, SLOPES), 0, 0, BORDER)
+
+
+@inline
 def pad_axis(call: Any, grid: Memory, axis: AxisPositions, wants_slopes: int, reads_last: int) -> None:
-    """Move the positions on one axis into the image by the padding mode; do nothing under zeros.
+    """Move the positions on one axis into the image by the padding mode; do nothing under zeros and fill.
 
     Args:
         call: the numbers of the call.

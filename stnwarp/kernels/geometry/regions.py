@@ -1,7 +1,7 @@
 """How a row is cut into blocks, and where the positions of each lie: inside the image, outside it, or partly inside.
 
 INSIDE: all that a position reads exists, its four neighbours for most kernels. OUTSIDE: only the fill is read. PARTIAL:
-anything else. UNKNOWN until one has looked.
+anything else. UNKNOWN until one has looked. FADING: on the rim under the padding mode fill, see `rim`.
 
 Both are given as bounds (low, x_stop, y_stop): the positions in [low, x_stop) x [low, y_stop) are inside, or touch what
 exists.
@@ -18,11 +18,11 @@ from stnwarp.kernels.compiler.decorators import inline
 from stnwarp.kernels.geometry.coordinates import affine_position, affine_span, count_within, row_start
 from stnwarp.kernels.layout import (
     AFFINE,
+    BORDER,
     INSIDE,
     OUTSIDE,
     PARTIAL,
     UNKNOWN,
-    ZEROS,
     Block,
     Bounds,
     Edges,
@@ -72,11 +72,11 @@ def row_edges(call: SampleCall, matrices: Memory, image: int, row: int, inside: 
     low_y, high_y = _ends(matrices, image * 9 + 3, row, width)
     if low_x >= low and high_x < x_stop and low_y >= low and high_y < y_stop:
         return 0, 0, width, width  # most rows of most maps: nothing to solve
-    first, last = affine_span(call, matrices, image, row, low, x_stop, y_stop)
-    if call.padding != ZEROS:
+    first, last = affine_span(matrices, (image, row, width), (low, x_stop), (low, y_stop))
+    if call.padding >= BORDER:
         return 0, first, last, width
     low, x_stop, y_stop = touching
-    begin, end = affine_span(call, matrices, image, row, low, x_stop, y_stop)
+    begin, end = affine_span(matrices, (image, row, width), (low, x_stop), (low, y_stop))
     return begin, greatest(begin, least(first, end)), greatest(begin, least(last, end)), end
 
 
@@ -112,7 +112,7 @@ def region_of(call: SampleCall, count: int, positions: Memory, inside: Bounds, t
     within = count_within(positions, count, low, x_stop, y_stop)
     if within == count:
         return INSIDE
-    if within > 0 or call.padding != ZEROS:
+    if within > 0 or call.padding >= BORDER:
         return PARTIAL
     low, x_stop, y_stop = touching
     return PARTIAL if count_within(positions, count, low, x_stop, y_stop) > 0 else OUTSIDE

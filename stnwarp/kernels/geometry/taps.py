@@ -23,7 +23,7 @@ from stnwarp.kernels.compiler.decorators import inline
 from stnwarp.kernels.geometry.padding import pad_tap
 from stnwarp.kernels.geometry.regions import any_tap_bounds
 from stnwarp.kernels.geometry.tap_weights import Weigh, weights_stride
-from stnwarp.kernels.layout import TAP_BLOCK, ZEROS, Block, Memory, SampleCall, SampleTask, X, Y
+from stnwarp.kernels.layout import BORDER, TAP_BLOCK, Block, Memory, SampleCall, SampleTask, X, Y
 from stnwarp.kernels.simd.memory import load_points, store_pixels, store_points
 from stnwarp.kernels.simd.mixed_precision import cast_to_weight, greatest, least
 
@@ -51,20 +51,20 @@ def locate_inside_taps(task: SampleTask, block: Block, taps: int, weigh: Weigh) 
 
 
 @inline
-def locate_taps(task: SampleTask, block: Block, taps: int, weigh: Weigh) -> None:
+def locate_taps(task: SampleTask, block: Block, taps: int, weigh: Weigh, padding: int) -> None:
     """Set TAP_COLUMNS, TAP_ROWS, WEIGHTS_X and WEIGHTS_Y of any positions, NaN and infinity included.
 
-    Under zeros the index of a tap outside is outside.
+    Under zeros, and for what is not of the rim under fill, the index of a tap outside is outside.
     """
     call, count = task.call, block.length
     positions, offsets, weights = task.positions, task.offsets, task.weights
-    if call.padding == ZEROS:
+    if padding < BORDER:
         _settle_outside(call, count, positions, taps)
     weigh(positions, X, count, weights, WEIGHTS_X, 1)
     weigh(positions, Y, count, weights, WEIGHTS_Y, 1)
     # The axis is a literal, here and below: LLVM then knows which parts of the work space are different ones.
-    _pad_axis(call, 0, count, positions, offsets, taps)
-    _pad_axis(call, 1, count, positions, offsets, taps)
+    _pad_axis(call, 0, count, positions, offsets, taps, padding)
+    _pad_axis(call, 1, count, positions, offsets, taps, padding)
 
 
 @inline
@@ -79,7 +79,9 @@ def _settle_outside(call: SampleCall, count: int, positions: Memory, taps: int) 
 
 
 @inline
-def _pad_axis(call: SampleCall, axis: int, count: int, positions: Memory, offsets: Memory, taps: int) -> None:
+def _pad_axis(
+    call: SampleCall, axis: int, count: int, positions: Memory, offsets: Memory, taps: int, padding: int
+) -> None:
     """Move each tap of each position into the image, by itself as torch does, on one axis."""
     size = call.height if axis == 1 else call.width
     position, indices = (Y, TAP_ROWS) if axis == 1 else (X, TAP_COLUMNS)
@@ -87,10 +89,10 @@ def _pad_axis(call: SampleCall, axis: int, count: int, positions: Memory, offset
         from_left, to = np.float64(tap - (taps // 2 - 1)), indices + np.uintp(tap * TAP_BLOCK)
         for k in range(np.uintp(count)):
             pixel = np.floor(load_points(positions, position + k)) + from_left
-            if call.padding == ZEROS:
+            if padding < BORDER:
                 store_points(offsets, to + k, _next_outside(pixel, size))
             else:
-                store_points(offsets, to + k, pad_tap(pixel, size, call.align_corners, call.padding))
+                store_points(offsets, to + k, pad_tap(pixel, size, call.align_corners, padding))
 
 
 @inline

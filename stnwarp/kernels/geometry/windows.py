@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from stnwarp.kernels.compiler.decorators import inline
-from stnwarp.kernels.geometry.footprints import COVERAGE, LEVEL, REACH_X, REACH_Y, XX, XY, YX, YY
+from stnwarp.kernels.geometry.footprints import LEVEL, REACH_X, REACH_Y, XX, XY, YX, YY
 from stnwarp.kernels.geometry.padding import OUTSIDE_TAP, pad_tap
 from stnwarp.kernels.layout import BORDER, TAP_BLOCK, Block, Level, X, Y
 from stnwarp.kernels.simd.footprint_sum import (
@@ -53,8 +53,6 @@ def locate_windows(task: Any, block: Block, together: int, unit: int, interpolat
         reach_x = reach * load_points(footprints, REACH_X + k)
         reach_y = reach * load_points(footprints, REACH_Y + k)
         at_work = load_points(footprints, LEVEL + k) == level.number
-        if task.fades != 0:
-            at_work &= load_points(footprints, COVERAGE + k) > 0.0
         x, y = x if at_work else 0.0, y if at_work else 0.0
         reach_x, reach_y = reach_x if at_work else 0.0, reach_y if at_work else 0.0
         left, top = np.int64(np.ceil(x - reach_x)), np.int64(np.ceil(y - reach_y))
