@@ -216,9 +216,12 @@ def test_pictures_of_every_kind(tmp_path: Path, mode: str) -> None:
 def test_a_trace_of_the_picture_beside_the_fill_is_something(tmp_path: Path, interpolation: str) -> None:
     source = save(tmp_path / "a.png", noise(1) // 2)
     options = ("--translate", "32.4,0", "--interpolation", interpolation, "--fill", "128,128,128")
-    ran = apply(source, "-o", tmp_path / "b.png", *options)
+    ran = apply(source, "-o", tmp_path / "b.png", *options, "--padding-mode", "zeros")
     assert (pixels(tmp_path / "b.png") != 128).any()
     assert ran.stderr == ""
+    ran = apply(source, "-o", tmp_path / "c.png", *options)
+    assert (pixels(tmp_path / "c.png") == 128).all()
+    assert [OUTSIDE in line for line in told(ran)] == [True]
 
 
 def test_what_is_copied_or_fitted_never_warns(tmp_path: Path) -> None:

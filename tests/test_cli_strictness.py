@@ -100,7 +100,7 @@ def test_a_flag_may_be_repeated(tmp_path: Path) -> None:
         (["--rotate", "3", "--interpolation", "cubic"], "did you mean 'bicubic'?"),
         (["--rotate", "3", "--interpolation", "lanczos3"], "did you mean 'lanczos'?"),
         (["--rotate", "3", "--padding-mode", "warp"], "did you mean 'wrap'?"),
-        (["--rotate", "3", "--padding-mode", "border", "--fill", "red"], "--fill is for --padding-mode zeros"),
+        (["--rotate", "3", "--padding-mode", "border", "--fill", "red"], "--fill is for --padding-mode fill and zeros"),
         (["--rotate"], "(see 'stnwarp apply --help')"),
         (["--rotat", "5"], "(see 'stnwarp apply --help')"),
     ],

@@ -41,7 +41,7 @@ def premultiply(array: NDArray[np.generic]) -> NDArray[np.float32]:
 def unpremultiply(array: NDArray[np.float32], dtype: type[np.generic] | np.dtype[Any]) -> NDArray[np.generic]:
     """The inverse of `premultiply`: a new array of *dtype*, straight, rounded half to even and clipped.
 
-    Where alpha is 0 the colour is 0.
+    Where alpha is 0, be it by rounding, the colour is 0.
     """
     straight: NDArray[np.generic] = np.empty(array.shape, dtype)
     pixels, quotients = _in_a_row(array), _in_a_row(straight)
@@ -58,7 +58,8 @@ def _in_a_row(array: NDArray[Any]) -> NDArray[Any]:
 def _unpremultiply_band(band: NDArray[np.float32], straight: NDArray[np.generic]) -> None:
     full = _full(straight.dtype)
     alpha = band[..., -1]
-    scale = np.divide(full, alpha, out=np.zeros_like(alpha), where=alpha > _TINY)
+    least = np.float32(0.5) if straight.dtype.kind == "u" else _TINY  # what is rounded to 0 is transparent
+    scale = np.divide(full, alpha, out=np.zeros_like(alpha), where=alpha > least)
     last = band.shape[-1] - 1
     for channel in range(band.shape[-1]):
         values = alpha.copy() if channel == last else band[..., channel] * scale

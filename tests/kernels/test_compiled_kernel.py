@@ -31,13 +31,13 @@ def _run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 def test_codes_are_those_of_the_enums() -> None:
     assert {mode.name: code for mode, code in PADDING_CODES.items()} == {
-        name: getattr(layout, name) for name in ("ZEROS", "BORDER", "REFLECTION", "WRAP")
+        name: getattr(layout, name) for name in ("ZEROS", "FILL", "BORDER", "REFLECTION", "WRAP")
     }
 
 
 def test_parts_of_the_work_space_do_not_overlap() -> None:
     places, offsets, weights, pixels = layout.make_workspace(np.float64, np.float32)
-    assert len(places) == layout.Y + layout.BLOCK
+    assert len(places) == layout.COVERAGE + layout.BLOCK
     assert len(offsets) >= layout.STEP + layout.BLOCK
     assert len(weights) >= layout.STEP_Y + layout.BLOCK
     assert len(pixels) == layout.LOWER_NEIGHBOURS + 2 * layout.BLOCK
@@ -110,14 +110,14 @@ def test_an_rgb_folder_needs_one_specialisation_and_no_compiler_once_cached(tmp_
     code = """if True:
         import sys
         import numpy as np
-        from stnwarp.sampling import sampler
+        from stnwarp.sampling import kernel_choice
         from stnwarp import grid_sample_backward, warp
         for image in (np.zeros((8, 9, 3), np.uint8), np.zeros((30, 20, 3), np.uint8)[::2]):
             image.setflags(write=False)
             for theta in (np.eye(2, 3), np.eye(3) + [[0, 0, 0], [0, 0, 0], [0.1, 0, 0]]):
-                for padding in ("zeros", "border", "reflection"):
-                    warp(image, theta, (5, 6), padding_mode=padding, fill=3, threads=2)
-        kernels = [*sampler._KERNELS.values(), *sampler._UINT8_BILINEAR.values()]
+                for padding in ("fill", "zeros", "border", "reflection"):
+                    warp(image, theta, (5, 6), padding_mode=padding, fill=3, antialias=False, threads=2)
+        kernels = [*kernel_choice._KERNELS.values(), *kernel_choice._UINT8_BILINEAR.values()]
         assert {kernel.name: len(kernel.specialisations) for kernel in kernels if kernel.specialisations} == {
             "bilinear_uint8_rows": 1
         }

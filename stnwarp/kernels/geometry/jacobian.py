@@ -85,4 +85,4 @@ def grid_jacobian(call: Any, grid: Memory, block: Block, k: Any) -> Jacobian:
 def grid_difference(grid: Memory, before: Any, after: Any, axis: int, scale: float) -> float:
     """Return by how much a coordinate of a grid differs between two points, times `scale`."""
     last, first = load_source(grid, np.uintp(2 * after + axis)), load_source(grid, np.uintp(2 * before + axis))
-    return (np.float64(last) - np.float64(first)) * scale  # type: ignore[no-any-return]
+    return (np.float64(last) - np.float64(first)) * scale
