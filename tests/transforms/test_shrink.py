@@ -1,4 +1,4 @@
-"""The least shrink of a warp is never more than what differences show, and a smaller picture is read at the same places."""
+"""The least shrink of a warp is never above what differences show; a smaller picture is read at the same places."""
 
 import numpy as np
 import pytest
