@@ -48,7 +48,7 @@ def refusal(data: bytes, max_pixels: int = MAX_PIXELS) -> str:
 def test_a_plain_picture_is_told_by_its_content(name: str, tmp_path: Path) -> None:
     (tmp_path / "picture.dat").write_bytes(encoded(Image.fromarray(scene()), name))
     found = probe(tmp_path / "picture.dat", max_pixels=MAX_PIXELS)
-    assert found == ImageHeader(name, "RGB", (24, 40), 8, 1)
+    assert found == ImageHeader(name, "RGB", (24, 40), 8, 1, has_drafts=name == "JPEG")
 
 
 @pytest.mark.parametrize(
@@ -206,13 +206,13 @@ def test_a_tiff_of_several_pages_is_refused_in_words() -> None:
 def test_a_mpo_is_a_still() -> None:
     first, *others = frames()
     data = encoded(first, "MPO", save_all=True, append_images=others)
-    assert header(data) == ImageHeader("JPEG", "RGB", (24, 40), 8, 1)
+    assert header(data) == ImageHeader("JPEG", "RGB", (24, 40), 8, 1, has_drafts=True)
 
 
 @pytest.mark.parametrize("name", ["PNG", "JPEG", "WEBP", "TIFF", "AVIF"])
 def test_the_focal_length_is_known_before_pixels_are_decoded(name: str) -> None:
     data = encoded(Image.fromarray(scene()), name, exif=lens_exif(28))
-    assert header(data) == ImageHeader(name, "RGB", (24, 40), 8, 1, 28.0)
+    assert header(data) == ImageHeader(name, "RGB", (24, 40), 8, 1, 28.0, name == "JPEG")
     assert read_picture(io.BytesIO(data), max_pixels=MAX_PIXELS).focal_length_35mm == 28.0
 
 

@@ -14,7 +14,13 @@ _ANY_SIZE = (256, 256)
 
 
 def build_settings(
-    guided: Guided, guards: GuardOptions, sampling: SamplingOptions, output: OutputOptions, run: RunOptions
+    guided: Guided,
+    guards: GuardOptions,
+    sampling: SamplingOptions,
+    output: OutputOptions,
+    run: RunOptions,
+    *,
+    draft: bool,
 ) -> "Settings":
     """The settings of a run; ParameterError for what can be used with no image at all."""
     from stnwarp.folder import Settings, check_fill
@@ -28,6 +34,7 @@ def build_settings(
         padding_mode=sampling.padding_mode,
         fill=sampling.fill,
         antialias=sampling.antialias,
+        draft=draft,
         quality=output.quality,
         max_pixels=run.max_pixels,
         overwrite=run.overwrite,

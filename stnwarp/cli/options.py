@@ -115,6 +115,14 @@ sampling_options = bundle(
     align_corners_option,
 )
 
+no_draft_option = sampling(
+    "--no-draft",
+    is_flag=True,
+    help="Decode every JPEG at its full size. By default one that shrinks everywhere to 1/7, 1/14 or 1/28 or less is "
+    "decoded at 1/2, 1/4 or 1/8, which is faster and may change the result a little. The image that a --checkpoint "
+    "looks at is never decoded smaller.",
+)
+
 SIZE_HELP = (
     "same is the frame of the input, wherever the picture was moved to; fit is just large enough for the whole moved "
     "picture; inner is the largest frame of the picture's proportions inside it, without fill. SCALE sets how many "

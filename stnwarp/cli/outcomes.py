@@ -41,11 +41,12 @@ def crop_fields(outcome: "Outcome") -> dict[str, Any]:
 
 
 def decision_notes(outcome: "Outcome") -> list[str]:
-    """How its transform came about, and what --limit and --skip-below, or a row of --params, kept from being done."""
+    """How its transform came about; what --limit, --skip-below or a row of --params kept from being done; its draft."""
     if outcome.decision is None:
         return []
     left = ["left as it is"] if outcome.decision.copied else []
-    return [*outcome.decision.image_warp.notes, *outcome.decision.limited, *left]
+    draft = [f"decoded at 1/{outcome.decision.draft}"] if outcome.decision.draft > 1 else []
+    return [*outcome.decision.image_warp.notes, *outcome.decision.limited, *left, *draft]
 
 
 def json_line(outcome: "Outcome", **more: object) -> str:

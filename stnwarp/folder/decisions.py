@@ -46,7 +46,8 @@ class Decision:
     *image_warp* is what it is warped by. *asked* is the transform that a guard put the one of *image_warp* in place
     of, None if none did. *limited* says which limits that one went beyond. *copied*: the pixels stay as they are;
     *image_warp* is the identity, and nothing is resampled. *absence* is what makes nothing of the picture, if
-    anything does, and *advice* what to do about it.
+    anything does, and *advice* what to do about it. *draft* is what the sides of the image are divided by as it is
+    decoded.
     """
 
     image_warp: ImageWarp
@@ -57,6 +58,7 @@ class Decision:
     copied: bool = False
     absence: Absence | None = None
     advice: str = ""
+    draft: int = 1
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Looking at one image: its header, its pixels where they are needed, and what is decided on them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -10,6 +10,7 @@ from stnwarp.files.directories import is_directory
 from stnwarp.folder.absence import with_absence
 from stnwarp.folder.budget import Take
 from stnwarp.folder.decisions import Decision, decide
+from stnwarp.folder.drafts import draft_factor
 from stnwarp.folder.jobs import Job
 from stnwarp.folder.settings import Settings, size_error
 from stnwarp.images.crop import crop_picture
@@ -33,6 +34,11 @@ class _Preview:
     decision: Decision | None
     crop: Rectangle | None
     memory: int
+
+    @property
+    def draft(self) -> int:
+        """What its sides are divided by as it is decoded; networks see all of its pixels."""
+        return 1 if self.decision is None else self.decision.draft
 
 
 _MOVING_FRAMES = (SizeMode.FIT, SizeMode.INNER)  # whose size depends on the transform
@@ -79,16 +85,20 @@ def read(job: Job, settings: Settings, stdin: BinaryIO | None, take: Take = lamb
     What could be read but not warped or written is refused before it is decoded; then *take* is called with the memory
     that all the work on it takes.
     """
-    crops: list[Rectangle | None] = []
+    known: list[_Preview] = []
 
     def check(header: ImageHeader) -> None:
-        known = _checked(job, settings, header)
-        crops.append(known.crop)
-        take(known.memory)
+        known.append(_checked(job, settings, header))
+        take(known[0].memory)
 
-    keep = settings.interpolation is Interpolation.NEAREST
-    picture = read_picture(stream_of(job, stdin), max_pixels=settings.max_pixels, keep_palette=keep, check=check)
-    return crop_picture(picture, crops[0])
+    picture = read_picture(
+        stream_of(job, stdin),
+        max_pixels=settings.max_pixels,
+        keep_palette=settings.interpolation is Interpolation.NEAREST,
+        check=check,
+        draft=lambda _: known[0].draft,
+    )
+    return crop_picture(picture, known[0].crop)
 
 
 def decided(job: Job, settings: Settings, picture: Picture) -> Decision:
@@ -96,11 +106,11 @@ def decided(job: Job, settings: Settings, picture: Picture) -> Decision:
     guidance = settings.guide.for_image(job.source, picture)
     if guidance is None:
         raise ImageError("there is no transformation for it")
-    decision = decide(guidance, picture.size, settings, picture.focal_length_35mm)
+    decision = decide(guidance, picture.whole_size, settings, picture.focal_length_35mm)
     _check_size(decision.image_warp.size, settings)
     if not decision.copied:
         check_sides(target_format(job) or picture.format, picture.mode, decision.image_warp.size)
-    return with_absence(decision, guidance, settings)
+    return with_absence(replace(decision, draft=picture.draft), guidance, settings)
 
 
 def stream_of(job: Job, stdin: BinaryIO | None) -> Path | BinaryIO:
@@ -129,6 +139,8 @@ def _checked(job: Job, settings: Settings, header: ImageHeader) -> _Preview:
         if decision is None or not decision.copied:
             # A palette that is kept makes shorter rows than its colours, and the header does not tell.
             check_sides(file_format, header.mode if mixes else None, size)
+    if decision is not None:
+        decision = replace(decision, draft=draft_factor(decision, header, settings))
     has_grid = decision is None or not isinstance(decision.image_warp.transform, MatrixTransform)
     return _Preview(decision, crop, _memory(header, Work(file_format, size, mixes, has_grid)))
 

@@ -23,9 +23,9 @@ class Settings:
     """What one run does to each of its images.
 
     *guide* says what each of them is warped by, *guards* hold that back. *fill* is a colour in words (see
-    `images.parse_fill`), None for the default of each mode. *max_pixels* limits the input and the output alike.
-    *threads* work on bands of rows of one image. *crop* is the part of each image that is taken for it, *viewport* the
-    part of each output that is made.
+    `images.parse_fill`), None for the default of each mode. *draft*: JPEGs that shrink a lot may be decoded smaller.
+    *max_pixels* limits the input and the output alike. *threads* work on bands of rows of one image. *crop* is the
+    part of each image that is taken for it, *viewport* the part of each output that is made.
 
     Raises:
         SizeLimitError: the size asked for has more than *max_pixels* pixels.  ParameterError: a count below 1, or a
@@ -39,6 +39,7 @@ class Settings:
     padding_mode: PaddingMode = DEFAULT_PADDING_MODE
     fill: str | None = None
     antialias: bool = DEFAULT_ANTIALIAS
+    draft: bool = True
     quality: int | None = None
     max_pixels: int = DEFAULT_MAX_PIXELS
     overwrite: bool = False

@@ -30,7 +30,7 @@ from stnwarp.images.modes import WRITTEN_MODES
 from stnwarp.images.palette import is_kept, resolved
 from stnwarp.images.picture import Picture
 from stnwarp.resources import is_shortage
-from stnwarp.transforms import ImageWarp
+from stnwarp.transforms import Frame, ImageWarp, reduce_input
 
 _NO_PIXELS = np.empty((0, 0), np.uint8)
 
@@ -122,7 +122,7 @@ def _make(job: Job, settings: Settings, stdin: BinaryIO | None, gate: WriteGate,
     opaque = opaque_fill_warnings(picture, file_format, settings)
     if not decision.copied:
         given, picture = [picture], replace(picture, array=_NO_PIXELS)  # only the callee has them, and lets them go
-        picture = replace(picture, array=warped(given.pop(), decision.image_warp, fill, settings))
+        picture = replace(picture, array=warped(given.pop(), decision.image_warp, fill, settings), draft=1)
         decision = confirmed(decision, picture.array, settings)
     known = (*decision.warnings, *picture.warnings, *renamed(job, picture.format))
     gate.check()
@@ -167,13 +167,15 @@ def warped(picture: Picture, image_warp: ImageWarp, fill: tuple[float, ...], set
 
     Args:
         picture: one whose palette has been resolved, unless the nearest pixel is taken.
-        image_warp: the transformation and the size of the result.
+        image_warp: the transformation of the whole picture, whatever the draft, and the size of the result.
         fill: what is read outside the picture, one number per channel in the unit of its array, alpha straight.
         settings: interpolation, padding mode, antialias, align_corners and threads are read.
 
     Returns:
         An array of ``image_warp.size``, with the channels and the dtype of the picture's own.
     """
+    source = Frame(picture.whole_size, settings.align_corners)
+    image_warp = replace(image_warp, transform=reduce_input(image_warp.transform, source, picture.draft))
     if not picture.has_alpha or settings.interpolation is Interpolation.NEAREST:
         return _warp(picture.array, image_warp, np.asarray(fill), settings)
     dtype = picture.array.dtype

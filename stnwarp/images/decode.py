@@ -36,6 +36,7 @@ def read_picture(
     max_pixels: int,
     keep_palette: bool = False,
     check: Callable[[ImageHeader], None] | None = None,
+    draft: Callable[[ImageHeader], int] = lambda _: 1,
 ) -> Picture:
     """Read an image file, opened once; its format is told by its content.
 
@@ -44,6 +45,8 @@ def read_picture(
         max_pixels: the most pixels it may have; at the default, where Pillow warns of a decompression bomb.
         keep_palette: keep modes "P" and "1" as they are: right only where pixels are copied, never mixed.
         check: called with the header before anything is decoded; what it raises goes to the caller.
+        draft: called with the header after *check*; says by what its sides are divided as it is decoded, 1, 2, 4
+            or 8. Then each pixel is the mean of a square of pixels. Ignored where it has no drafts.
 
     Returns:
         The picture, upright, with its metadata.
@@ -56,13 +59,16 @@ def read_picture(
         if check is not None:
             check(opened.header)
         with guarded(f"broken or incomplete {opened.header.format} file", any_size=opened.is_large):
-            picture = _decoded(opened, keep_palette)
+            picture = _decoded(opened, keep_palette, draft(opened.header))
     return _with_suffix_warning(picture, source.suffix) if isinstance(source, Path) else picture
 
 
-def _decoded(opened: OpenedImage, keep_palette: bool) -> Picture:
+def _decoded(opened: OpenedImage, keep_palette: bool, draft: int) -> Picture:
     image, header = opened.image, opened.header
     chunks = png_chunks(opened.stream) if header.format == "PNG" else ()
+    width = image.width
+    if draft > 1 and header.has_drafts:
+        image.draft(None, (width // draft, image.height // draft))
     image.load()
     # In a PNG metadata may follow the pixels.
     found = collect(image.info) if header.format == "PNG" else opened.found
@@ -77,6 +83,7 @@ def _decoded(opened: OpenedImage, keep_palette: bool) -> Picture:
         _palette(upright) if mode == "P" else None,
         _coding(opened),
         found.focal_length_35mm,
+        width // image.width,
     )
 
 

@@ -8,6 +8,7 @@ from PIL.PngImagePlugin import ChunkStream
 _PNG_SIGNATURE_LENGTH = 8
 _KEPT_CHUNKS = {b"cICP", b"sRGB", b"gAMA", b"cHRM", b"tEXt", b"zTXt", b"iTXt"}
 _DISGUISES = (b"XML:com.adobe.xmp\x00", b"Raw profile type ")  # texts that are metadata, which is handed on by itself
+_SQUARE_SAMPLINGS = (0, 2)  # 4:4:4 and 4:2:0, as Pillow numbers them
 _LARGEST_BOX = 1 << 16  # bytes at the beginning of an AVIF in which its configuration stands
 
 
@@ -20,6 +21,19 @@ def bits(image: ImageFile.ImageFile, name: str, stream: BinaryIO) -> int:
     if name == "PPM":
         return _pnm_bits(image)
     return _avif_bits(stream) if name == "AVIF" else 8
+
+
+def has_drafts(image: ImageFile.ImageFile, name: str) -> bool:
+    """Whether libjpeg can decode the file at a half, a quarter and an eighth, each pixel the mean of a square.
+
+    Of chroma with half the pixels along one axis only, or with other parts of them, it would use means of twice the
+    length. A file that names no quantisation is one without loss, which it cannot decode smaller.
+    """
+    if name != "JPEG" or not getattr(image, "quantization", None):
+        return False
+    from PIL.JpegImagePlugin import get_sampling
+
+    return image.mode == "L" or (image.mode == "RGB" and get_sampling(image) in _SQUARE_SAMPLINGS)
 
 
 def _png_bits(image: ImageFile.ImageFile) -> int:

@@ -61,6 +61,7 @@ class Picture:
     format: of the file the picture came from. warnings: what had to be dropped, one line each.
     palette: of mode "P", four bytes RGBA an entry.
     focal_length_35mm: of the camera in mm on 35 mm film, by the EXIF; None where it does not say.
+    draft: how many pixels of the file, along each side, each pixel of the array is the mean of.
     """
 
     array: NDArray[np.generic]
@@ -71,6 +72,7 @@ class Picture:
     palette: bytes | None = None
     coding: Coding = field(default_factory=Coding)
     focal_length_35mm: float | None = None
+    draft: int = 1
 
     @property
     def has_alpha(self) -> bool:
@@ -81,3 +83,8 @@ class Picture:
     def size(self) -> tuple[int, int]:
         """(height, width)."""
         return int(self.array.shape[0]), int(self.array.shape[1])
+
+    @property
+    def whole_size(self) -> tuple[int, int]:
+        """(height, width) in pixels of the file."""
+        return self.draft * self.size[0], self.draft * self.size[1]

@@ -12,7 +12,7 @@ from stnwarp.conventions import DEFAULT_MAX_PIXELS
 from stnwarp.errors import ImageError
 from stnwarp.files.opening import open_source
 from stnwarp.images.formats import FORMATS, foreign_format
-from stnwarp.images.headers import bits
+from stnwarp.images.headers import bits, has_drafts
 from stnwarp.images.memory import decoding_memory
 from stnwarp.images.metadata import Collected, collect
 from stnwarp.images.plugins import format_of_content, guarded, open_as
@@ -58,7 +58,7 @@ class ImageHeader:
 
     format: by content. mode: of the picture that will be read, its palette resolved. size: (height, width),
     upright. bits: per sample. frames: 1 for a still; 2 may stand for more. focal_length_35mm: in mm on 35 mm film, by
-    the EXIF; None where it does not say.
+    the EXIF; None where it does not say. has_drafts: whether it can be decoded at a half, a quarter and an eighth.
     """
 
     format: str
@@ -67,6 +67,7 @@ class ImageHeader:
     bits: int
     frames: int
     focal_length_35mm: float | None = None
+    has_drafts: bool = False
 
     @property
     def memory(self) -> int:
@@ -141,7 +142,8 @@ def _header(image: ImageFile.ImageFile, name: str, stream: BinaryIO, found: Coll
     if found.orientation >= 5 and 0x0112 not in getattr(image, "tag_v2", ()):
         width, height = height, width
     depth, frames = bits(image, name, stream), _frames(image, name)
-    return ImageHeader(name, _mode(image), (height, width), depth, frames, found.focal_length_35mm)
+    mode, focal_length = _mode(image), found.focal_length_35mm
+    return ImageHeader(name, mode, (height, width), depth, frames, focal_length, has_drafts(image, name))
 
 
 def _mode(image: ImageFile.ImageFile) -> str:

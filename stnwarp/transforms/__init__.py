@@ -40,6 +40,7 @@ from stnwarp.transforms.pixels import (
 )
 from stnwarp.transforms.sampling_grid import SamplingGrid
 from stnwarp.transforms.serialisation import as_fields, from_fields, transform_from_parameters
+from stnwarp.transforms.shrink import least_shrink, reduce_input
 from stnwarp.transforms.specs import (
     NORMALISED_EXTENT,
     ImageWarp,
@@ -102,6 +103,7 @@ __all__ = [
     "from_opencv",
     "from_pillow",
     "from_skimage",
+    "least_shrink",
     "normalised_from_pixel",
     "numbers_advice",
     "parameters_of",
@@ -110,6 +112,7 @@ __all__ = [
     "pixel_matrices",
     "pixel_matrix",
     "quad_matrix",
+    "reduce_input",
     "shows_picture",
     "theta_from_numbers",
     "theta_from_pixel_matrix",
