@@ -69,6 +69,21 @@ class BoxTask(NamedTuple):
     sums: Memory  # of columns, in the type of the weights
 
 
+class CoverageTask(NamedTuple):
+    """What `coverage_rows` works with; `geometry.footprints` reads what has the names of a `FootprintTask`'s."""
+
+    output: Memory  # (pixels of the output,), uint8
+    call: SampleCall
+    antialiases: int  # 0: no shape is asked for
+    fades: int  # 1: the coverage is
+    is_nearest: int  # 1 where pixels are copied, and are inside or not
+    matrices: Memory
+    grid: Memory
+    positions: Memory
+    footprints: Memory
+    polygon: Memory
+
+
 def make_antialias_workspace(weights: type[np.floating], source: type[Any]) -> tuple[NDArray[Any], ...]:
     """Fresh positions, footprints, polygon, offsets, numbers and patch for one thread."""
     return (

@@ -31,8 +31,8 @@ def coverage(position: Any, jacobian: Any, width: int, height: int, polygon: Mem
     area = abs(xx * yy - xy * yx)
     if not area > _FLAT:
         return 1.0 if (x >= -0.5) & (x <= right) & (y >= -0.5) & (y <= bottom) else 0.0
-    if (x + reach_x <= -0.5) | (x - reach_x >= right) | (y + reach_y <= -0.5) | (y - reach_y >= bottom):
-        return 0.0
+    if not ((x + reach_x > -0.5) & (x - reach_x < right) & (y + reach_y > -0.5) & (y - reach_y < bottom)):
+        return 0.0  # a NaN among them, too, of which no polygon can be made
     # In this order the corners go round; between two of them is an edge.
     _store(polygon, 0, 0, x - 0.5 * (xx + xy), y - 0.5 * (yx + yy))
     _store(polygon, 0, 1, x + 0.5 * (xx - xy), y + 0.5 * (yx - yy))
