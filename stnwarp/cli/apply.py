@@ -156,6 +156,7 @@ def _plan(
         format=output_options.format,
         overwrite=run_options.overwrite,
         skip_existing=run_options.skip_existing,
+        coverage=output_options.coverage,
     )
     check_fill(planned.jobs, settings)
     passed_by = None if run_options.recursive else left_out(sources, destination)

@@ -48,6 +48,7 @@ class OutputOptions:
     viewport: Rectangle | None
     format: str | None
     quality: int | None
+    coverage: str | None
     save_params: Path | None
 
     @property
@@ -158,6 +159,12 @@ output_options = bundle(
         type=Whole(1, 100),
         metavar="1-100",
         help="Quality of JPEG, WebP and AVIF; other formats have none.  [default: 95]",
+    ),
+    output(
+        "--coverage",
+        metavar="DIR",
+        help="Write how much of each output pixel lies inside the image, from 0 to 255, whatever the padding mode: a "
+        "gray PNG in this folder for each output, of the same name.",
     ),
     output(
         "--save-params",

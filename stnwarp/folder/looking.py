@@ -130,7 +130,7 @@ def _checked(job: Job, settings: Settings, header: ImageHeader) -> _Preview:
             # A palette that is kept makes shorter rows than its colours, and the header does not tell.
             check_sides(file_format, header.mode if mixes else None, size)
     has_grid = decision is None or not isinstance(decision.image_warp.transform, MatrixTransform)
-    return _Preview(decision, crop, _memory(header, Work(file_format, size, mixes, has_grid)))
+    return _Preview(decision, crop, _memory(header, Work(file_format, size, mixes, has_grid, job.coverage is not None)))
 
 
 def _expected_size(settings: Settings, size: tuple[int, int]) -> tuple[int, int]:

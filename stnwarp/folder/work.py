@@ -16,6 +16,7 @@ from stnwarp.files.directories import make_directory
 from stnwarp.files.opening import open_source
 from stnwarp.folder.absence import confirmed
 from stnwarp.folder.budget import Budget, Take
+from stnwarp.folder.coverage import coverage_written, encode_coverage
 from stnwarp.folder.decisions import Decision
 from stnwarp.folder.fill import opaque_fill_warnings, without_expected
 from stnwarp.folder.gate import Stopped, WriteGate
@@ -71,7 +72,9 @@ def process(
     try:
         with budget.share(gate.check) if budget else nullcontext(_take_freely) as take:
             result = _make(job, settings, stdin, gate, take)
-            with gate.writing():
+            gate.check()
+            coverage = b"" if job.coverage is None else encode_coverage(result.decision, settings)
+            with gate.writing(), coverage_written(job.coverage, coverage, overwrite=settings.overwrite):
                 _write(job, result.data, settings, stdout)
     except (OutputError, Stopped):
         raise

@@ -8,6 +8,7 @@ Size = tuple[int, int]
 
 _FLOAT = 4
 _GRID = 18  # of a transformation that is no matrix: two coordinates in 64 bits for each pixel of the output
+_COVERAGE = 5  # array, Pillow's image, encoder and file
 _ROW = 16  # of Pillow's images, which can be narrower than what is noted of each row
 _BESIDE = 1 << 24  # for bands and buffers
 
@@ -38,12 +39,14 @@ class Work:
 
     format: that is written. size: the (height, width) of the result. mixes: whether pixels are mixed; where there is
     alpha that is done in floating point. has_grid: whether the place that each pixel is read from is kept.
+    has_coverage: whether the coverage of the result is written, too.
     """
 
     format: str
     size: Size
     mixes: bool = True
     has_grid: bool = False
+    has_coverage: bool = False
 
     def memory(self, format: str, mode: str, size: Size) -> int:
         """The most bytes that it takes at a time to decode (see `decoding_memory`), warp and encode a picture."""
@@ -56,6 +59,7 @@ class Work:
         warped += _GRID * output_pixels * self.has_grid
         encoded = output_pixels * _ENCODED.get(self.format, _WITHOUT_LOSS).get(mode, max(_WITHOUT_LOSS.values()))
         rows = _ROW * (size[0] + self.size[0])
+        encoded += _COVERAGE * output_pixels * self.has_coverage
         return max(decoding_memory(format, mode, size), max(warped, encoded) + rows + _BESIDE)
 
 
