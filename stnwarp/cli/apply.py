@@ -17,6 +17,7 @@ from stnwarp.cli.options import (
     RunOptions,
     SamplingOptions,
     check_fill_is_used,
+    nodata_option,
     output_options,
     run_options,
     sampling_options,
@@ -53,6 +54,7 @@ full or a checkpoint cannot be used; 129 hung up; 130 interrupted; 143 terminate
 @guide_options
 @guard_options
 @sampling_options
+@nodata_option
 @output(
     "-o",
     "--output",
@@ -74,6 +76,7 @@ def apply(
     guide_options: GuideOptions,
     guard_options: GuardOptions,
     sampling_options: SamplingOptions,
+    nodata: float | None,
     output_options: OutputOptions,
     run_options: RunOptions,
 ) -> ExitCode:
@@ -103,7 +106,7 @@ def apply(
     from stnwarp.cli.guidance import build_guide
 
     guided = build_guide(transformation_options, guide_options, sampling_options.align_corners, output_options)
-    settings = build_settings(guided, guard_options, sampling_options, output_options, run_options)
+    settings = build_settings(guided, guard_options, sampling_options, nodata, output_options, run_options)
     planned = _plan(console, settings, sources, destination, output_options, run_options)
     saving = open_saving(console, output_options.save_params, guided.parameters, planned, settings, run_options)
     tell_unused_rows(console, guided.parameters, planned)

@@ -14,7 +14,12 @@ _ANY_SIZE = (256, 256)
 
 
 def build_settings(
-    guided: Guided, guards: GuardOptions, sampling: SamplingOptions, output: OutputOptions, run: RunOptions
+    guided: Guided,
+    guards: GuardOptions,
+    sampling: SamplingOptions,
+    nodata: float | None,
+    output: OutputOptions,
+    run: RunOptions,
 ) -> "Settings":
     """The settings of a run; ParameterError for what can be used with no image at all."""
     from stnwarp.folder import Settings, check_fill
@@ -34,6 +39,7 @@ def build_settings(
         guards=build_guards(guards),
         crop=guided.crop,
         viewport=output.viewport,
+        nodata=nodata,
     )
     check_fill((), settings)
     _try_out(guided, settings)

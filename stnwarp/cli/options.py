@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from stnwarp.cli.console import QUIET, Console
-from stnwarp.cli.numbers import Whole
+from stnwarp.cli.numbers import MissingValue, Whole
 from stnwarp.cli.sections import Decorator, bundle, output, run, sampling
 from stnwarp.cli.values import CanonicalSize, OneOf, OutputSize, PixelRectangle
 from stnwarp.conventions import (
@@ -114,6 +114,15 @@ sampling_options = bundle(
         "those next to one position. --interpolation nearest never averages.",
     ),
     align_corners_option,
+)
+
+nodata_option = sampling(
+    "--nodata",
+    type=MissingValue(),
+    metavar="VALUE",
+    help="The value of pixels without data in pictures of floats (TIFF), besides NaN. They have no part in what is "
+    "read between pixels; where they would have more than half of the weight, the result is VALUE, and so is the "
+    "outside unless --fill is given.",
 )
 
 SIZE_HELP = (

@@ -19,6 +19,7 @@ from stnwarp.folder.clashes import Existing, check_distinct, check_not_sources, 
 from stnwarp.folder.decisions import Decision
 from stnwarp.folder.jobs import Job
 from stnwarp.folder.names import is_image_name, shorten_parts, split_name
+from stnwarp.folder.resampling import covered
 from stnwarp.folder.settings import Settings
 from stnwarp.folder.sources import STANDARD_STREAM
 from stnwarp.folder.targets import base_of, check_name
@@ -98,16 +99,7 @@ def encode_coverage(decision: Decision, settings: Settings) -> bytes:
     if decision.copied:
         array = np.full(decision.image_warp.size, _FULL, np.uint8)
     else:
-        from stnwarp.sampling.coverage import measure_coverage
-
-        array = measure_coverage(
-            decision.input_size,
-            decision.image_warp.transform,
-            decision.image_warp.size,
-            interpolation=settings.interpolation,
-            align_corners=settings.align_corners,
-            threads=settings.threads,
-        )
+        array = covered(decision.input_size, decision.image_warp, settings)
     return encode_picture(Picture(array, "L"), _FORMAT)[0]
 
 

@@ -10,8 +10,8 @@ from stnwarp.errors import StnwarpError
 from stnwarp.folder.coverage import encode_coverage
 from stnwarp.folder.decisions import Decision
 from stnwarp.folder.jobs import Job
+from stnwarp.folder.resampling import warped
 from stnwarp.folder.settings import Settings
-from stnwarp.folder.work import warped
 from stnwarp.images.colour import default_fill
 from stnwarp.images.picture import CHANNELS, DTYPES, Picture
 from stnwarp.images.probe import probe

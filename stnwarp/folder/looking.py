@@ -11,6 +11,7 @@ from stnwarp.folder.absence import with_absence
 from stnwarp.folder.budget import Take
 from stnwarp.folder.decisions import Decision, decide
 from stnwarp.folder.jobs import Job
+from stnwarp.folder.resampling import nodata_warnings
 from stnwarp.folder.settings import Settings, size_error
 from stnwarp.images.crop import crop_picture
 from stnwarp.images.decode import read_picture
@@ -57,12 +58,17 @@ def look(job: Job, settings: Settings, stdin: BinaryIO | None = None) -> tuple[D
     if guidance is None:
         picture = read(job, settings, stdin)
         decision = decided(job, settings, picture)
-        return decision, (*decision.warnings, *picture.warnings, *renamed(job, picture.format))
+        unused = _unused(decision, picture.mode, settings)
+        return decision, (*decision.warnings, *picture.warnings, *renamed(job, picture.format), *unused)
     header = probe(stream_of(job, stdin), max_pixels=settings.max_pixels)
     known = _checked(job, settings, header).decision
     assert known is not None
     decision = with_absence(known, guidance, settings)
-    return decision, (*decision.warnings, *renamed(job, header.format))
+    return decision, (*decision.warnings, *renamed(job, header.format), *_unused(decision, header.mode, settings))
+
+
+def _unused(decision: Decision, mode: str, settings: Settings) -> tuple[str, ...]:
+    return () if decision.copied else nodata_warnings(mode, settings)
 
 
 def renamed(job: Job, source_format: str) -> tuple[str, ...]:

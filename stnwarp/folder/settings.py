@@ -23,7 +23,8 @@ class Settings:
     """What one run does to each of its images.
 
     *guide* says what each of them is warped by, *guards* hold that back. *fill* is a colour in words (see
-    `images.parse_fill`), None for the default of each mode. *max_pixels* limits the input and the output alike.
+    `images.parse_fill`), None for the default of each mode. *nodata* is what missing pixels of pictures of floats have,
+    where it is not NaN alone. *max_pixels* limits the input and the output alike.
     *threads* work on bands of rows of one image. *crop* is the part of each image that is taken for it, *viewport* the
     part of each output that is made.
 
@@ -46,6 +47,7 @@ class Settings:
     guards: Guards = field(default_factory=Guards)
     crop: Rectangle | None = None
     viewport: Rectangle | None = None
+    nodata: float | None = None
 
     def __post_init__(self) -> None:
         if self.threads < 1 or self.max_pixels < 1:
