@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 import stnwarp
 from stnwarp.kernels.compiler.compiled_kernel import on_compile
+from stnwarp.sampling.coverage import measure_coverage
 from tests.positions import warp
 
 Array = NDArray[np.generic]
@@ -90,6 +91,12 @@ def footprints(channels: int, dtype: type, interpolation: str, padding_mode: str
     return np.concatenate([stnwarp.warp(image, SHRINKING, (size, 9), antialias=True, **modes) for size in (3, 16)])
 
 
+def coverage(kind: str) -> Array:
+    """The coverage of the output of a `scene`, in bytes."""
+    places = scene(1, np.uint8, "bilinear", "zeros", kind)
+    return measure_coverage(SIZE, places.grid if places.theta is None else places.theta, OUTPUT)
+
+
 def footprint_gradients(dtype: type, mode: str, padding_mode: str) -> list[Array]:
     """The gradients of antialiased sampling, to input and theta."""
     rng, found = np.random.default_rng(1), list[Array]()
@@ -126,6 +133,7 @@ def results() -> dict[str, Array]:
         for channels, dtype in ((3, np.uint8), (1, np.float64)):
             name = f"footprints {np.dtype(dtype).name} {channels} {interpolation} {padding}"
             done[name] = footprints(channels, dtype, interpolation, padding)
+    done |= {f"coverage {kind}": coverage(kind) for kind in MAPS}
     for number, gradient in enumerate(footprint_gradients(np.float64, "bilinear", "reflection")):
         done[f"footprints bilinear gradient {number}"] = gradient
     for padding in PADDING:

@@ -138,13 +138,17 @@ def test_more_pixels_need_more_memory(format: str, mixes: bool) -> None:
     [
         ("RGBA", "png", "png"),
         ("CMYK", "tif", "tif"),
+        ("F", "tif", "tif"),  # every other row of it missing
     ],
 )
 def test_what_is_estimated_is_enough_and_not_far_too_much(tmp_path: Path, mode: str, source: str, target: str) -> None:
     side = 1500
-    channels = {"LA": 2, "RGB": 3, "RGBA": 4, "CMYK": 4}[mode]
+    channels = {"F": 1, "LA": 2, "RGB": 3, "RGBA": 4, "CMYK": 4}[mode]
     for size, name in ((60, "a"), (side, "b")):
-        image = Image.fromarray(noise(size, size, size, channels), "CMYK" if mode == "CMYK" else None)
+        array = noise(size, size, size, channels)
+        if mode == "F":
+            array = np.where(np.arange(size)[:, None] % 2, np.float32(np.nan), array[..., 0])
+        image = Image.fromarray(array, "CMYK" if mode == "CMYK" else None)
         image.save(tmp_path / f"{name}.{source}", compress_level=1)
     options = ("-o", tmp_path / "out", "--theta", "0.9 0.1 0 -0.1 0.9 0", "--format", target, "-j1", "--overwrite")
     peaks = []

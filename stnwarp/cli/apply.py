@@ -18,6 +18,7 @@ from stnwarp.cli.options import (
     SamplingOptions,
     check_fill_is_used,
     no_draft_option,
+    nodata_option,
     output_options,
     run_options,
     sampling_options,
@@ -54,6 +55,7 @@ full or a checkpoint cannot be used; 129 hung up; 130 interrupted; 143 terminate
 @guide_options
 @guard_options
 @sampling_options
+@nodata_option
 @no_draft_option
 @output(
     "-o",
@@ -76,6 +78,7 @@ def apply(
     guide_options: GuideOptions,
     guard_options: GuardOptions,
     sampling_options: SamplingOptions,
+    nodata: float | None,
     no_draft: bool,
     output_options: OutputOptions,
     run_options: RunOptions,
@@ -106,7 +109,9 @@ def apply(
     from stnwarp.cli.guidance import build_guide
 
     guided = build_guide(transformation_options, guide_options, sampling_options.align_corners, output_options)
-    settings = build_settings(guided, guard_options, sampling_options, output_options, run_options, draft=not no_draft)
+    settings = build_settings(
+        guided, guard_options, sampling_options, nodata, output_options, run_options, draft=not no_draft
+    )
     planned = _plan(console, settings, sources, destination, output_options, run_options)
     saving = open_saving(console, output_options.save_params, guided.parameters, planned, settings, run_options)
     tell_unused_rows(console, guided.parameters, planned)
@@ -159,6 +164,7 @@ def _plan(
         format=output_options.format,
         overwrite=run_options.overwrite,
         skip_existing=run_options.skip_existing,
+        coverage=output_options.coverage,
     )
     check_fill(planned.jobs, settings)
     passed_by = None if run_options.recursive else left_out(sources, destination)

@@ -17,6 +17,7 @@ def build_settings(
     guided: Guided,
     guards: GuardOptions,
     sampling: SamplingOptions,
+    nodata: float | None,
     output: OutputOptions,
     run: RunOptions,
     *,
@@ -41,6 +42,7 @@ def build_settings(
         guards=build_guards(guards),
         crop=guided.crop,
         viewport=output.viewport,
+        nodata=nodata,
     )
     check_fill((), settings)
     _try_out(guided, settings)

@@ -11,6 +11,7 @@ from stnwarp.text import truncate_repr
 _PAIRS = {")": "(", "]": "["}
 _BRACKETS = re.compile(r"[()\[\]]")
 _LARGEST = 10**18 - 1  # whole number: what PyTorch and NumPy take, and more than anything here has
+_LARGEST_FLOAT = (2 - 2**-24) * 2.0**127  # beyond, 32 bits round to infinity
 _QUOTES = "put quotes round numbers separated by spaces"
 
 
@@ -128,6 +129,26 @@ class Amount(click.ParamType[float]):
             self.fail(str(error), param, ctx)
         if number < 0:
             self.fail(f"{truncate_repr(value)} is less than 0", param, ctx)
+        return number
+
+
+class MissingValue(click.ParamType[float]):
+    """A number that floats of 32 bits hold, or nan."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number in *value*."""
+        if isinstance(value, float):
+            return value
+        if value.strip().lower() == "nan":
+            return math.nan
+        try:
+            number = _finite(value.strip())
+        except ValueError as error:
+            self.fail(f"{error}; give a number, or nan", param, ctx)
+        if abs(number) > _LARGEST_FLOAT:
+            self.fail(f"{truncate_repr(value)} is more than floats of 32 bits hold", param, ctx)
         return number
 
 

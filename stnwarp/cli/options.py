@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from stnwarp.cli.console import QUIET, Console
-from stnwarp.cli.numbers import Whole
+from stnwarp.cli.numbers import MissingValue, Whole
 from stnwarp.cli.sections import Decorator, bundle, output, run, sampling
 from stnwarp.cli.values import CanonicalSize, OneOf, OutputSize, PixelRectangle
 from stnwarp.conventions import (
@@ -48,6 +48,7 @@ class OutputOptions:
     viewport: Rectangle | None
     format: str | None
     quality: int | None
+    coverage: str | None
     save_params: Path | None
 
     @property
@@ -123,6 +124,15 @@ no_draft_option = sampling(
     "looks at is never decoded smaller.",
 )
 
+nodata_option = sampling(
+    "--nodata",
+    type=MissingValue(),
+    metavar="VALUE",
+    help="The value of pixels without data in pictures of floats (TIFF), besides NaN. They have no part in what is "
+    "read between pixels; where they would have more than half of the weight, the result is VALUE, and so is the "
+    "outside unless --fill is given.",
+)
+
 SIZE_HELP = (
     "same is the frame of the input, wherever the picture was moved to; fit is just large enough for the whole moved "
     "picture; inner is the largest frame of the picture's proportions inside it, without fill. SCALE sets how many "
@@ -166,6 +176,12 @@ output_options = bundle(
         type=Whole(1, 100),
         metavar="1-100",
         help="Quality of JPEG, WebP and AVIF; other formats have none.  [default: 95]",
+    ),
+    output(
+        "--coverage",
+        metavar="DIR",
+        help="Write how much of each output pixel lies inside the image, from 0 to 255, whatever the padding mode: a "
+        "gray PNG in this folder for each output, of the same name.",
     ),
     output(
         "--save-params",

@@ -10,11 +10,12 @@ from stnwarp.folder.guides import Guidance, Guide, Listed, OneForAll, Predicted
 from stnwarp.folder.jobs import Job, Outcome, Status
 from stnwarp.folder.looking import look
 from stnwarp.folder.plan import Plan, plan
+from stnwarp.folder.resampling import warped
 from stnwarp.folder.run import run
 from stnwarp.folder.saving import Saving, row_of_outcome, rows_without_image
 from stnwarp.folder.settings import Settings, size_error
 from stnwarp.folder.sources import Source, find_sources, left_out, source_key
-from stnwarp.folder.work import process, warped
+from stnwarp.folder.work import process
 
 __all__ = [
     "Decision",

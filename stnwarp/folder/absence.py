@@ -41,4 +41,11 @@ def confirmed(decision: Decision, result: NDArray[np.generic], settings: Setting
 def _is_one_colour(image: NDArray[np.generic]) -> bool:
     """Whether all pixels of *image*, (H, W) or (H, W, C), are the same; a few rows are looked at first."""
     step = max(1, len(image) // _FEW)
-    return bool((image[::step] == image[0, 0]).all() and (image == image[0, 0]).all())
+    return _are(image[::step], image[0, 0]) and _are(image, image[0, 0])
+
+
+def _are(pixels: NDArray[np.generic], value: NDArray[np.generic]) -> bool:
+    """Whether *pixels* all have that *value*, be it NaN."""
+    if pixels.dtype.kind == "f" and bool(np.isnan(value).any()):
+        return bool(np.isnan(pixels).all())
+    return bool((pixels == value).all())

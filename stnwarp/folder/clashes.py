@@ -15,6 +15,7 @@ from stnwarp.folder.twins import Twins
 from stnwarp.text import quote_path
 
 LISTED = 5  # examples in one message
+_ONE_TARGET = "one target for several images; write to a template with {index} in it"
 
 # Device and inode: equal for a file, its hard links, and the symbolic links that lead to it.
 _Identity = tuple[int, int]
@@ -41,8 +42,8 @@ def what_exists(target: Path) -> Existing:
     return Existing.IMAGE if status.st_size else Existing.EMPTY
 
 
-def check_distinct(jobs: Sequence[Job]) -> None:
-    """Refuse two images with one target, and a target that another one needs as its directory.
+def check_distinct(jobs: Sequence[Job], complaint: str = _ONE_TARGET) -> None:
+    """Refuse two jobs with one target, in words that end in *complaint*, and a target that is another one's directory.
 
     Names that differ only in case or in Unicode composition count as one where the file system takes them for one.
     """
@@ -51,9 +52,7 @@ def check_distinct(jobs: Sequence[Job]) -> None:
     groups = _grouped(_suspects(targets), Twins().key)
     clashes = [_together(group) for group in groups.values() if len(group) > 1]
     if clashes:
-        raise OutputClashError(
-            f"{_some(clashes, '; ')}: one target for several images; write to a template with {{index}} in it"
-        )
+        raise OutputClashError(f"{_some(clashes, '; ')}: {complaint}")
     _check_no_target_is_a_directory(groups)
 
 
@@ -113,12 +112,14 @@ def check_not_over_sources(jobs: Sequence[Job], *, overwrite: bool) -> None:
     if overwrite:
         _check_not_over_others(jobs)
         return
+    targets = (job.target for job in jobs if job.target is not None)
+    check_not_sources(targets, jobs, "the target is a source itself; write elsewhere or give --overwrite")
+
+
+def check_not_sources(targets: Iterable[Path], jobs: Sequence[Job], complaint: str) -> None:
+    """Refuse *targets* that are sources of *jobs*, by other names or links too, in words that end in *complaint*."""
     identities = {_identity(job.source.path) for job in jobs if job.source.path is not None} - {None}
-    in_place = [
-        quote_path(job.target) for job in jobs if job.target is not None and _identity(job.target) in identities
-    ]
-    if in_place:
-        raise OutputClashError(f"{_some(in_place)}: the target is a source itself; write elsewhere or give --overwrite")
+    refuse_existing((target for target in targets if _identity(target) in identities), complaint)
 
 
 def _check_not_over_others(jobs: Sequence[Job]) -> None:
@@ -141,7 +142,7 @@ def check_apart(path: Path, jobs: Sequence[Job]) -> None:
     places = Places()
     own = places.of(path)
     read = [places.of(job.source.path) for job in jobs if job.source.path is not None]
-    written = [places.of(job.target) for job in jobs if job.target is not None]
+    written = [places.of(path) for job in jobs for path in job.files]
     said = _in_the_way(own, read, written, str)
     if said is None and _in_the_way(own, read, written, same_name_key) is not None:
         said = _in_the_way(own, read, written, Twins().key)

@@ -15,13 +15,19 @@ class Job:
 
     *format* is a format asked for by name (as `images.format_for_suffix` gives it); without one the suffix of
     the target decides. *replace* lets this job alone write over its target, which is an empty file that an
-    earlier run of something else left behind.
+    earlier run of something else left behind. *coverage* is where the coverage of the output goes, if anywhere.
     """
 
     source: Source
     target: Path | None
     format: str | None = None
     replace: bool = False
+    coverage: Path | None = None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that are written."""
+        return tuple(path for path in (self.target, self.coverage) if path is not None)
 
 
 class Status(StrEnum):

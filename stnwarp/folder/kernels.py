@@ -7,9 +7,11 @@ from itertools import islice
 import numpy as np
 
 from stnwarp.errors import StnwarpError
+from stnwarp.folder.coverage import encode_coverage
+from stnwarp.folder.decisions import Decision
 from stnwarp.folder.jobs import Job
+from stnwarp.folder.resampling import warped
 from stnwarp.folder.settings import Settings
-from stnwarp.folder.work import warped
 from stnwarp.images.colour import default_fill
 from stnwarp.images.picture import CHANNELS, DTYPES, Picture
 from stnwarp.images.probe import probe
@@ -37,7 +39,8 @@ def compile_ahead(jobs: Sequence[Job], settings: Settings, processes: int) -> No
         return
     from stnwarp.sampling.compilation import compile_side_by_side, processes_for
 
-    needed = _specialisations(_modes(jobs, settings), settings)
+    has_coverage = any(job.coverage is not None for job in jobs)
+    needed = _specialisations(_modes(jobs, settings), settings, has_coverage)
     processes = min(processes, processes_for(len(needed)))
     if processes < 2:
         return
@@ -60,7 +63,7 @@ def _modes(jobs: Iterable[Job], settings: Settings) -> Iterator[str]:
                 yield mode
 
 
-def _specialisations(modes: Iterable[str], settings: Settings) -> dict[str, Specialisation]:
+def _specialisations(modes: Iterable[str], settings: Settings, has_coverage: bool) -> dict[str, Specialisation]:
     """The kernels that pictures of *modes* need when they are warped by a matrix, by the names of their files."""
     image_warp = ImageWarp(MatrixTransform(np.eye(2, 3)), (2, 2))
     with collect_specialisations() as collected:
@@ -68,4 +71,6 @@ def _specialisations(modes: Iterable[str], settings: Settings) -> dict[str, Spec
             shape = (4, 4, CHANNELS[mode]) if CHANNELS[mode] > 1 else (4, 4)
             picture = Picture(np.zeros(shape, DTYPES.get(mode, np.uint8)), mode)
             warped(picture, image_warp, default_fill(mode), settings)
+        if has_coverage:
+            encode_coverage(Decision(image_warp, (4, 4)), settings)
     return {specialisation.file: specialisation for specialisation in collected}

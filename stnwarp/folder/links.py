@@ -11,17 +11,19 @@ from stnwarp.folder.targets import base_of
 from stnwarp.text import quote_path
 
 
-def warnings_of_links(jobs: Sequence[Job], dest: str) -> tuple[str, ...]:
-    """A line for each link below *dest* by which images of *jobs* are written outside it."""
+def warnings_of_links(jobs: Sequence[Job], dest: str, coverage: str | None = None) -> tuple[str, ...]:
+    """A line for each link below *dest*, or below *coverage*, by which files of *jobs* are written outside it."""
     places = Places()
     known: dict[tuple[Path, Path], Path | None] = {}
     counts: Counter[Path] = Counter()
-    for job in jobs:
-        base = base_of(dest, job.source, job.target)
-        if job.target is None or base is None:
+    targets = [(job.target, base_of(dest, job.source, job.target)) for job in jobs]
+    if coverage is not None:
+        targets += [(job.coverage, Path(coverage)) for job in jobs]
+    for target, base in targets:
+        if target is None or base is None:
             continue
-        link = _nearest_link(job.target.parent, base, known)
-        if link is not None and not places.directory(job.target.parent).is_relative_to(places.directory(base)):
+        link = _nearest_link(target.parent, base, known)
+        if link is not None and not places.directory(target.parent).is_relative_to(places.directory(base)):
             counts[link] += 1
     return tuple(_in_words(link, places.directory(link), count) for link, count in counts.items())
 

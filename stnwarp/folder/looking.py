@@ -12,6 +12,7 @@ from stnwarp.folder.budget import Take
 from stnwarp.folder.decisions import Decision, decide
 from stnwarp.folder.drafts import draft_factor
 from stnwarp.folder.jobs import Job
+from stnwarp.folder.resampling import nodata_warnings
 from stnwarp.folder.settings import Settings, size_error
 from stnwarp.images.crop import crop_picture
 from stnwarp.images.decode import read_picture
@@ -63,12 +64,17 @@ def look(job: Job, settings: Settings, stdin: BinaryIO | None = None) -> tuple[D
     if guidance is None:
         picture = read(job, settings, stdin)
         decision = decided(job, settings, picture)
-        return decision, (*decision.warnings, *picture.warnings, *renamed(job, picture.format))
+        unused = _unused(decision, picture.mode, settings)
+        return decision, (*decision.warnings, *picture.warnings, *renamed(job, picture.format), *unused)
     header = probe(stream_of(job, stdin), max_pixels=settings.max_pixels)
     known = _checked(job, settings, header).decision
     assert known is not None
     decision = with_absence(known, guidance, settings)
-    return decision, (*decision.warnings, *renamed(job, header.format))
+    return decision, (*decision.warnings, *renamed(job, header.format), *_unused(decision, header.mode, settings))
+
+
+def _unused(decision: Decision, mode: str, settings: Settings) -> tuple[str, ...]:
+    return () if decision.copied else nodata_warnings(mode, settings)
 
 
 def renamed(job: Job, source_format: str) -> tuple[str, ...]:
@@ -140,9 +146,9 @@ def _checked(job: Job, settings: Settings, header: ImageHeader) -> _Preview:
             # A palette that is kept makes shorter rows than its colours, and the header does not tell.
             check_sides(file_format, header.mode if mixes else None, size)
     if decision is not None:
-        decision = replace(decision, draft=draft_factor(decision, header, settings))
+        decision = replace(decision, draft=1 if job.coverage else draft_factor(decision, header, settings))
     has_grid = decision is None or not isinstance(decision.image_warp.transform, MatrixTransform)
-    return _Preview(decision, crop, _memory(header, Work(file_format, size, mixes, has_grid)))
+    return _Preview(decision, crop, _memory(header, Work(file_format, size, mixes, has_grid, job.coverage is not None)))
 
 
 def _expected_size(settings: Settings, size: tuple[int, int]) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from stnwarp.folder.clashes import (
     refuse_existing,
     what_exists,
 )
+from stnwarp.folder.coverage import check_existing, warnings_of_missing, with_coverage
 from stnwarp.folder.jobs import Job, Outcome, Status
 from stnwarp.folder.links import warnings_of_links
 from stnwarp.folder.names import output_directory
@@ -39,11 +40,12 @@ def plan(
     format: str | None = None,
     overwrite: bool = False,
     skip_existing: bool = False,
+    coverage: str | None = None,
 ) -> Plan:
     """One job for each of *sources*, as *dest* and *format* name the targets (see `targets.name_targets`).
 
-    Images in the directory written to are left out where it lies inside the tree that is searched: they are
-    results of an earlier run. No image is opened, and nothing stays of what may be written: where targets differ in
+    Images in a directory written to are left out where it lies inside the tree that is searched: they are results of
+    an earlier run. No image is opened, and nothing stays of what may be written: where targets differ in
     case or Unicode form alone, an empty file tells whether they are one.
 
     Args:
@@ -51,6 +53,7 @@ def plan(
             target's name.
         overwrite: targets may exist, and may be the sources themselves.
         skip_existing: a job whose target is a file with something in it becomes a skipped outcome.
+        coverage: the directory for the coverage of each output, if that is wanted.
 
     Raises:
         OutputClashError: two images for one target, a target that is a source, a target that exists.
@@ -61,27 +64,31 @@ def plan(
         raise ParameterError("existing targets can be overwritten or skipped, not both; drop one of the two")
     extension = None if format is None else "." + format.lower().removeprefix(".")
     name = None if extension is None else format_for_suffix(extension)
-    kept = _outside(sources, dest)
+    kept = _outside(sources, [dest] if coverage is None else [dest, coverage])
     targets = name_targets(kept, dest, extension)
     jobs = [Job(source, target, name) for source, target in zip(kept, targets, strict=True)]
     check_distinct(jobs)
     check_directories(job.target for job in jobs if job.target is not None)
     check_not_over_sources(jobs, overwrite=overwrite)
+    jobs = jobs if coverage is None else with_coverage(jobs, dest, coverage)
     planned = _settle(jobs, overwrite=overwrite, skip_existing=skip_existing)
-    return replace(planned, warnings=warnings_of_links(planned.jobs, dest))
+    warnings = warnings_of_links(planned.jobs, dest, coverage)
+    if coverage is not None:
+        check_existing(planned.jobs, overwrite=overwrite, skip_existing=skip_existing)
+        warnings += warnings_of_missing([outcome.job for outcome in planned.skipped], coverage)
+    return replace(planned, warnings=warnings)
 
 
-def _outside(sources: Sequence[Source], dest: str) -> list[Source]:
-    """*sources* without the results of an earlier run into a *dest* inside the tree that was searched."""
-    output = output_directory(dest)
-    if output is None:
-        return list(sources)
-    roots = {source.root: Path(os.path.realpath(source.root)) for source in sources}
-    kept = [source for source in sources if not _is_result(source, roots[source.root], output)]
-    if sources and not kept:
-        raise NothingMatchedError(
-            f"every image found lies in the output directory {quote_path(output)}; name other sources"
-        )
+def _outside(sources: Sequence[Source], directories: Sequence[str]) -> list[Source]:
+    """*sources* without the results of an earlier run into one of *directories* inside the tree that was searched."""
+    kept = list(sources)
+    for output in filter(None, map(output_directory, directories)):
+        roots = {source.root: Path(os.path.realpath(source.root)) for source in kept}
+        kept = [source for source in kept if not _is_result(source, roots[source.root], output)]
+        if sources and not kept:
+            raise NothingMatchedError(
+                f"every image found lies in the output directory {quote_path(output)}; name other sources"
+            )
     return kept
 
 

@@ -59,7 +59,7 @@ def run(
     if is_limited():
         load_blas()
         load_compiler()
-    sweep(job.target for job in jobs if job.target is not None)
+    sweep(path for job in jobs for path in job.files)
     compile_ahead(jobs, settings, workers * settings.threads)
     crew = Crew(settings, min(workers, len(jobs)), fail_fast, noted, messages)
     try:

@@ -23,9 +23,10 @@ class Settings:
     """What one run does to each of its images.
 
     *guide* says what each of them is warped by, *guards* hold that back. *fill* is a colour in words (see
-    `images.parse_fill`), None for the default of each mode. *draft*: JPEGs that shrink a lot may be decoded smaller.
-    *max_pixels* limits the input and the output alike. *threads* work on bands of rows of one image. *crop* is the
-    part of each image that is taken for it, *viewport* the part of each output that is made.
+    `images.parse_fill`), None for the default of each mode. *nodata* is what missing pixels of pictures of floats have,
+    where it is not NaN alone. *draft*: JPEGs that shrink a lot may be decoded smaller. *max_pixels* limits the input
+    and the output alike. *threads* work on bands of rows of one image. *crop* is the part of each image that is taken
+    for it, *viewport* the part of each output that is made.
 
     Raises:
         SizeLimitError: the size asked for has more than *max_pixels* pixels.  ParameterError: a count below 1, or a
@@ -47,6 +48,7 @@ class Settings:
     guards: Guards = field(default_factory=Guards)
     crop: Rectangle | None = None
     viewport: Rectangle | None = None
+    nodata: float | None = None
 
     def __post_init__(self) -> None:
         if self.threads < 1 or self.max_pixels < 1:

@@ -37,6 +37,17 @@ def name_targets(sources: Sequence[Source], dest: str, extension: str | None = N
         ParameterError: a template that cannot be used, one file for several images, a suffix that is no
             format.
     """
+    check_name(dest)
+    if dest == STANDARD_STREAM:
+        return _to_standard_output(sources)
+    targets = _in_files(sources, dest, extension)
+    for source, target in zip(sources, targets, strict=True):
+        _check_format(source, target, extension, dest)
+    return list(targets)
+
+
+def check_name(dest: str) -> None:
+    """Refuse what can be the name of no file and no directory, whatever there is."""
     if not dest or "\0" in dest:
         raise ParameterError(f"{quote_path(dest)} cannot be the name of an output; give a directory, a file or '-'")
     length = len(os.fsencode(dest))
@@ -44,12 +55,6 @@ def name_targets(sources: Sequence[Source], dest: str, extension: str | None = N
         raise ParameterError(
             f"{truncate_repr(dest)}: a name of {length:,} bytes is too long for an output; give another"
         )
-    if dest == STANDARD_STREAM:
-        return _to_standard_output(sources)
-    targets = _in_files(sources, dest, extension)
-    for source, target in zip(sources, targets, strict=True):
-        _check_format(source, target, extension, dest)
-    return list(targets)
 
 
 def base_of(dest: str, source: Source, target: Path | None) -> Path | None:

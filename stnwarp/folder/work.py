@@ -4,33 +4,31 @@ import time
 import traceback
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
-from stnwarp.conventions import Interpolation
 from stnwarp.errors import OutputError, StnwarpError
 from stnwarp.files.atomic import write_atomically
 from stnwarp.files.directories import make_directory
 from stnwarp.files.opening import open_source
 from stnwarp.folder.absence import confirmed
 from stnwarp.folder.budget import Budget, Take
+from stnwarp.folder.coverage import coverage_written, encode_coverage
 from stnwarp.folder.decisions import Decision
 from stnwarp.folder.fill import opaque_fill_warnings, without_expected
 from stnwarp.folder.gate import Stopped, WriteGate
 from stnwarp.folder.jobs import Job, Outcome, Status
 from stnwarp.folder.looking import decided, read, renamed, stream_of, target_format
 from stnwarp.folder.palette import with_fill
+from stnwarp.folder.resampling import nodata_warnings, warped
 from stnwarp.folder.settings import Settings
-from stnwarp.images.alpha import premultiply, unpremultiply
 from stnwarp.images.colour import default_fill, parse_fill
 from stnwarp.images.encode import encode_picture
 from stnwarp.images.modes import WRITTEN_MODES
 from stnwarp.images.palette import is_kept, resolved
 from stnwarp.images.picture import Picture
 from stnwarp.resources import is_shortage
-from stnwarp.transforms import Frame, ImageWarp, reduce_input
 
 _NO_PIXELS = np.empty((0, 0), np.uint8)
 
@@ -71,7 +69,9 @@ def process(
     try:
         with budget.share(gate.check) if budget else nullcontext(_take_freely) as take:
             result = _make(job, settings, stdin, gate, take)
-            with gate.writing():
+            gate.check()
+            coverage = b"" if job.coverage is None else encode_coverage(result.decision, settings)
+            with gate.writing(), coverage_written(job.coverage, coverage, overwrite=settings.overwrite):
                 _write(job, result.data, settings, stdout)
     except (OutputError, Stopped):
         raise
@@ -119,8 +119,9 @@ def _make(job: Job, settings: Settings, stdin: BinaryIO | None, gate: WriteGate,
     gate.check()
     file_format = target_format(job) or picture.format
     picture, fill = _with_fill(_with_colours(picture, file_format), settings)
-    opaque = opaque_fill_warnings(picture, file_format, settings)
+    unused = opaque_fill_warnings(picture, file_format, settings)
     if not decision.copied:
+        unused += nodata_warnings(picture.mode, settings)
         given, picture = [picture], replace(picture, array=_NO_PIXELS)  # only the callee has them, and lets them go
         picture = replace(picture, array=warped(given.pop(), decision.image_warp, fill, settings), draft=1)
         decision = confirmed(decision, picture.array, settings)
@@ -129,7 +130,7 @@ def _make(job: Job, settings: Settings, stdin: BinaryIO | None, gate: WriteGate,
     given = [picture]
     del picture
     data, lost = encode_picture(given.pop(), file_format, quality=settings.quality, fill=fill)
-    return _Result(data, decision, (*known, *opaque, *without_expected(lost, file_format, settings)))
+    return _Result(data, decision, (*known, *unused, *without_expected(lost, file_format, settings)))
 
 
 def _is_same_file(job: Job, picture: Picture, settings: Settings, stdin: BinaryIO | None) -> bool:
@@ -160,48 +161,6 @@ def _with_fill(picture: Picture, settings: Settings) -> tuple[Picture, tuple[flo
     if settings.fill is None:
         return picture, default_fill(picture.mode)
     return picture, parse_fill(settings.fill, picture.mode)
-
-
-def warped(picture: Picture, image_warp: ImageWarp, fill: tuple[float, ...], settings: Settings) -> NDArray[np.generic]:
-    """The pixels of *picture* as *image_warp*: colours are weighted by their alpha while they are mixed.
-
-    Args:
-        picture: one whose palette has been resolved, unless the nearest pixel is taken.
-        image_warp: the transformation of the whole picture, whatever the draft, and the size of the result.
-        fill: what is read outside the picture, one number per channel in the unit of its array, alpha straight.
-        settings: interpolation, padding mode, antialias, align_corners and threads are read.
-
-    Returns:
-        An array of ``image_warp.size``, with the channels and the dtype of the picture's own.
-    """
-    source = Frame(picture.whole_size, settings.align_corners)
-    image_warp = replace(image_warp, transform=reduce_input(image_warp.transform, source, picture.draft))
-    if not picture.has_alpha or settings.interpolation is Interpolation.NEAREST:
-        return _warp(picture.array, image_warp, np.asarray(fill), settings)
-    dtype = picture.array.dtype
-    transparent_fill = premultiply(np.asarray(fill, dtype=dtype)[None, None])[0, 0]
-    weighted = [premultiply(picture.array)]
-    del picture
-    return unpremultiply(_warp(weighted.pop(), image_warp, transparent_fill, settings), dtype)
-
-
-def _warp(
-    image: NDArray[np.generic], image_warp: ImageWarp, fill: NDArray[np.generic], settings: Settings
-) -> NDArray[Any]:
-    # Loading the compiler takes longer than all the rest: planning, refusals and dry runs go without.
-    from stnwarp.sampling.fused import warp
-
-    return warp(
-        image,
-        image_warp.transform,
-        image_warp.size,
-        interpolation=settings.interpolation,
-        padding_mode=settings.padding_mode,
-        fill=fill,
-        antialias=settings.antialias,
-        align_corners=settings.align_corners,
-        threads=settings.threads,
-    )
 
 
 def _write(job: Job, data: bytes, settings: Settings, stdout: BinaryIO | None) -> None:

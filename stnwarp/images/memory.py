@@ -8,6 +8,9 @@ Size = tuple[int, int]
 
 _FLOAT = 4
 _GRID = 18  # of a transformation that is no matrix: two coordinates in 64 bits for each pixel of the output
+_COVERAGE = 5  # array, Pillow's image, encoder and file
+_MISSING = 9  # of floats some of which are missing: they, a copy without those, and a mask
+_REST = 18  # of what comes out of these: it, a mask, and the sums of the others and of their weights, twice
 _ROW = 16  # of Pillow's images, which can be narrower than what is noted of each row
 _BESIDE = 1 << 24  # for bands and buffers
 
@@ -38,12 +41,14 @@ class Work:
 
     format: that is written. size: the (height, width) of the result. mixes: whether pixels are mixed; where there is
     alpha that is done in floating point. has_grid: whether the place that each pixel is read from is kept.
+    has_coverage: whether the coverage of the result is written, too.
     """
 
     format: str
     size: Size
     mixes: bool = True
     has_grid: bool = False
+    has_coverage: bool = False
 
     def memory(self, format: str, mode: str, size: Size) -> int:
         """The most bytes that it takes at a time to decode (see `decoding_memory`), warp and encode a picture."""
@@ -53,9 +58,12 @@ class Work:
         if self.mixes and mode in ("LA", "RGBA"):
             mixed = _FLOAT * CHANNELS[mode]
             warped = max((array + mixed) * pixels, mixed * (pixels + output_pixels), (mixed + array) * output_pixels)
+        if self.mixes and mode == "F":
+            warped = max(_MISSING * pixels, (_FLOAT + 1) * pixels + _REST * output_pixels)
         warped += _GRID * output_pixels * self.has_grid
         encoded = output_pixels * _ENCODED.get(self.format, _WITHOUT_LOSS).get(mode, max(_WITHOUT_LOSS.values()))
         rows = _ROW * (size[0] + self.size[0])
+        encoded += _COVERAGE * output_pixels * self.has_coverage
         return max(decoding_memory(format, mode, size), max(warped, encoded) + rows + _BESIDE)
 
 

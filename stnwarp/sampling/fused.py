@@ -87,7 +87,7 @@ def warp(
         raise ShapeError(f"image must be (H, W) or (H, W, C), got {picture.shape}")
     if picture.size == 0 and 0 in picture.shape[:2]:
         raise ShapeError(f"image must not be empty along a side, got {picture.shape}")
-    mapping, output_size = _mapping(transform, picture.shape[:2], size, padding_mode, align_corners)
+    mapping, output_size = mapping_of(transform, picture.shape[:2], size, padding_mode, align_corners)
     return sample_image(picture, output_size, mapping, kind, fill, threads, antialias)
 
 
@@ -135,7 +135,7 @@ def spatial_transform(
     return sample_maps(maps, (height, width), mapping, interpolation, antialias)
 
 
-def _mapping(
+def mapping_of(
     transform: ArrayLike | Transform,
     input_size: tuple[int, int],
     size: tuple[int, int] | None,

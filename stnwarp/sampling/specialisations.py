@@ -15,6 +15,7 @@ from stnwarp.kernels.compiler.arguments import PointerArgs
 from stnwarp.kernels.compiler.compiled_kernel import Specialisation, collect_specialisations
 from stnwarp.sampling import footprint_gradients, footprints
 from stnwarp.sampling.arrays import DTYPES, batch_of_maps, weight_type
+from stnwarp.sampling.coverage import measure_coverage
 from stnwarp.sampling.fused import warp
 from stnwarp.sampling.gradients import grid_sample_backward
 from stnwarp.sampling.mapping import matrix_mapping
@@ -183,6 +184,7 @@ def _antialiased() -> Iterator[Row]:
             for level in dict.fromkeys((dtype, weight_type(np.dtype(dtype)))):
                 is_common = mode is Interpolation.BILINEAR and (dtype in _SHRINKING or level is np.uint16)
                 yield Row(f"antialiased, {mode}", partial(_antialias, (level, dtype), mode), is_common)
+    yield Row("coverage", partial(measure_coverage, (4, 4), np.eye(2, 3)))
     yield Row("antialiased, gradients", _measure_shares)
     for dtype in (np.float32, np.float64):
         for mode in (Interpolation.BILINEAR, Interpolation.BICUBIC):

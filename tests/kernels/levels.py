@@ -81,6 +81,8 @@ def _footprints() -> Iterator[tuple[str, Array]]:
             for padding in ("fill", "zeros", "wrap"):
                 name = f"footprints {np.dtype(dtype).name} {channels} {interpolation} {padding}"
                 yield name, smoke.footprints(channels, dtype, interpolation, padding)
+    for kind in smoke.MAPS:
+        yield f"coverage {kind}", smoke.coverage(kind)
     for dtype in (np.float32, np.float64):
         for mode in ("bilinear", "bicubic"):
             for number, gradient in enumerate(smoke.footprint_gradients(dtype, mode, "reflection")):

@@ -16,6 +16,7 @@ import pytest
 import stnwarp
 from stnwarp.kernels.compiler.compiled_kernel import collect_specialisations
 from stnwarp.sampling import compilation
+from stnwarp.sampling.coverage import measure_coverage
 from stnwarp.sampling.specialisations import TABLE, specialisations
 from tests.cli_tools import run
 from tests.docs_code import ROOT, blocks, run_python
@@ -49,6 +50,8 @@ def pictures(channels: int, dtype: type) -> Iterator[np.ndarray]:
 
 def calls() -> Iterator[Call]:
     """Of the library's functions, with arrays of all kinds."""
+    for transform in (*THETAS, *(np.zeros((2, 3, 2), grid) for grid in FLOATS)):
+        yield partial(measure_coverage, (4, 5), transform)
     modes = [(mode, COPIED if mode == "nearest" else INTERPOLATED) for mode in stnwarp.conventions.Interpolation]
     for mode, dtypes in modes:
         for dtype, channels in itertools.product(dtypes, (1, 2, 3, 4, 5)):

@@ -68,6 +68,17 @@ class BoxTask(NamedTuple):
     sums: Memory  # of columns, in the type of the weights
 
 
+class CoverageTask(NamedTuple):
+    """What `coverage_rows` works with."""
+
+    output: Memory  # (pixels of the output,), uint8
+    call: SampleCall
+    is_nearest: int  # 1 where pixels are copied, and are inside or not
+    matrices: Memory
+    grid: Memory
+    positions: Memory  # float64
+
+
 def make_antialias_workspace(weights: type[np.floating], source: type[Any]) -> tuple[NDArray[Any], ...]:
     """Make positions, footprints, offsets, numbers and patch for one thread."""
     return (
