@@ -129,8 +129,12 @@ def results() -> dict[str, Array]:
             for kind in MAPS:
                 name = f"{np.dtype(dtype).name} {channels} {interpolation} {padding} {kind}"
                 done[name] = scene(channels, dtype, interpolation, padding, kind).warped()
-    for padding, interpolation in (("fill", "bilinear"), ("zeros", "bicubic"), ("wrap", "lanczos")):
-        for channels, dtype in ((3, np.uint8), (1, np.float64)):
+    for padding, interpolation, dtype in (
+        ("fill", "bilinear", np.uint8),
+        ("zeros", "bicubic", np.float64),
+        ("wrap", "lanczos", np.uint8),
+    ):
+        for channels in (1, 3):
             name = f"footprints {np.dtype(dtype).name} {channels} {interpolation} {padding}"
             done[name] = footprints(channels, dtype, interpolation, padding)
     done |= {f"coverage {kind}": coverage(kind) for kind in MAPS}

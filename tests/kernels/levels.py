@@ -37,7 +37,7 @@ THETA = np.array([[0.83, 0.31, 0.02], [-0.27, 0.91, -0.04], [0.11, -0.07, 1]])
 
 def _pictures() -> Iterator[tuple[str, Array]]:
     for channels, dtype, interpolation, paddings in PICTURES:
-        for padding in paddings:
+        for padding in (*paddings, "fill"):
             for kind in smoke.MAPS:
                 scene = smoke.scene(channels, dtype, interpolation, padding, kind)
                 yield f"{np.dtype(dtype).name} {channels} {interpolation} {padding} {kind}", scene.warped()
@@ -76,13 +76,12 @@ def _maps() -> Iterator[tuple[str, Array]]:
 
 def _footprints() -> Iterator[tuple[str, Array]]:
     """Antialiased pictures that shrink, their edges, and the gradients of that."""
-    for channels, dtype in ((1, np.uint8), (3, np.uint8), (4, np.float32), (5, np.float32), (2, np.float64)):
-        for interpolation in ("bilinear", "bicubic", "lanczos"):
+    kernels = ((np.uint8, "bilinear"), (np.float32, "bicubic"), (np.uint8, "lanczos"), (np.float64, "bilinear"))
+    for dtype, interpolation in kernels:
+        for channels in (1, 2, 3, 4, 5):
             for padding in ("fill", "zeros", "wrap"):
                 name = f"footprints {np.dtype(dtype).name} {channels} {interpolation} {padding}"
                 yield name, smoke.footprints(channels, dtype, interpolation, padding)
-    for kind in smoke.MAPS:
-        yield f"coverage {kind}", smoke.coverage(kind)
     for dtype in (np.float32, np.float64):
         for mode in ("bilinear", "bicubic"):
             for number, gradient in enumerate(smoke.footprint_gradients(dtype, mode, "reflection")):

@@ -33,7 +33,7 @@ COMPILER_ONLY += [
     f"simd/{name}"
     for name in (
         *("float_pixel", "fma", "footprint_sum", "gather", "memory", "mixed_precision", "rgb_bytes", "square_root"),
-        "tap_window",
+        *("tap_window", "vector_emitter"),
     )
 ]
 inner_run = pytest.mark.skipif(

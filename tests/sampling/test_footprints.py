@@ -24,7 +24,7 @@ SIZE, OUTPUT = (19, 23), (4, 5)
 THETAS = {
     "turned": [[1.3, 0.4, 0.1], [-0.3, 1.2, -0.05], [0, 0, 1]],
     "squeezed and mirrored": [[-0.3, 0.1, 0.1], [0.05, 1.4, -0.2], [0, 0, 1]],
-    "near scale 1": [[0.28, 0.06, 0.1], [-0.05, 0.17, -0.6], [0, 0, 1]],
+    "near scale 1": [[0.24, 0.03, 0.1], [-0.03, 0.17, -0.6], [0, 0, 1]],
     "tilted": [[0.9, 0.2, 0.1], [-0.2, 0.8, 0.0], [0.15, -0.1, 1]],
 }
 
@@ -214,7 +214,6 @@ def test_an_axis_of_one_point_does_not_shrink(shape: tuple[int, int]) -> None:
         assert_close(warp(image, grid, antialias=True, **modes), exact)
 
 
-@pytest.mark.kernels
 @pytest.mark.parametrize("antialias", [False, True])
 @pytest.mark.parametrize("interpolation", INTERPOLATIONS)
 def test_fill_gives_its_share_at_the_edge_and_nothing_beyond_the_horizon(interpolation: str, antialias: bool) -> None:
@@ -246,12 +245,12 @@ def test_fill_gives_its_share_at_the_edge_and_nothing_beyond_the_horizon(interpo
     interpolation=INTERPOLATIONS,
     dtype=[np.uint8, np.uint16, np.float32, np.float64],
     channels=[1, 3, 4, 5],
-    width=[30, 150],
+    width=[20, 130],
 )
 def test_under_fill_the_interior_has_the_bits_that_it_has_under_zeros(
     kind: str, interpolation: str, dtype: type, channels: int, width: int
 ) -> None:
-    image, size = picture(dtype, channels), (21, width)
+    image, size = picture(dtype, channels), (5, width)
     thetas = {
         "turned": [[0.9, -0.5, 0.1], [0.5, 0.9, -0.2], [0, 0, 1]],
         "enlarged": [[-0.8, 0, 0.4], [0, 0.3, 0.6], [0, 0, 1]],
@@ -275,13 +274,15 @@ def test_under_fill_the_interior_has_the_bits_that_it_has_under_zeros(
     np.testing.assert_array_equal(faded[interior], plain[interior])
 
 
-@pytest.mark.parametrize("interpolation", ["nearest", *INTERPOLATIONS])
+@pytest.mark.kernels
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "lanczos"])
 def test_under_fill_a_picture_is_not_mirrored_beyond_the_horizon(interpolation: str) -> None:
     theta = np.array([[1.0, 0, 0], [0, 1, 0], [0, 1.4, 1]])  # the horizon crosses the output
     for antialias in (False, True):
-        ours = warp(np.ones((20, 20)), theta, (40, 40), interpolation=interpolation, antialias=antialias)
-        assert not ours[:6].any()
-        assert ours[20:].max() > 0.99
+        ours = warp(np.ones((10, 10)), theta, (20, 20), interpolation=interpolation, antialias=antialias)
+        assert not ours[:3].any()
+        assert ours[10:].max() > 0.99
+        assert warp(np.ones((10, 10)), theta[:2], interpolation=interpolation, antialias=antialias).all()
 
 
 def test_batches_and_threads_give_the_same_bits_and_views_the_same_up_to_a_rounding() -> None:

@@ -45,6 +45,8 @@ def hide_beyond_horizon(task: Any, block: Block) -> None:
 def coverage(position: Any, jacobian: Any, width: int, height: int) -> float:
     """Return the share of the pixel at `position` (x, y) that lies inside; `jacobian` is row by row."""
     (x, y), (xx, xy, yx, yy) = position, jacobian
+    if not abs(x) + abs(y) < np.inf:
+        return 0.0
     left, right, top, bottom = -0.5 - x, np.float64(width) - 0.5 - x, -0.5 - y, np.float64(height) - 0.5 - y
     reach_x, reach_y = 0.5 * (abs(xx) + abs(xy)) - TOLERANCE, 0.5 * (abs(yx) + abs(yy)) - TOLERANCE
     if (-reach_x >= left) & (reach_x <= right) & (-reach_y >= top) & (reach_y <= bottom):
