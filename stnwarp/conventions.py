@@ -9,7 +9,7 @@ This module loads nothing but the standard library, so that the command line can
 
 from enum import StrEnum
 from functools import lru_cache
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from stnwarp.errors import ParameterError
 from stnwarp.text import suggestion, truncate_repr
@@ -103,3 +103,33 @@ def interpolation(name: str) -> Interpolation:
 def padding_mode(name: str) -> PaddingMode:
     """The padding mode called *name*."""
     return parse_enum(PaddingMode, name, "padding_mode")
+
+
+class PaddingModes(NamedTuple):
+    """The padding modes of columns and rows: what is read beside the image, and above and below it."""
+
+    x: PaddingMode
+    y: PaddingMode
+
+    @property
+    def takes_fill(self) -> bool:
+        """Whether a value that is given is read outside."""
+        return self.x.takes_fill or self.y.takes_fill
+
+    def __str__(self) -> str:
+        return str(self.x) if self.x is self.y else f"{self.x},{self.y}"
+
+
+@lru_cache(maxsize=64)
+def padding_modes(name: str) -> PaddingModes:
+    """The padding modes called *name*: one for both axes, or two with a comma between, of columns and rows.
+
+    Raises ParameterError naming the choices.
+    """
+    names = name.split(",") if isinstance(name, str) else [name]
+    if len(names) > 2:
+        raise ParameterError(f"padding_mode must be one mode, or two as in wrap,border, got {truncate_repr(name)}")
+    modes = PaddingModes(padding_mode(names[0].strip()), padding_mode(names[-1].strip()))
+    if modes.x is not modes.y and PaddingMode.ZEROS in modes:
+        raise ParameterError("zeros is a padding mode for both axes; beside another one use fill")
+    return modes

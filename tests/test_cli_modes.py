@@ -44,6 +44,16 @@ def test_apply_makes_the_picture_that_warp_makes(
 
 
 @each_interpolation
+@pytest.mark.parametrize("padding_mode", ["wrap,border", "fill,reflection"])
+def test_axes_can_have_modes_of_their_own(tmp_path: Path, padding_mode: str, interpolation: Interpolation) -> None:
+    array = PICTURES["RGB"]
+    modes = ("--interpolation", interpolation, "--padding-mode", padding_mode)
+    fill = ("--fill", "#102030") if "fill" in padding_mode else ()
+    expected = warp(array, THETA, interpolation=interpolation, padding_mode=padding_mode, fill=[16, 32, 48])
+    np.testing.assert_array_equal(applied(tmp_path, array, "--theta", NUMBERS, *modes, *fill), expected)
+
+
+@each_interpolation
 def test_apply_weighs_colours_by_their_alpha_in_every_mode(tmp_path: Path, interpolation: Interpolation) -> None:
     array = noise(4, channels=4)
     result = applied(tmp_path, array, "--theta", NUMBERS, "--interpolation", interpolation)

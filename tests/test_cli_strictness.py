@@ -100,6 +100,8 @@ def test_a_flag_may_be_repeated(tmp_path: Path) -> None:
         (["--rotate", "3", "--interpolation", "cubic"], "did you mean 'bicubic'?"),
         (["--rotate", "3", "--interpolation", "lanczos3"], "did you mean 'lanczos'?"),
         (["--rotate", "3", "--padding-mode", "warp"], "did you mean 'wrap'?"),
+        (["--rotate", "3", "--padding-mode", "wrap,zeros"], "zeros is a padding mode for both axes"),
+        (["--rotate", "3", "--padding-mode", "wrap,fill,wrap"], "must be one mode, or two as in wrap,border"),
         (["--rotate", "3", "--padding-mode", "border", "--fill", "red"], "--fill is for --padding-mode fill and zeros"),
         (["--rotate"], "(see 'stnwarp apply --help')"),
         (["--rotat", "5"], "(see 'stnwarp apply --help')"),

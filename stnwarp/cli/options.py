@@ -10,14 +10,14 @@ import click
 from stnwarp.cli.console import QUIET, Console
 from stnwarp.cli.numbers import MissingValue, Whole
 from stnwarp.cli.sections import Decorator, bundle, output, run, sampling
-from stnwarp.cli.values import CanonicalSize, OneOf, OutputSize, PixelRectangle
+from stnwarp.cli.values import CanonicalSize, OneOf, OutputSize, Padding, PixelRectangle
 from stnwarp.conventions import (
     DEFAULT_ANTIALIAS,
     DEFAULT_INTERPOLATION,
     DEFAULT_MAX_PIXELS,
     DEFAULT_PADDING_MODE,
     Interpolation,
-    PaddingMode,
+    PaddingModes,
 )
 from stnwarp.rectangle import Rectangle
 from stnwarp.size_request import SizeRequest
@@ -30,7 +30,7 @@ class SamplingOptions:
     """How pixels are read; `align_corners` is None as long as nobody says."""
 
     interpolation: Interpolation
-    padding_mode: PaddingMode
+    padding_mode: PaddingModes
     fill: str | None
     antialias: bool
     align_corners: bool | None
@@ -92,13 +92,14 @@ sampling_options = bundle(
     ),
     sampling(
         "--padding-mode",
-        type=OneOf(PaddingMode),
+        type=Padding(),
+        metavar="[fill|zeros|border|reflection|wrap]",
         default=DEFAULT_PADDING_MODE.value,
         show_default=True,
         help="What is read outside the image: the fill color, the nearest edge pixel (border), its mirror image "
         "(reflection), or the image over again (wrap). Under fill the image ends at the outer edges of its pixels, and "
         "an output pixel on the edge has its share of the color; under zeros the edge is blended with the color, as in "
-        "PyTorch.",
+        "PyTorch. Two modes, such as wrap,border for a panorama, are those beside the image, and above and below it.",
     ),
     sampling(
         "--fill",

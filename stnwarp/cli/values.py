@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import click
 
+from stnwarp.conventions import PaddingModes, padding_modes
 from stnwarp.errors import ParameterError
 from stnwarp.rectangle import Rectangle
 from stnwarp.size_request import SIZES, SizeRequest, SizeScale
@@ -128,6 +129,21 @@ class OneOf(click.Choice[str]):
             self.fail(
                 f"{truncate_repr(value)} is not one of {choices}{suggestion(str(value), self.choices)}", param, ctx
             )
+
+
+class Padding(click.ParamType[PaddingModes]):
+    """A padding mode for both axes, or one for each with a comma between."""
+
+    name = "padding mode"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> PaddingModes:
+        """The modes called *value*."""
+        if isinstance(value, PaddingModes):
+            return value
+        try:
+            return padding_modes(value)
+        except ParameterError as error:
+            self.fail(str(error).removeprefix("padding_mode "), param, ctx)
 
 
 class Flip(StrEnum):

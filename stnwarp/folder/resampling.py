@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stnwarp.conventions import Interpolation, PaddingMode
+from stnwarp.conventions import Interpolation, PaddingMode, PaddingModes, padding_modes
 from stnwarp.folder.settings import Settings
 from stnwarp.images.alpha import premultiply, unpremultiply
 from stnwarp.images.picture import Picture
@@ -41,8 +41,10 @@ def warped(picture: Picture, image_warp: ImageWarp, fill: tuple[float, ...], set
         del picture
         if not _ends_in_nodata(fill, settings):
             return _without_missing(values, image_warp, fill, settings)
-        result = _without_missing(values, image_warp, fill, replace(settings, padding_mode=PaddingMode.BORDER))
-        result[covered(size, image_warp, settings) < _HALF_COVERED] = settings.nodata
+        ends = [mode.takes_fill for mode in padding_modes(str(settings.padding_mode))]
+        inside = replace(settings, padding_mode=_border_for_fill(settings))
+        result = _without_missing(values, image_warp, fill, inside)
+        result[covered(size, image_warp, settings, ends[0] + 2 * ends[1]) < _HALF_COVERED] = settings.nodata
         return result
     if not picture.has_alpha or settings.interpolation is Interpolation.NEAREST:
         return _warp(picture.array, image_warp, np.asarray(fill), settings)
@@ -65,6 +67,11 @@ def _ends_in_nodata(fill: tuple[float, ...], settings: Settings) -> bool:
     if settings.nodata is None or not settings.padding_mode.takes_fill:
         return False
     return settings.fill is None or np.float32(fill[0]) == np.float32(settings.nodata)
+
+
+def _border_for_fill(settings: Settings) -> PaddingModes:
+    x, y = (PaddingMode.BORDER if mode.takes_fill else mode for mode in padding_modes(str(settings.padding_mode)))
+    return PaddingModes(x, y)
 
 
 def _without_missing(
@@ -100,8 +107,11 @@ def _without_missing(
     return result
 
 
-def covered(input_size: tuple[int, int], image_warp: ImageWarp, settings: Settings) -> NDArray[np.uint8]:
-    """How much of each pixel of *image_warp*'s output lies inside a picture of *input_size*, from 0 to 255."""
+def covered(input_size: tuple[int, int], image_warp: ImageWarp, settings: Settings, axes: int = 3) -> NDArray[np.uint8]:
+    """How much of each pixel of *image_warp*'s output lies inside a picture of *input_size*, from 0 to 255.
+
+    The picture ends on *axes*: 1 for columns, 2 for rows, or their sum.
+    """
     from stnwarp.sampling.coverage import measure_coverage
 
     return measure_coverage(
@@ -110,6 +120,7 @@ def covered(input_size: tuple[int, int], image_warp: ImageWarp, settings: Settin
         image_warp.size,
         interpolation=settings.interpolation,
         align_corners=settings.align_corners,
+        axes=axes,
         threads=settings.threads,
     )
 
@@ -125,7 +136,7 @@ def _warp(
         image_warp.transform,
         image_warp.size,
         interpolation=settings.interpolation,
-        padding_mode=settings.padding_mode,
+        padding_mode=str(settings.padding_mode),
         fill=fill,
         antialias=settings.antialias,
         align_corners=settings.align_corners,

@@ -10,6 +10,7 @@ from stnwarp.conventions import (
     DEFAULT_PADDING_MODE,
     Interpolation,
     PaddingMode,
+    PaddingModes,
 )
 from stnwarp.errors import ParameterError, SizeLimitError
 from stnwarp.folder.guards import Guards
@@ -37,7 +38,7 @@ class Settings:
     size: SizeRequest = field(default_factory=SizeRequest)
     align_corners: bool = DEFAULT_ALIGN_CORNERS
     interpolation: Interpolation = DEFAULT_INTERPOLATION
-    padding_mode: PaddingMode = DEFAULT_PADDING_MODE
+    padding_mode: PaddingMode | PaddingModes = DEFAULT_PADDING_MODE
     fill: str | None = None
     antialias: bool = DEFAULT_ANTIALIAS
     draft: bool = True

@@ -50,10 +50,14 @@ Memory = NDArray[Any]
 
 
 class SampleCall(NamedTuple):
-    """What a call asks for: the mapping and padding by their codes; sizes and strides in elements, not bytes."""
+    """What a call asks for: the mapping and padding by their codes; sizes and strides in elements, not bytes.
+
+    The padding modes of both axes are alike, or none of them is zeros.
+    """
 
     mapping: int
-    padding: int
+    padding: int  # of the columns
+    padding_y: int  # of the rows
     align_corners: int
     height: int
     width: int

@@ -27,6 +27,7 @@ def measure_coverage(
     *,
     interpolation: Interpolation = Interpolation.BILINEAR,
     align_corners: bool = DEFAULT_ALIGN_CORNERS,
+    axes: int = 3,
     threads: int = 1,
 ) -> NDArray[np.uint8]:
     """Measure the share of each output pixel that lies inside a picture of `input_size`, (height, width).
@@ -37,6 +38,7 @@ def measure_coverage(
         input_size: of the picture.
         transform, size, align_corners, threads: as in `warp`.
         interpolation: nearest, or any other.
+        axes: on which the picture ends: 1 for columns, 2 for rows, or their sum.
 
     Returns:
         The share times 255, rounded half to even: (height, width) of the output.
@@ -49,6 +51,7 @@ def measure_coverage(
     call = layout.SampleCall(
         mapping=mapping.kind,
         padding=mapping.padding,
+        padding_y=mapping.padding_y,
         align_corners=int(mapping.align_corners),
         height=input_size[0],
         width=input_size[1],
@@ -74,7 +77,7 @@ def measure_coverage(
 
     def measure(band: tuple[int, int]) -> None:
         positions, *_ = thread_workspace(layout.make_footprint_workspace).arrays
-        _ROWS(shares.reshape(-1), call, is_nearest, *arrays, positions, *band)
+        _ROWS(shares.reshape(-1), call, axes, is_nearest, *arrays, positions, *band)
 
     run_in_bands(measure, height, check_threads(threads))
     return shares

@@ -32,6 +32,7 @@ _SAMPLE = {
     kind: CompiledKernel("forward.footprints", "antialias_rows", reach - 1, AntialiasTask)
     for kind, reach in REACH.items()
 }
+_BOTH = 3  # axes
 _RIM_BITS = 64  # of an integer, see `stnwarp.kernels.geometry.rim`
 _MARGIN = 13  # boxes that footprints reach beyond the picture, for a kernel that reaches one output pixel
 
@@ -43,7 +44,7 @@ class Footprints(NamedTuple):
     """The footprints of the pixels of outputs: numbers of the call, its mapping, and what has been measured."""
 
     call: layout.SampleCall
-    fades: bool  # whether pictures fade into the fill
+    fades: int  # the axes on which pictures fade into the fill: 1 for columns, 2 for rows, their sum, or 0
     matrices: NDArray[np.float64]
     grid: NDArray[np.float64]
     rows: NDArray[np.int8]  # (2 * rows,), the lowest level and the highest, -1 where there is nothing to do
@@ -81,7 +82,7 @@ def footprints_of(
     if mapping.kind == layout.AFFINE:  # whose rim kernels find by themselves
         measures = antialias and _any_shrinks(mapping.matrices)
     else:
-        measures = antialias or mapping.padding == layout.FILL
+        measures = antialias or _axes_that_fade(mapping) == _BOTH
     if not measures or interpolation not in REACH:
         return None
     found = unmeasured_footprints(source, output, mapping, antialias)
@@ -91,16 +92,21 @@ def footprints_of(
 
 def unmeasured_footprints(source: Batch, output: Batch, mapping: Mapping, antialias: bool) -> Footprints:
     """Return the footprints of the pixels of `output`, but for what is to be measured."""
-    fades, is_affine = mapping.padding == layout.FILL, mapping.kind == layout.AFFINE
+    fades, is_affine = _axes_that_fade(mapping), mapping.kind == layout.AFFINE
     kind = layout.GRID if mapping.kind == layout.GRID_FLOAT32 else mapping.kind
-    codes = (kind, layout.BORDER if fades else mapping.padding, int(mapping.align_corners))
+    x, y = (layout.BORDER if mode == layout.FILL else mode for mode in (mapping.padding, mapping.padding_y))
+    codes = (kind, x, y, int(mapping.align_corners))
     sizes = (*source.shape[1:], *source.strides, source.origin, *output.shape[1:3], *output.strides)
     call = layout.SampleCall(*codes, *sizes, 0, output.shape[2], mapping.grid_stride)
     total, grid = output.shape[0] * output.shape[1], mapping.grid.astype(np.float64, copy=False)
     rows = np.full(2 * total, -1, np.int8)
     rows[1::2] = int(antialias)  # kernels that are collected and not run are those of pixels of all kinds
-    rim = np.zeros(total * -(-output.shape[2] // _RIM_BITS), np.uint64) if fades and not is_affine else NO_RIM
+    rim = np.zeros(total * -(-output.shape[2] // _RIM_BITS), np.uint64) if fades == _BOTH and not is_affine else NO_RIM
     return Footprints(call, fades, mapping.matrices, grid, rows, rim)
+
+
+def _axes_that_fade(mapping: Mapping) -> int:
+    return (mapping.padding == layout.FILL) + 2 * (mapping.padding_y == layout.FILL)
 
 
 def measure(footprints: Footprints, interpolation: Interpolation, antialias: bool, threads: int) -> None:
@@ -109,7 +115,7 @@ def measure(footprints: Footprints, interpolation: Interpolation, antialias: boo
 
     def measure_rows(band: tuple[int, int]) -> None:
         space = thread_workspace(layout.make_footprint_workspace)
-        _MEASURE(call, int(antialias), int(footprints.fades), *arrays, space, *band, REACH[interpolation])
+        _MEASURE(call, int(antialias), int(footprints.fades == _BOTH), *arrays, space, *band, REACH[interpolation])
 
     run_in_bands(measure_rows, len(footprints.rows) // 2, threads)
 
@@ -154,7 +160,7 @@ def sample_level(
 
     def sample(band: tuple[int, int]) -> None:
         space = thread_workspace(make_antialias_workspace, weights, picture.flat.dtype.type)
-        rows(picture.flat, output.flat, footprints.call, level, int(footprints.fades), *arrays, space, *band)
+        rows(picture.flat, output.flat, footprints.call, level, footprints.fades, *arrays, space, *band)
 
     run_in_bands(sample, len(footprints.rows) // 2, threads)
 
@@ -195,7 +201,7 @@ def _average(source: Batch, side: int, margin: int, call: layout.SampleCall, fil
 
     def average(band: tuple[int, int]) -> None:
         sums = np.empty(width * channels, weights)
-        sizes = (rows, columns, margin, channels, side, call.padding, call.align_corners)
+        sizes = (rows, columns, margin, channels, side, call.padding, call.padding_y, call.align_corners)
         _AVERAGE(source.flat, boxes, level, *sizes, fills, sums, *band)
 
     run_in_bands(average, images * rows, threads)

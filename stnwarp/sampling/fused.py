@@ -65,7 +65,8 @@ def warp(
         padding_mode: what is read outside. fill: the picture ends at the outer edges of its pixels, where it is read as
             under border, and an output pixel has as much of the fill as lies outside of what it stands for, all of it
             beyond the horizon of a homography. zeros: pixels outside have the value of the fill, and the edge is
-            blended with them, as in torch. border, reflection or wrap.
+            blended with them, as in torch. border, reflection or wrap. Or two of them, but zeros, such as wrap,border:
+            what is read beside the image, and what above and below it.
         fill: what is outside under fill and zeros, a number or one for each channel, in the image's own units.
         antialias: whether pictures that shrink are averaged; nearest never is.
         align_corners: see the convention above. A `SamplingGrid` carries its own and must agree.

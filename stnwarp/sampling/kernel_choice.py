@@ -37,7 +37,7 @@ _UINT64_BYTES = 8  # bytes
 
 @lru_cache(maxsize=512)
 def plan(
-    modes: tuple[Interpolation, int, int, bool, int],
+    modes: tuple[Interpolation, int, int, int, bool, int],
     dtype: np.dtype[np.generic],
     nbytes: int,
     shape: Sides,
@@ -48,17 +48,18 @@ def plan(
 ) -> tuple[CompiledKernel, layout.SampleCall, type[np.floating]]:
     """The kernel for such arrays, the numbers it is called with, and the type it keeps positions in.
 
-    *modes* are interpolation, mapping, padding, align_corners, and the points of a grid that each image has.
+    *modes* are interpolation, mapping, padding of columns and of rows, align_corners, and the points of a grid that
+    each image has.
     """
-    interpolation, kind, padding, align_corners, grid_stride = modes
-    rows = _kernel(interpolation, padding, dtype, nbytes, (shape, strides), output_strides)
+    interpolation, kind, padding, padding_y, align_corners, grid_stride = modes
+    rows = _kernel(interpolation, layout.WRAP in (padding, padding_y), dtype, nbytes, (shape, strides), output_strides)
     width = output_shape[2]
     if kind in (layout.GRID, layout.GRID_FLOAT32):
         output_shape, output_strides = _join_rows(output_shape, output_strides)
     elif kind == layout.AFFINE and width < _NARROW and interpolation in (Interpolation.NEAREST, Interpolation.BILINEAR):
         output_shape, output_strides = _join_rows(output_shape, output_strides)
         kind = layout.AFFINE_JOINED if output_shape[2] > width else kind
-    codes = (kind, padding, int(align_corners))
+    codes = (kind, padding, padding_y, int(align_corners))
     sizes = (*shape[1:], *strides, origin, *output_shape[1:3], *output_strides)
     exact = kind == layout.GRID_FLOAT32 and rows is _PLANAR_BILINEAR
     call = layout.SampleCall(*codes, *sizes, max(nbytes - _UINT64_BYTES, 0), width, grid_stride)
@@ -76,7 +77,7 @@ def _join_rows(shape: Sides, strides: Sides) -> tuple[Sides, Sides]:
 
 def _kernel(
     interpolation: Interpolation,
-    padding: int,
+    wraps: bool,
     dtype: np.dtype[np.generic],
     nbytes: int,
     source: tuple[Sides, Sides],
@@ -85,7 +86,7 @@ def _kernel(
     """Choose the kernel: one that reads neighbours by pairs where they are adjacent, else the general one."""
     shape, strides = source
     channels = shape[3]
-    pairs = min(shape[1:3]) > 1 and padding != layout.WRAP
+    pairs = min(shape[1:3]) > 1 and not wraps
     whole = _lie_side_by_side(channels, strides, output_strides)
     bytes_together = dtype == np.uint8 and whole_pixels(channels, strides, output_strides) and pairs
     if interpolation == Interpolation.NEAREST and bytes_together and channels == 3:

@@ -33,7 +33,8 @@ class Mapping(NamedTuple):
     kind: int
     matrices: NDArray[np.float64]
     grid: NDArray[np.generic]
-    padding: int
+    padding: int  # of the columns
+    padding_y: int  # of the rows
     align_corners: bool
     grid_stride: int  # points from the grid of one image to that of the next
 
@@ -44,7 +45,7 @@ def grid_mapping(grid: NDArray[np.generic], padding_mode: str, align_corners: bo
     shared = grid.ndim > 3 and len(grid) > 1 and grid.strides[0] == 0
     points = grid[:1] if shared else grid
     stride = 0 if shared else grid[:1].size // grid.shape[-1] if grid.ndim > 3 else 0
-    return Mapping(kind, _NOTHING, flat_copy(points), _padding_code(padding_mode), align_corners, stride)
+    return Mapping(kind, _NOTHING, flat_copy(points), *_padding_codes(padding_mode), align_corners, stride)
 
 
 def matrix_mapping(matrices: NDArray[np.float64], padding_mode: str, align_corners: bool) -> Mapping:
@@ -52,17 +53,18 @@ def matrix_mapping(matrices: NDArray[np.float64], padding_mode: str, align_corne
     affine = all(row == [0.0, 0.0, 1.0] for row in matrices[:, 2].tolist())
     kind = layout.AFFINE if affine else layout.PROJECTIVE
     flat = np.ascontiguousarray(matrices).reshape(-1)
-    return Mapping(kind, flat, _NOTHING, _padding_code(padding_mode), align_corners, 0)
+    return Mapping(kind, flat, _NOTHING, *_padding_codes(padding_mode), align_corners, 0)
 
 
 def entries_mapping(entries: list[float], padding_mode: str, align_corners: bool) -> Mapping:
     """Return `matrix_mapping` of one matrix, given by its nine entries."""
     kind = layout.AFFINE if entries[6:] == [0.0, 0.0, 1.0] else layout.PROJECTIVE
-    return Mapping(kind, np.array(entries), _NOTHING, _padding_code(padding_mode), align_corners, 0)
+    return Mapping(kind, np.array(entries), _NOTHING, *_padding_codes(padding_mode), align_corners, 0)
 
 
-def _padding_code(padding_mode: str) -> int:
-    return PADDING_CODES[conventions.padding_mode(padding_mode)]
+def _padding_codes(padding_mode: str) -> tuple[int, int]:
+    x, y = conventions.padding_modes(padding_mode)
+    return PADDING_CODES[x], PADDING_CODES[y]
 
 
 def resolve_source(
@@ -125,8 +127,9 @@ def source_region(mapping: Mapping, sides: Sequence[int], output_size: Sequence[
         reaches = _matrix_reaches(mapping.matrices.reshape(-1, 3, 3), output_size)
     else:
         reaches = _grid_reaches(mapping, sides)
-    repeats = mapping.padding not in (layout.ZEROS, layout.BORDER)
-    return [_read_on_axis(reach, side, repeats) for reach, side in zip(reaches, sides, strict=True)]
+    repeats = [mode > layout.BORDER for mode in (mapping.padding_y, mapping.padding)]
+    repeats = [repeats[0]] * (len(sides) - 2) + repeats
+    return [_read_on_axis(*axis) for axis in zip(reaches, sides, repeats, strict=True)]
 
 
 def _read_on_axis(reach: tuple[float, float], side: int, repeats: bool) -> tuple[int, int]:
@@ -159,7 +162,7 @@ def _grid_reaches(mapping: Mapping, sides: Sequence[int]) -> list[tuple[float, f
     """Return the same, by the least and the greatest coordinate of each axis."""
     points = mapping.grid.reshape(-1, len(sides))
     # Under zeros a point that is not a number reads nothing; under the others it reads one end of the axis.
-    least, greatest = (np.fmin, np.fmax) if mapping.padding == layout.ZEROS else (np.minimum, np.maximum)
+    least, greatest = (np.fmin, np.fmax) if mapping.padding <= layout.FILL else (np.minimum, np.maximum)
     reaches: list[tuple[float, float]] = []
     for axis, side in enumerate(reversed(sides)):
         low, high = (float(end.reduce(points[:, axis])) for end in (least, greatest))

@@ -168,7 +168,7 @@ def _sample_positions(
         source = resolve_source(source, source.pixels, output, mapping, kind)
     if kind == Interpolation.NEAREST:
         source, output, fills = _whole_pixels(source, output, fills)
-    modes = (kind, mapping.kind, mapping.padding, bool(mapping.align_corners), mapping.grid_stride)
+    modes = (kind, mapping.kind, mapping.padding, mapping.padding_y, bool(mapping.align_corners), mapping.grid_stride)
     layouts = (source.flat.nbytes, *source[1:4], *output[1:3])
     rows, call, positions = plan(modes, source.flat.dtype, *layouts)
     # Nearest has no weights; their type decides which kernel is compiled, and one is enough.

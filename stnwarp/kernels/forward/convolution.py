@@ -14,9 +14,9 @@ from stnwarp.kernels.compiler.decorators import inline
 from stnwarp.kernels.forward.rows import sample_rows
 from stnwarp.kernels.forward.window_blend import blend_block, prefetch_taps
 from stnwarp.kernels.geometry.coordinates import generate_positions
-from stnwarp.kernels.geometry.coverage import measure_coverage
+from stnwarp.kernels.geometry.coverage import axes_that_fade, measure_coverage
 from stnwarp.kernels.geometry.neighbours import fill_pixels
-from stnwarp.kernels.geometry.padding import pad_positions
+from stnwarp.kernels.geometry.padding import modes_of, pad_by_modes
 from stnwarp.kernels.geometry.regions import (
     all_taps_bounds,
     any_tap_bounds,
@@ -42,7 +42,6 @@ from stnwarp.kernels.geometry.taps import (
     locate_taps,
 )
 from stnwarp.kernels.layout import (
-    BORDER,
     COVERAGE,
     FADING,
     INSIDE,
@@ -50,6 +49,7 @@ from stnwarp.kernels.layout import (
     TAP_BLOCK,
     UNKNOWN,
     WRAP,
+    ZEROS,
     Block,
     Memory,
     SampleCall,
@@ -84,9 +84,10 @@ def convolve_block(task: SampleTask, block: Block, region: int, taps: int, weigh
     if region != OUTSIDE:
         generate_positions(task, block)
         if region == FADING:
-            measure_coverage(task, block)
-        if call.padding == WRAP:  # the other modes move each tap by itself
-            pad_positions(call, task.grid, block.length, task.positions, 0)
+            measure_coverage(task, block, axes_that_fade(call))
+        # The other modes move each tap by itself.
+        wraps = (WRAP if call.padding == WRAP else ZEROS), (WRAP if call.padding_y == WRAP else ZEROS)
+        pad_by_modes(call, task.grid, block.length, task.positions, wraps, 0)
         whole = Block(block.image, block.row, block.column, repeat_last_position(block.length, task.positions))
     if region == UNKNOWN:
         region = region_of(call, whole.length, task.positions, all_taps_bounds(call, taps), any_tap_bounds(call, taps))
@@ -105,7 +106,7 @@ def _sample_taps(task: SampleTask, block: Block, whole: Block, region: int, taps
     if inside:
         locate_inside_taps(task, whole, taps, weigh)
     else:
-        locate_taps(task, whole, taps, weigh, BORDER if region == FADING else call.padding)
+        locate_taps(task, whole, taps, weigh, modes_of(call, region == FADING))
         if roomy:
             irregular = fit_windows(task, whole, taps)
     done = roomy and _blend_windows(task, block, region, together, taps)

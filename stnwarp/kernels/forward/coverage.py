@@ -24,7 +24,7 @@ def coverage_rows(task: CoverageTask, start: int, stop: int) -> None:
         for column in range(0, call.output_width, BLOCK):
             block = Block(0, row, column, least(BLOCK, call.output_width - column))
             generate_positions(task, block)
-            measure_coverage(task, block)
+            measure_coverage(task, block, task.axes)
             first = np.uintp(output_offset(call, block))
             for k in range(np.uintp(block.length)):
                 share = load_points(task.positions, COVERAGE + k)

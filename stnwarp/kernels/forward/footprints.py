@@ -12,7 +12,7 @@ import numpy as np
 from stnwarp.kernels.compiler.decorators import inline, kernel
 from stnwarp.kernels.forward.layout import AntialiasTask, FootprintTask
 from stnwarp.kernels.geometry.coordinates import count_within, generate_positions
-from stnwarp.kernels.geometry.coverage import TOLERANCE, coverage, measure_coverage
+from stnwarp.kernels.geometry.coverage import TOLERANCE, coverage, measure_coverage, picture_bounds
 from stnwarp.kernels.geometry.footprints import (
     LEVEL,
     SHARE,
@@ -144,7 +144,7 @@ def antialias_rows(task: AntialiasTask, start: int, stop: int, interpolation: in
             measure_footprints(task, block, interpolation + 1)
             fades = (task.fades != 0) and _reaches_edge(task, block)
             if fades:
-                measure_coverage(task, block)
+                measure_coverage(task, block, task.fades)
                 _omit_outside(task, block.length)
             _average_block(task, block, fades, interpolation)
 
@@ -154,12 +154,12 @@ def _reaches_edge(task: AntialiasTask, block: Block) -> bool:
     """Return whether some pixel of a block may have less than all of its area inside."""
     call, positions, last = task.call, task.positions, np.uintp(block.length - 1)
     if call.mapping == AFFINE:  # all are of one shape, and the others lie between the first and the last
-        jacobian = affine_jacobian(task.matrices, block.image)
+        jacobian, bounds = affine_jacobian(task.matrices, block.image), picture_bounds(call, task.fades)
         first = load_points(positions, X), load_points(positions, Y)
         end = load_points(positions, X + last), load_points(positions, Y + last)
-        return (
-            coverage(first, jacobian, call.width, call.height) + coverage(end, jacobian, call.width, call.height) < 2.0
-        )
+        return coverage(first, jacobian, bounds) + coverage(end, jacobian, bounds) < 2.0
+    if task.fades != 3:  # the rim is that of a picture that ends on both axes
+        return True
     row = block.image * call.output_height + block.row
     if load_source(task.rim, np.uintp(row * words_per_row(call) + block.column // WORD_BITS)) != np.uint64(0):
         return True

@@ -23,7 +23,7 @@ class AntialiasTask(NamedTuple):
     output: Memory
     call: SampleCall  # of the input itself
     level: Level
-    fades: int  # 1 under the padding mode fill, whose taps are those of border
+    fades: int  # the axes of the padding mode fill, whose taps are those of border: 1, 2, their sum, or 0
     matrices: Memory
     grid: Memory
     fill: Memory  # (channels,), in the type of the weights
@@ -62,7 +62,8 @@ class BoxTask(NamedTuple):
     margin: int
     channels: int
     side: int  # of a box, in pixels of the source
-    padding: int
+    padding: int  # of the columns
+    padding_y: int  # of the rows
     align_corners: int
     fill: Memory  # (channels,), in the type of the weights
     sums: Memory  # of columns, in the type of the weights
@@ -73,6 +74,7 @@ class CoverageTask(NamedTuple):
 
     output: Memory  # (pixels of the output,), uint8
     call: SampleCall
+    axes: int  # on which the picture ends: 1 for columns, 2 for rows, or their sum
     is_nearest: int  # 1 where pixels are copied, and are inside or not
     matrices: Memory
     grid: Memory

@@ -11,16 +11,16 @@ import numpy as np
 from stnwarp.kernels.compiler.decorators import inline, kernel
 from stnwarp.kernels.forward.rows import sample_rows
 from stnwarp.kernels.geometry.coordinates import generate_positions
-from stnwarp.kernels.geometry.coverage import hide_beyond_horizon
+from stnwarp.kernels.geometry.coverage import axes_that_fade, hide_beyond_horizon
 from stnwarp.kernels.geometry.neighbours import locate_nearest, locate_nearest_inside
-from stnwarp.kernels.geometry.padding import pad_positions
+from stnwarp.kernels.geometry.padding import modes_of, pad_by_modes
 from stnwarp.kernels.geometry.regions import (
     SLACK,
     all_neighbours_bounds,
     any_neighbour_bounds,
     output_offset,
 )
-from stnwarp.kernels.layout import BLOCK, FILL, FIRST, INSIDE, LEFT_WEIGHT, OUTSIDE, Block, SampleTask
+from stnwarp.kernels.layout import BLOCK, FIRST, INSIDE, LEFT_WEIGHT, OUTSIDE, Block, SampleTask
 from stnwarp.kernels.simd.gather import PIXELS_PER_COPY, copy_rgb_pixels
 from stnwarp.kernels.simd.memory import load_points, load_source, store_output, unsigned_stride
 from stnwarp.kernels.simd.mixed_precision import greatest
@@ -56,9 +56,9 @@ def _locate(task: SampleTask, block: Block, region: int) -> Any:
         locate_nearest_inside(task, block)
         return block.length
     generate_positions(task, block)
-    if task.call.padding == FILL:
+    if axes_that_fade(task.call) != 0:
         hide_beyond_horizon(task, block)
-    pad_positions(task.call, task.grid, block.length, task.positions, 0)
+    pad_by_modes(task.call, task.grid, block.length, task.positions, modes_of(task.call, False), 0)
     return locate_nearest(task, block)
 
 

@@ -33,7 +33,7 @@ def average_boxes(task: BoxTask, start: int, stop: int) -> None:
 def _add_row(task: BoxTask, image: int, row: int) -> None:
     """Add a row of the source to the sums of columns; *row* may lie outside."""
     level, sums, channels = task.level, task.sums, task.channels
-    tap = pad_tap(np.float64(row), level.height, task.align_corners, task.padding)
+    tap = pad_tap(np.float64(row), level.height, task.align_corners, task.padding_y)
     first = level.origin + image * level.image_stride + tap * level.row_stride
     if tap == OUTSIDE_TAP:
         for column in range(level.width):

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 
 from stnwarp.kernels.compiler.decorators import inline
+from stnwarp.kernels.geometry.coverage import axes_that_fade
 from stnwarp.kernels.geometry.neighbours import tabulate_steps
 from stnwarp.kernels.geometry.regions import block_at, row_edges
 from stnwarp.kernels.geometry.rim import next_rim_span
-from stnwarp.kernels.layout import AFFINE, FADING, FILL, Block, Bounds, SampleTask
+from stnwarp.kernels.layout import AFFINE, FADING, Block, Bounds, SampleTask
 from stnwarp.kernels.simd.mixed_precision import least
 
 
@@ -36,11 +37,13 @@ def sample_rows(
         touching: where it is not OUTSIDE.
         longest: how many pixels a block has at most.
         uses_steps: a literal, 1 where `sample_block` reads the table of `tabulate_steps`.
-        fades: a literal, 1 where the rim is sampled in a way of its own under the padding mode fill.
+        fades: a literal, 1 where the rim is sampled in a way of its own under the padding mode fill; where that is the
+            mode of one axis alone, everything is.
         sample_block: called with the task, the block, what is known of its region, and `variant`.
         variant: a literal, what the kernel is compiled for: channels, or taps.
     """
     call, known = task.call, -1
+    axes = axes_that_fade(call) if fades == 1 else 0
     for index in range(start, stop):
         image, row = index // call.output_height, index % call.output_height
         if uses_steps == 1 and image != known and call.mapping == AFFINE:
@@ -59,7 +62,8 @@ def sample_rows(
                 count, region = least(longest, end - column), FADING
             elif column < call.output_width:
                 count, region = block_at(column, edges, call.output_width, longest)
-            elif (fades == 1) & (call.padding == FILL):
+                region = FADING if (axes == 1) | (axes == 2) else region
+            elif axes == 3:
                 column, end, samples_rim = np.int64(0), np.int64(0), True
                 continue
             else:

@@ -10,7 +10,7 @@ import numpy as np
 
 from stnwarp.kernels.compiler.decorators import inline
 from stnwarp.kernels.geometry.jacobian import is_beyond_horizon, jacobian_at
-from stnwarp.kernels.layout import COVERAGE, PROJECTIVE, Block, X, Y
+from stnwarp.kernels.layout import COVERAGE, FILL, PROJECTIVE, Block, X, Y
 from stnwarp.kernels.simd.memory import load_points, store_points
 from stnwarp.kernels.simd.mixed_precision import cast_to_weight, greatest, least
 
@@ -19,16 +19,27 @@ _FLAT = 1e-12  # square pixels: a parallelogram without an area is inside where 
 # Pixels: a parallelogram that reaches no farther beyond the edge lies inside. Rounding puts it there.
 TOLERANCE = 2.0**-40
 
+_ENDLESS = 2.0**60
+
 
 @inline
-def measure_coverage(task: Any, block: Block) -> None:
-    """Set COVERAGE of a block, whose positions are known and not yet padded; 0 beyond the horizon of a homography."""
-    call, positions = task.call, task.positions
+def axes_that_fade(call: Any) -> int:
+    """Return the axes on which the picture fades into the fill: 1 for columns, 2 for rows, or their sum."""
+    return (call.padding == FILL) + 2 * (call.padding_y == FILL)  # type: ignore[no-any-return]
+
+
+@inline
+def measure_coverage(task: Any, block: Block, axes: int) -> None:
+    """Set COVERAGE of a block, whose positions are known and not yet padded; 0 beyond the horizon of a homography.
+
+    The picture ends on `axes`: 1 for columns, 2 for rows, or their sum.
+    """
+    positions, bounds = task.positions, picture_bounds(task.call, axes)
     for k in range(np.uintp(block.length)):
         x, y = np.float64(load_points(positions, X + k)), np.float64(load_points(positions, Y + k))
         share = 0.0
         if not is_beyond_horizon(task, block, k):
-            share = coverage((x, y), jacobian_at(task, block, k, x, y), call.width, call.height)
+            share = coverage((x, y), jacobian_at(task, block, k, x, y), bounds)
         store_points(positions, COVERAGE + k, cast_to_weight(positions, share))
 
 
@@ -42,12 +53,20 @@ def hide_beyond_horizon(task: Any, block: Block) -> None:
 
 
 @inline
-def coverage(position: Any, jacobian: Any, width: int, height: int) -> float:
-    """Return the share of the pixel at `position` (x, y) that lies inside; `jacobian` is row by row."""
+def picture_bounds(call: Any, axes: int) -> tuple[float, float, float, float]:
+    """Return the left, right, upper and lower edge of the picture, which has no end on axes that are not of `axes`."""
+    left, right = (-0.5, np.float64(call.width) - 0.5) if axes & 1 != 0 else (-_ENDLESS, _ENDLESS)
+    top, bottom = (-0.5, np.float64(call.height) - 0.5) if axes & 2 != 0 else (-_ENDLESS, _ENDLESS)
+    return left, right, top, bottom
+
+
+@inline
+def coverage(position: Any, jacobian: Any, bounds: Any) -> float:
+    """Return the share of the pixel at `position` (x, y) within `bounds`; `jacobian` is row by row."""
     (x, y), (xx, xy, yx, yy) = position, jacobian
     if not abs(x) + abs(y) < np.inf:
         return 0.0
-    left, right, top, bottom = -0.5 - x, np.float64(width) - 0.5 - x, -0.5 - y, np.float64(height) - 0.5 - y
+    left, right, top, bottom = bounds[0] - x, bounds[1] - x, bounds[2] - y, bounds[3] - y
     reach_x, reach_y = 0.5 * (abs(xx) + abs(xy)) - TOLERANCE, 0.5 * (abs(yx) + abs(yy)) - TOLERANCE
     if (-reach_x >= left) & (reach_x <= right) & (-reach_y >= top) & (reach_y <= bottom):
         return 1.0

@@ -6,8 +6,8 @@ import numpy as np
 
 from stnwarp.kernels.compiler.decorators import inline
 from stnwarp.kernels.geometry.coordinates import affine_position, generate_positions, row_start
-from stnwarp.kernels.geometry.coverage import measure_coverage
-from stnwarp.kernels.geometry.padding import clamp_positions, pad_positions
+from stnwarp.kernels.geometry.coverage import axes_that_fade, measure_coverage
+from stnwarp.kernels.geometry.padding import modes_of, pad_by_modes
 from stnwarp.kernels.geometry.regions import all_neighbours_bounds, any_neighbour_bounds, output_offset, region_of
 from stnwarp.kernels.layout import (
     BLOCK,
@@ -122,8 +122,8 @@ def locate_anywhere(task: SampleTask, block: Block, region: int) -> None:
     image, count = block.image, block.length
     call, positions, offsets, weights = task.call, task.positions, task.offsets, task.weights
     right, bottom = np.float64(call.width - 1), np.float64(call.height - 1)
-    wraps = call.padding == WRAP
-    behind_right, behind_bottom = (0.0, 0.0) if wraps else (right, bottom)
+    wraps_x, wraps_y = call.padding == WRAP, call.padding_y == WRAP
+    behind_right, behind_bottom = (0.0 if wraps_x else right), (0.0 if wraps_y else bottom)
     base = call.origin + image * call.image_stride
     for k in range(np.uintp(count)):
         x, y = load_points(positions, X + k), load_points(positions, Y + k)
@@ -133,12 +133,12 @@ def locate_anywhere(task: SampleTask, block: Block, region: int) -> None:
         across, along = cast_to_weight(weights, x - column), cast_to_weight(weights, y - line)
         left, upper, zero = cast_like(across, 1) - across, cast_like(along, 1) - along, cast_like(across, 0)
         store_points(weights, LEFT_WEIGHT + k, left if column >= 0.0 else zero)
-        store_points(weights, RIGHT_WEIGHT + k, across if wraps | (column < right) else zero)
+        store_points(weights, RIGHT_WEIGHT + k, across if wraps_x | (column < right) else zero)
         store_points(weights, UPPER_WEIGHT + k, upper if line >= 0.0 else zero)
-        store_points(weights, LOWER_WEIGHT + k, along if wraps | (line < bottom) else zero)
+        store_points(weights, LOWER_WEIGHT + k, along if wraps_y | (line < bottom) else zero)
         # Not as one minus the weights above, whose rounding would let a little of the fill into the image.
-        missing_x = (zero if column >= 0.0 else left) + (zero if wraps | (column < right) else across)
-        missing_y = (zero if line >= 0.0 else upper) + (zero if wraps | (line < bottom) else along)
+        missing_x = (zero if column >= 0.0 else left) + (zero if wraps_x | (column < right) else across)
+        missing_y = (zero if line >= 0.0 else upper) + (zero if wraps_y | (line < bottom) else along)
         store_points(weights, OUTSIDE_WEIGHT + k, fma(-missing_x, missing_y, missing_x + missing_y))
         near_column, near_line = greatest(column, 0.0), greatest(line, 0.0)
         far_column = column + 1.0 if column < right else behind_right
@@ -215,12 +215,13 @@ def locate_nearest(task: SampleTask, block: Block) -> Any:
     image, count = block.image, block.length
     call, positions, offsets, weights = task.call, task.positions, task.offsets, task.weights
     right, bottom = np.float64(call.width - 1), np.float64(call.height - 1)
-    base, wraps = call.origin + image * call.image_stride, call.padding == WRAP
+    base, wraps_x = call.origin + image * call.image_stride, call.padding == WRAP
+    wraps_y = call.padding_y == WRAP
     within: Any = 0
     for k in range(np.uintp(count)):
         column, line = np.rint(load_points(positions, X + k)), np.rint(load_points(positions, Y + k))
-        column = 0.0 if wraps & (column > right) else column
-        line = 0.0 if wraps & (line > bottom) else line
+        column = 0.0 if wraps_x & (column > right) else column
+        line = 0.0 if wraps_y & (line > bottom) else line
         inside = (column >= 0.0) & (column <= right) & (line >= 0.0) & (line <= bottom)
         within += inside
         column, line = (column if inside else 0.0), (line if inside else 0.0)
@@ -272,10 +273,10 @@ def locate_block(task: SampleTask, block: Block, region: int, margin: int) -> in
         return INSIDE
     generate_positions(task, block)
     if region == FADING:
-        measure_coverage(task, block)
-        clamp_positions(call, count, positions)
+        measure_coverage(task, block, axes_that_fade(call))
+    pad_by_modes(call, task.grid, count, positions, modes_of(call, region == FADING), 0)
+    if region == FADING:
         return FADING
-    pad_positions(call, task.grid, count, positions, 0)
     region = region_of(call, count, positions, all_neighbours_bounds(call, margin, 0.0), any_neighbour_bounds(call))
     if region == INSIDE:
         locate_inside(task, block)

@@ -27,10 +27,11 @@ OUTSIDE_TAP = -1
 class AxisPositions(NamedTuple):
     """The positions of a block on one axis, of as many pixels as `size`; `part` is where they begin in the workspace.
 
-    Their slopes lie `slopes` elements behind them.
+    `padding` is the mode; their slopes lie `slopes` elements behind them.
     """
 
     size: int
+    padding: int
     part: Any
     count: Any
     positions: Memory
@@ -123,16 +124,22 @@ def pad_positions(call: Any, grid: Memory, count: Any, positions: Memory, slopes
 
     Under zeros and fill nothing is moved, and there are no slopes.
     """
-    pad_axis(call, grid, AxisPositions(call.width, X, count, positions, SLOPES), slopes, 0)
-    pad_axis(call, grid, AxisPositions(call.height, Y, count, positions, SLOPES), slopes, 0)
+    pad_by_modes(call, grid, count, positions, (call.padding, call.padding), slopes)
 
 
 @inline
-def clamp_positions(call: Any, count: Any, positions: Memory) -> None:
-    """Move X and Y of `positions` into the image as under border."""
-    number = cast_to_weight(positions, 0)
-    _pad(number, call, AxisPositions(call.width, X, count, positions, SLOPES), 0, 0, BORDER)
-    _pad(number, call, AxisPositions(call.height, Y, count, positions, SLOPES), 0, 0, BORDER)
+def pad_by_modes(call: Any, grid: Memory, count: Any, positions: Memory, modes: tuple[int, int], slopes: int) -> None:
+    """Do what `pad_positions` does, by the `modes` of columns and rows."""
+    pad_axis(call, grid, AxisPositions(call.width, modes[0], X, count, positions, SLOPES), slopes, 0)
+    pad_axis(call, grid, AxisPositions(call.height, modes[1], Y, count, positions, SLOPES), slopes, 0)
+
+
+@inline
+def modes_of(call: Any, fades: bool) -> tuple[Any, Any]:
+    """Return the modes of columns and rows; where pixels fade into the fill, it is border that is read outside."""
+    if not fades:
+        return call.padding, call.padding_y
+    return greatest(call.padding, BORDER), greatest(call.padding_y, BORDER)
 
 
 @inline
@@ -149,11 +156,11 @@ def pad_axis(call: Any, grid: Memory, axis: AxisPositions, wants_slopes: int, re
     """
     # The mode is a literal below: a loop is compiled for each.
     number = cast_to_weight(axis.positions, 0)
-    if call.padding == BORDER:
+    if axis.padding == BORDER:
         _pad(number, call, axis, wants_slopes, reads_last, BORDER)
-    elif call.padding == REFLECTION:
+    elif axis.padding == REFLECTION:
         _pad_reflection(call, grid, axis, wants_slopes, reads_last)
-    elif call.padding == WRAP:
+    elif axis.padding == WRAP:
         reduce_to_period(axis.size, axis.part, axis.count, axis.positions)
         _pad(number, call, axis, wants_slopes, 0, WRAP)
 
@@ -181,7 +188,7 @@ def _overload_pad_reflection(
 @inline
 def _pad(number: Any, call: Any, axis: AxisPositions, wants_slopes: int, reads_last: int, padding: int) -> None:
     """Pad under one mode, in the type of `number`."""
-    size, part, count, positions, slopes = axis
+    size, _, part, count, positions, slopes = axis
     last = cast_like(number, size - 1)
     for k in range(np.uintp(count)):
         position = cast_like(number, load_points(positions, part + k))

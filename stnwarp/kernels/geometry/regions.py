@@ -73,7 +73,7 @@ def row_edges(call: SampleCall, matrices: Memory, image: int, row: int, inside: 
     if low_x >= low and high_x < x_stop and low_y >= low and high_y < y_stop:
         return 0, 0, width, width  # most rows of most maps: nothing to solve
     first, last = affine_span(matrices, (image, row, width), (low, x_stop), (low, y_stop))
-    if call.padding >= BORDER:
+    if greatest(call.padding, call.padding_y) >= BORDER:
         return 0, first, last, width
     low, x_stop, y_stop = touching
     begin, end = affine_span(matrices, (image, row, width), (low, x_stop), (low, y_stop))
@@ -112,7 +112,7 @@ def region_of(call: SampleCall, count: int, positions: Memory, inside: Bounds, t
     within = count_within(positions, count, low, x_stop, y_stop)
     if within == count:
         return INSIDE
-    if within > 0 or call.padding >= BORDER:
+    if within > 0 or greatest(call.padding, call.padding_y) >= BORDER:
         return PARTIAL
     low, x_stop, y_stop = touching
     return PARTIAL if count_within(positions, count, low, x_stop, y_stop) > 0 else OUTSIDE

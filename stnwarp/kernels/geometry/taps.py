@@ -51,20 +51,21 @@ def locate_inside_taps(task: SampleTask, block: Block, taps: int, weigh: Weigh) 
 
 
 @inline
-def locate_taps(task: SampleTask, block: Block, taps: int, weigh: Weigh, padding: int) -> None:
+def locate_taps(task: SampleTask, block: Block, taps: int, weigh: Weigh, modes: tuple[int, int]) -> None:
     """Set TAP_COLUMNS, TAP_ROWS, WEIGHTS_X and WEIGHTS_Y of any positions, NaN and infinity included.
 
-    Under zeros, and for what is not of the rim under fill, the index of a tap outside is outside.
+    `modes` are those of columns and rows. Under zeros, and for what is not of the rim under fill, the index of a tap
+    outside is outside.
     """
     call, count = task.call, block.length
     positions, offsets, weights = task.positions, task.offsets, task.weights
-    if padding < BORDER:
+    if greatest(modes[0], modes[1]) < BORDER:
         _settle_outside(call, count, positions, taps)
     weigh(positions, X, count, weights, WEIGHTS_X, 1)
     weigh(positions, Y, count, weights, WEIGHTS_Y, 1)
     # The axis is a literal, here and below: LLVM then knows which parts of the work space are different ones.
-    _pad_axis(call, 0, count, positions, offsets, taps, padding)
-    _pad_axis(call, 1, count, positions, offsets, taps, padding)
+    _pad_axis(call, 0, count, positions, offsets, taps, modes[0])
+    _pad_axis(call, 1, count, positions, offsets, taps, modes[1])
 
 
 @inline

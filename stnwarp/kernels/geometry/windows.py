@@ -89,7 +89,7 @@ def locate_windows(task: Any, block: Block, together: int, unit: int, interpolat
 @inline
 def copy_window(task: Any, first: int, channel: int, together: int, window: Any) -> None:
     """Copy rows of pixels, `together` channels of each, into the patch, as the padding mode says."""
-    level, padding, corners = task.level, task.call.padding, task.call.align_corners
+    level, padding, corners = task.level, task.call.padding_y, task.call.align_corners
     left, top, columns, rows = window
     low, stop = -level.margin, level.width + level.margin
     begin = least(greatest(low - left, 0), columns)  # of the columns that exist

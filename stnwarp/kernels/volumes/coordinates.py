@@ -86,7 +86,7 @@ def pad_points(call: VolumeCall, grid: Memory, count: int, positions: Memory) ->
     """Move the indices into the volume as the padding mode says, and set the slopes: 1 under zeros."""
     for axis in range(3):
         part = np.uintp(axis * BLOCK)
-        pad_axis(call, grid, AxisPositions(axis_size(call, axis), part, count, positions, SLOPES), 1, 1)
+        pad_axis(call, grid, AxisPositions(axis_size(call, axis), call.padding, part, count, positions, SLOPES), 1, 1)
         if call.padding == ZEROS:
             for k in range(np.uintp(count)):
                 store_points(positions, SLOPES + part + k, cast_to_weight(positions, 1))
