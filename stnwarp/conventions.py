@@ -116,6 +116,11 @@ class PaddingModes(NamedTuple):
         """Whether a value that is given is read outside."""
         return self.x.takes_fill or self.y.takes_fill
 
+    @property
+    def fades(self) -> bool:
+        """Whether the image fades into the fill at an edge."""
+        return PaddingMode.FILL in self
+
     def __str__(self) -> str:
         return str(self.x) if self.x is self.y else f"{self.x},{self.y}"
 

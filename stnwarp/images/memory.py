@@ -7,7 +7,7 @@ from stnwarp.images.picture import CHANNELS, DTYPES
 Size = tuple[int, int]
 
 _FLOAT = 4
-_GRID = 18  # of a transformation that is no matrix: two coordinates in 64 bits for each pixel of the output
+_GRID = 80  # of a transformation that is no matrix: two coordinates in 64 bits, twice, and four of a Jacobian
 _COVERAGE = 5  # array, Pillow's image, encoder and file
 _MISSING = 9  # of floats some of which are missing: they, a copy without those, and a mask
 _REST = 18  # of what comes out of these: it, a mask, and the sums of the others and of their weights, twice

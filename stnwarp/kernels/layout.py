@@ -41,7 +41,14 @@ LONGEST_SIDE = 104
 FAR = 2.0**30  # pixels: no footprint is made of a position beyond
 
 ZEROS, FILL, BORDER, REFLECTION, WRAP = 0, 1, 2, 3, 4  # padding modes; those from BORDER on read a pixel everywhere
-AFFINE, PROJECTIVE, GRID, GRID_FLOAT32, AFFINE_JOINED = 0, 1, 2, 3, 4  # mappings, see `coordinates`
+AFFINE, PROJECTIVE, GRID, GRID_FLOAT32, AFFINE_JOINED, GRID_WITH_JACOBIANS = (
+    0,
+    1,
+    2,
+    3,
+    4,
+    5,
+)  # mappings, see `coordinates`
 INSIDE, OUTSIDE, PARTIAL, UNKNOWN, FADING = 0, 1, 2, 3, 4  # where the positions of a block lie, see `regions`
 
 
@@ -99,7 +106,7 @@ class SampleTask(NamedTuple):
     output: Memory
     call: SampleCall
     matrices: Memory  # (9 * images,), row by row, output pixel (x, y, 1) to input pixel
-    grid: Memory  # (2 * points,), x before y, normalised
+    grid: Memory  # (2 * points,), x before y, normalised; four numbers a point may follow, see `jacobian`
     fill: Memory  # (channels,), in the type of the weights; of the pixels where they are copied
     rim: Memory  # uint64, a bit for each output pixel, see `rim`; empty where kernels find out by themselves
     positions: Memory

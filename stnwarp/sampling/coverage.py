@@ -47,7 +47,7 @@ def measure_coverage(
         ShapeError: transform or size has the wrong shape.  ThetaError: theta is not finite.
         ParameterError: two values of align_corners.
     """
-    mapping, (height, width) = mapping_of(transform, input_size, size, "border", align_corners)
+    mapping, (height, width) = mapping_of(transform, input_size, size, "border", align_corners, True)
     call = layout.SampleCall(
         mapping=mapping.kind,
         padding=mapping.padding,

@@ -11,12 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from stnwarp import conventions
 from stnwarp.array_like import as_array, native_dtype
-from stnwarp.conventions import DEFAULT_ALIGN_CORNERS
+from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, Interpolation
 from stnwarp.errors import ParameterError, ShapeError
 from stnwarp.parallel import cache_calls
 from stnwarp.sampling.arrays import check_not_fill, check_sides, check_size, image_of, maps_of
 from stnwarp.sampling.grid_generator import sampling_grid
-from stnwarp.sampling.mapping import Mapping, entries_mapping, grid_mapping, matrix_mapping
+from stnwarp.sampling.jacobians import grid_with_jacobians
+from stnwarp.sampling.mapping import Mapping, entries_mapping, grid_mapping, matrix_mapping, spline_mapping
 from stnwarp.sampling.sampler import sample_image, sample_maps
 from stnwarp.transforms import (
     Composition,
@@ -27,6 +28,7 @@ from stnwarp.transforms import (
     pixel_entries,
     pixel_matrices,
 )
+from stnwarp.transforms.slopes import has_slopes
 
 _THETAS = ((2, 3), (3, 3), (1, 2, 3), (1, 3, 3))  # the shapes of one
 _LARGEST_CACHED = 2**21  # points of a grid that is cached, 32 MiB
@@ -51,8 +53,8 @@ def warp(
 
     Where the picture shrinks, one position is not enough: with `antialias` an output pixel is the mean of all input
     pixels that it stands for, weighted by the interpolation's kernel in output pixels, sum(w v) / sum(w). What does not
-    shrink is the same to the bit with and without. The local Jacobian is exact for matrices, and for grids taken from
-    neighbouring points.
+    shrink is the same to the bit with and without. The local Jacobian is exact for matrices and splines, and for grids
+    taken from neighbouring points.
 
     Args:
         image: (H, W) or (H, W, C), any number of channels, uint8, uint16, float16, float32 or float64, and for nearest
@@ -88,7 +90,9 @@ def warp(
         raise ShapeError(f"image must be (H, W) or (H, W, C), got {picture.shape}")
     if picture.size == 0 and 0 in picture.shape[:2]:
         raise ShapeError(f"image must not be empty along a side, got {picture.shape}")
-    mapping, output_size = mapping_of(transform, picture.shape[:2], size, padding_mode, align_corners)
+    fades = conventions.padding_modes(padding_mode).fades
+    by_footprints = kind is not Interpolation.NEAREST and (antialias or fades)
+    mapping, output_size = mapping_of(transform, picture.shape[:2], size, padding_mode, align_corners, by_footprints)
     return sample_image(picture, output_size, mapping, kind, fill, threads, antialias)
 
 
@@ -142,8 +146,9 @@ def mapping_of(
     size: tuple[int, int] | None,
     padding_mode: str,
     align_corners: bool,
+    by_footprints: bool,
 ) -> tuple[Mapping, tuple[int, int]]:
-    """Return the kernels' mapping for `transform`, and the output's size."""
+    """Return the kernels' mapping for `transform`, which may need Jacobians for footprints, and the output's size."""
     # Arrays first: to ask an abstract class whether it has an instance takes longer than the rest of this.
     if type(transform) is np.ndarray or not isinstance(transform, Transform):
         known: NDArray[Any] | Transform = _recognise(transform, align_corners)
@@ -161,6 +166,9 @@ def mapping_of(
         size = known.size if size is None else size
     output_size = check_size(input_size if size is None else size)
     grid = _grid_of(known, output_size, align_corners)
+    if by_footprints and has_slopes(known):
+        numbers = grid_with_jacobians(known, grid, input_size, align_corners)
+        return spline_mapping(numbers, padding_mode, align_corners), output_size
     return grid_mapping(grid, padding_mode, align_corners), output_size
 
 

@@ -54,7 +54,7 @@ def plan(
     interpolation, kind, padding, padding_y, align_corners, grid_stride = modes
     rows = _kernel(interpolation, layout.WRAP in (padding, padding_y), dtype, nbytes, (shape, strides), output_strides)
     width = output_shape[2]
-    if kind in (layout.GRID, layout.GRID_FLOAT32):
+    if kind in (layout.GRID, layout.GRID_FLOAT32, layout.GRID_WITH_JACOBIANS):
         output_shape, output_strides = _join_rows(output_shape, output_strides)
     elif kind == layout.AFFINE and width < _NARROW and interpolation in (Interpolation.NEAREST, Interpolation.BILINEAR):
         output_shape, output_strides = _join_rows(output_shape, output_strides)

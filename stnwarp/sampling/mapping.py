@@ -48,6 +48,12 @@ def grid_mapping(grid: NDArray[np.generic], padding_mode: str, align_corners: bo
     return Mapping(kind, _NOTHING, flat_copy(points), *_padding_codes(padding_mode), align_corners, stride)
 
 
+def spline_mapping(numbers: NDArray[np.float64], padding_mode: str, align_corners: bool) -> Mapping:
+    """Return a mapping by the points of a grid and their Jacobians, see `stnwarp.sampling.jacobians`."""
+    codes = _padding_codes(padding_mode)
+    return Mapping(layout.GRID_WITH_JACOBIANS, _NOTHING, numbers, *codes, align_corners, 0)
+
+
 def matrix_mapping(matrices: NDArray[np.float64], padding_mode: str, align_corners: bool) -> Mapping:
     """Return a mapping by `matrices`, (N, 3, 3), output pixel to input pixel; affine if all of them are."""
     affine = all(row == [0.0, 0.0, 1.0] for row in matrices[:, 2].tolist())
@@ -160,7 +166,10 @@ def _matrix_reaches(matrices: NDArray[np.float64], output_size: Sequence[int]) -
 
 def _grid_reaches(mapping: Mapping, sides: Sequence[int]) -> list[tuple[float, float]]:
     """Return the same, by the least and the greatest coordinate of each axis."""
-    points = mapping.grid.reshape(-1, len(sides))
+    grid = mapping.grid
+    if mapping.kind == layout.GRID_WITH_JACOBIANS:
+        grid = grid[: len(grid) // 3]
+    points = grid.reshape(-1, len(sides))
     # Under zeros a point that is not a number reads nothing; under the others it reads one end of the axis.
     least, greatest = (np.fmin, np.fmax) if mapping.padding <= layout.FILL else (np.minimum, np.maximum)
     reaches: list[tuple[float, float]] = []

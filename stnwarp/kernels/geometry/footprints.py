@@ -19,8 +19,25 @@ import numpy as np
 
 from stnwarp.kernels.compiler.decorators import inline
 from stnwarp.kernels.geometry.coordinates import pixels_per_unit
-from stnwarp.kernels.geometry.jacobian import affine_jacobian, grid_difference, grid_jacobian, projective_jacobian
-from stnwarp.kernels.layout import AFFINE, FAR, PROJECTIVE, TAP_BLOCK, Block, Memory, SampleCall, X, Y
+from stnwarp.kernels.geometry.jacobian import (
+    affine_jacobian,
+    grid_difference,
+    grid_jacobian,
+    jacobian_behind_grid,
+    projective_jacobian,
+)
+from stnwarp.kernels.layout import (
+    AFFINE,
+    FAR,
+    GRID_WITH_JACOBIANS,
+    PROJECTIVE,
+    TAP_BLOCK,
+    Block,
+    Memory,
+    SampleCall,
+    X,
+    Y,
+)
 from stnwarp.kernels.simd.memory import load_points, store_points
 from stnwarp.kernels.simd.mixed_precision import greatest
 from stnwarp.kernels.simd.square_root import square_root
@@ -83,6 +100,9 @@ def differentiate_block(task: Any, block: Block) -> None:
         for k in range(count):
             x, y = load_points(positions, X + k), load_points(positions, Y + k)
             _store_jacobian(footprints, k, projective_jacobian(task.matrices, block, k, x, y))
+    elif task.call.mapping == GRID_WITH_JACOBIANS:
+        for k in range(count):
+            _store_jacobian(footprints, k, jacobian_behind_grid(task.call, task.grid, block, k))
     else:
         _differentiate_grid(task, block)
 

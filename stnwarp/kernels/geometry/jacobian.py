@@ -1,7 +1,8 @@
 """The local Jacobian d(input position) / d(output position) of an output pixel, and the horizon of a homography.
 
-It is exact for matrices; for sampling grids central differences, one-sided at the edge of the grid, and 0 along an axis
-of one point. Positions are continuous pixel indices.
+It is exact for matrices. Under GRID_WITH_JACOBIANS it comes behind the points of the grid, of which there is one; under
+other grids it is central differences, one-sided at the edge of the grid, and 0 along an axis of one point. Positions
+are continuous pixel indices.
 """
 
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 
 from stnwarp.kernels.compiler.decorators import inline
 from stnwarp.kernels.geometry.coordinates import pixels_per_unit
-from stnwarp.kernels.layout import AFFINE, AFFINE_JOINED, PROJECTIVE, Block, Memory
+from stnwarp.kernels.layout import AFFINE, AFFINE_JOINED, GRID_WITH_JACOBIANS, PROJECTIVE, Block, Memory
 from stnwarp.kernels.simd.memory import load_source
 
 Jacobian = tuple[float, float, float, float]
@@ -65,6 +66,8 @@ def is_beyond_horizon(task: Any, block: Block, k: Any) -> bool:
 @inline
 def grid_jacobian(call: Any, grid: Memory, block: Block, k: Any) -> Jacobian:
     """Return that of a point of a grid, whose rows may be joined."""
+    if call.mapping == GRID_WITH_JACOBIANS:
+        return jacobian_behind_grid(call, grid, block, k)
     width, point = call.joined_width, block.row * call.output_width + block.column + np.int64(k)
     row, column = point // width, point % width
     first = block.image * call.grid_stride + point
@@ -79,6 +82,16 @@ def grid_jacobian(call: Any, grid: Memory, block: Block, k: Any) -> Jacobian:
         grid_difference(grid, first + left, first + right, 1, per_column * unit_y),
         grid_difference(grid, first + up, first + down, 1, per_row * unit_y),
     )
+
+
+@inline
+def jacobian_behind_grid(call: Any, grid: Memory, block: Block, k: Any) -> Jacobian:
+    """Return the Jacobian that is stored for pixel `k` of a block."""
+    points = call.output_height * call.output_width
+    at = np.uintp(2 * points + 4 * (block.row * call.output_width + block.column + np.int64(k)))
+    xx, xy = np.float64(load_source(grid, at)), np.float64(load_source(grid, at + np.uintp(1)))
+    yx, yy = np.float64(load_source(grid, at + np.uintp(2))), np.float64(load_source(grid, at + np.uintp(3)))
+    return xx, xy, yx, yy
 
 
 @inline
