@@ -182,7 +182,7 @@ def _antialiased() -> Iterator[Row]:
     for mode in (Interpolation.BILINEAR, Interpolation.BICUBIC, Interpolation.LANCZOS):
         for dtype in DTYPES:
             for level in dict.fromkeys((dtype, weight_type(np.dtype(dtype)))):
-                is_common = mode is Interpolation.BILINEAR and (dtype in _SHRINKING or level is np.uint16)
+                is_common = mode is Interpolation.BILINEAR and dtype in _SHRINKING
                 yield Row(f"antialiased, {mode}", partial(_antialias, (level, dtype), mode), is_common)
     yield Row("coverage", partial(measure_coverage, (4, 4), np.eye(2, 3)))
     yield Row("antialiased, gradients", _measure_shares)
