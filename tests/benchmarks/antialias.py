@@ -30,7 +30,8 @@ from tests.implementations.work import Call
 
 _GOALS = {"rot17/2.6": 40, "rot17/8": 45, "squeeze8x1@30": 40, "horizon": 40}  # dB at the least, by bilinear's kernel
 _IMAGEMAGICK, _OPENCV = "ImageMagick, Triangle", "OpenCV, resize by area first"
-_RIGHT_TO_RESIZE = ("rot17", "squeeze8x1/")  # cases whose footprints are as long along x and y as along their axes
+# Cases whose footprints are as long along x and y as along their own axes.
+_RIGHT_TO_RESIZE = {case for case in SHRINKS if case.startswith("rot17") or case == "squeeze8x1"}
 
 
 class Result(NamedTuple):
@@ -150,18 +151,19 @@ def _time(results: Results, case: str, peer: Peer) -> str:
 
 
 def _print_goals(results: Results) -> None:
-    """What was asked of stnwarp, and what it came to."""
+    """What stnwarp came to, and what was asked of it."""
     _print_line("case", "dB", "at least", "of ImageMagick's time", "at most", "of OpenCV's, resize first", "at most")
     _print_line(*["---"] * 7)
     named = {(case, peer.name): result for (case, peer), result in results.items() if peer.kernel == "bilinear"}
     for case in dict.fromkeys(case for case, _ in results):
-        ours = named[case, "stnwarp"]
-        shares = []
-        for peer, most in ((_IMAGEMAGICK, "0.2"), (_OPENCV, "4")):
-            theirs = named.get((case, peer))
-            is_asked = theirs is not None and (peer == _IMAGEMAGICK or f"{case}/".startswith(_RIGHT_TO_RESIZE))
-            shares += [f"{ours.seconds / theirs.seconds:.2f}", most] if theirs and is_asked else ["", ""]
-        _print_line(case, f"{ours.decibels:.1f}", str(_GOALS.get(case, "")), *shares)
+        ours, is_goal = named[case, "stnwarp"], case in _GOALS
+        cells = [case, f"{ours.decibels:.1f}", str(_GOALS.get(case, ""))]
+        for name, most in ((_IMAGEMAGICK, "0.2"), (_OPENCV, "4")):
+            theirs = named.get((case, name))
+            is_like = theirs is not None and (name == _IMAGEMAGICK or case in _RIGHT_TO_RESIZE)
+            cells += [f"{ours.seconds / theirs.seconds:.2f}" if theirs and is_like else ""]
+            cells += [most if is_goal and is_like else ""]
+        _print_line(*cells)
 
 
 def _print_line(*cells: str) -> None:
