@@ -1,5 +1,7 @@
 """The benchmarks run, on next to nothing, and all their rows come out; what they measure is not tested."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,11 +10,15 @@ import numpy as np
 import pytest
 import torch
 
-from tests.benchmarks import speed, startup, views
+from tests import footprint_oracle
+from tests.benchmarks import antialias, speed, startup, views
+from tests.benchmarks.antialias_cases import page, scene
+from tests.benchmarks.antialias_peers import peers
 from tests.benchmarks.cases import cases, further_rows, image_rows, tensor_rows
 from tests.benchmarks.floor import image_floor
 from tests.benchmarks.pages import written_to
-from tests.benchmarks.timing import Rounds
+from tests.benchmarks.timing import Rounds, cpu_seconds_of
+from tests.footprint_reference import footprint_means, jacobians_at, points_inside, some_points
 from tests.implementations.scenes import Scene, smooth_image, turned
 from tests.implementations.table import IMAGE_WORKS, TENSOR_WORKS
 from tests.implementations.work import Work
@@ -131,3 +137,65 @@ def test_every_view_has_its_row(capsys: pytest.CaptureFixture[str]) -> None:
     for name in (*views.VIEWS, "a crop of a memory map"):
         (line,) = [row for row in out.splitlines() if row.startswith(f"| {name} |")]
         assert all(float(cell) >= 0 for cell in line.strip("| ").split(" | ")[1:])  # of so few pixels, also 0.0
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("threads_as_before")
+def test_every_peer_has_its_row_in_the_tables_of_antialiasing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    cases = ("rot17/8", "squeeze8x1@30", "horizon")
+    chosen = [argument for case in cases for argument in ("--case", case)]
+    assert antialias.main(["--size", "256", "--rounds", "1", "--points", "50", *chosen]) == 0
+    out = capsys.readouterr().out.splitlines()
+    for peer in peers(tmp_path):
+        rows = [line for line in out if line.startswith(f"| {peer.kernel} | {peer.name} |")]
+        cells = [[cell.strip() for cell in row.split("|")[3:-1]] for row in rows]
+        assert len(cells) == 4  # dB of three pictures, and the time on one
+        assert all(all(row[:2]) and len(row) == 3 for row in cells)
+        assert all(float(number) > 0 for row in (cells[0], *cells[2:]) for number in row if number)
+    (ours,) = [line for line in out if line.startswith("| bilinear | stnwarp |") and "(1.00)" in line]
+    assert ours.count("(1.00)") == 3
+    for case, goal in (("rot17/8", "45"), ("squeeze8x1@30", "40"), ("horizon", "40")):
+        (line,) = [line for line in out if line.startswith(f"| {case} |")]
+        assert line.split(" | ")[2] == goal
+        assert float(line.split(" | ")[1]) >= float(goal)
+
+
+@pytest.mark.usefixtures("threads_as_before")
+def test_peers_of_antialiasing_can_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    chosen = ["--case", "rot17/2", "--peer", "area"]
+    assert antialias.main(["--size", "64", "--rounds", "1", "--points", "50", *chosen]) == 0
+    out = capsys.readouterr().out
+    assert out.count("| bilinear | OpenCV, resize by area first |") == out.count("| bilinear | stnwarp |") == 4
+    assert "Pillow" not in out
+
+
+@pytest.mark.parametrize("case", ["rot17/2.6", "squeeze8x1@30", "horizon"])
+@pytest.mark.parametrize("interpolation", ["bilinear", "lanczos"])
+def test_the_exact_sum_is_that_of_the_oracle(case: str, interpolation: str) -> None:
+    work = scene(page(128), case)
+    radius = footprint_oracle.KERNELS[interpolation][1]
+    points = some_points(points_inside(work.matrix, (128, 128), work.size, radius), 60)
+    positions, jacobians = jacobians_at(work.matrix, points)
+    shrinking = np.linalg.svd(jacobians)[1][:, 0] > 1.25  # below, the oracle mixes in the interpolation itself
+    assert shrinking.sum() > 30
+    exact = footprint_oracle.sample(work.image, positions[None], jacobians[None], interpolation, "border")[0]
+    means = footprint_means(work.image, work.matrix, points, interpolation)
+    np.testing.assert_allclose(means[shrinking], exact[shrinking], rtol=0, atol=1e-9)
+
+
+def test_the_cases_of_antialiasing_are_what_they_are_called() -> None:
+    image = page(128)
+    for case, axes in (("rot17/2.6", (2.6, 2.6)), ("squeeze8x1", (8, 1)), ("squeeze8x1@30", (8, 1))):
+        _, jacobians = jacobians_at(scene(image, case).matrix, np.array([[3, 5]]))
+        assert np.linalg.svd(jacobians[0])[1] == pytest.approx(axes)
+    horizon = scene(image, "horizon")
+    positions, jacobians = jacobians_at(horizon.matrix, np.array([[16, -0.5], [16, 31.5]]))
+    assert jacobians[:, 0, 0] == pytest.approx([30, 1])
+    assert positions[:, 1] == pytest.approx([-0.5, 127.5])
+
+
+def test_cpu_time_is_that_of_processes_too() -> None:
+    busy = "import time\nwhile time.process_time() < 0.05: pass"
+    assert cpu_seconds_of(lambda: subprocess.run([sys.executable, "-c", busy], check=True)) >= 0.05

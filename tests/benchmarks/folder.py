@@ -43,16 +43,19 @@ with ThreadPoolExecutor(jobs) as pool:
 
 
 def make_photographs(folder: Path, count: int, width: int, height: int) -> None:
-    """Pictures with the spectrum of photographs: sums of smooth noise, finer ones weaker."""
     rng = np.random.default_rng(0)
     for number in range(count):
-        photo = np.zeros((height, width, 3), np.float32)
-        for octave in range(2, 9):
-            noise = rng.integers(0, 256, (3 * 2**octave // 4 + 1, 2**octave, 3), dtype=np.uint8)
-            layer = Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC)
-            photo += (np.asarray(layer, np.float32) - 128) * 0.75 ** (octave - 2)
-        image = Image.fromarray(np.clip(photo * 0.6 + 128, 0, 255).astype(np.uint8))
-        image.save(folder / f"photo_{number:03}.jpg", quality=90)
+        photograph(rng, width, height).save(folder / f"photo_{number:03}.jpg", quality=90)
+
+
+def photograph(rng: np.random.Generator, width: int, height: int) -> Image.Image:
+    """A picture with the spectrum of photographs: sums of smooth noise, finer ones weaker."""
+    photo = np.zeros((height, width, 3), np.float32)
+    for octave in range(2, 9):
+        noise = rng.integers(0, 256, (3 * 2**octave // 4 + 1, 2**octave, 3), dtype=np.uint8)
+        layer = Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC)
+        photo += (np.asarray(layer, np.float32) - 128) * 0.75 ** (octave - 2)
+    return Image.fromarray(np.clip(photo * 0.6 + 128, 0, 255).astype(np.uint8))
 
 
 def wall(command: list[str]) -> float:

@@ -2,6 +2,7 @@
 
 import gc
 import math
+import resource
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -32,16 +33,24 @@ def use_one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def in_turns(calls: Mapping[str, Callable[[], object]], rounds: Rounds) -> dict[str, float]:
-    """The median seconds of each of *calls*, after one run of each that compiles, loads and touches memory."""
-    every = {name: rounds.every(seconds_of(call)) for name, call in calls.items()}
+def in_turns(
+    calls: Mapping[str, Callable[[], object]],
+    rounds: Rounds,
+    measure: Callable[[Callable[[], object]], float] | None = None,
+) -> dict[str, float]:
+    """The median seconds of each of *calls*, after one run of each that compiles, loads and touches memory.
+
+    `measure` runs a call and returns how long it took, by default `seconds_of`.
+    """
+    measure = measure or seconds_of
+    every = {name: rounds.every(measure(call)) for name, call in calls.items()}
     taken: dict[str, list[float]] = {name: [] for name in calls}
     gc.disable()
     try:
         for number in range(rounds.count):
             for name, call in calls.items():
                 if number % every[name] == 0:
-                    taken[name].append(seconds_of(call))
+                    taken[name].append(measure(call))
     finally:
         gc.enable()
     return {name: statistics.median(seconds) for name, seconds in taken.items()}
@@ -52,3 +61,15 @@ def seconds_of(call: Callable[[], object]) -> float:
     started = time.perf_counter()
     call()
     return time.perf_counter() - started
+
+
+def cpu_seconds_of(call: Callable[[], object]) -> float:
+    """The CPU time, user's and system's, that *call* takes here and in processes that it starts and waits for."""
+    started = _cpu_seconds()
+    call()
+    return _cpu_seconds() - started
+
+
+def _cpu_seconds() -> float:
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
