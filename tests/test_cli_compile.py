@@ -25,7 +25,7 @@ from stnwarp.sampling import specialisations
 specialisations.TABLE = tuple(row for row in specialisations.TABLE if row.use == "nearest")[:1]
 """
 START = "import sys\nfrom stnwarp.cli import main\nmain(sys.argv[1:])"
-KERNEL = "nearest_rows-1-BBddBdlfI"
+KERNEL = "nearest_rows-1-BBddBLdlfI"
 WARP = """if True:
     import numpy as np
     import stnwarp

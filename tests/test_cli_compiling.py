@@ -126,8 +126,8 @@ def test_a_first_run_compiles_all_that_it_needs_side_by_side(two_kinds: Path, co
     assert first.stderr.startswith(LINE)
     assert "3 done, 1 failed" in first.stderr
     assert sorted(file.name for file in cache.rglob("*.o")) == [
-        "nearest_rows-1-BBddBdlfI.o",
-        "nearest_rows-1-HHddHdlfI.o",
+        "nearest_rows-1-BBddBLdlfI.o",
+        "nearest_rows-1-HHddHLdlfI.o",
     ]
     again = subprocess.run(
         [*program, "--overwrite"], env=settings, capture_output=True, text=True, timeout=120, check=False

@@ -39,6 +39,8 @@ TAP_OFFSETS, TAP_WEIGHTS = 16 * TAP_BLOCK, 38 * TAP_BLOCK + 1
 # Footprints lie in windows of at most so many pixels a side: see `footprints.LONGEST`.
 LONGEST_SIDE = 104
 FAR = 2.0**30  # pixels: no footprint is made of a position beyond
+# Squared singular values up to here are those of a picture that does not shrink: a rotation's are off by rounding.
+NO_SHRINKING = 1.0 + 2.0**-20
 
 ZEROS, FILL, BORDER, REFLECTION, WRAP = 0, 1, 2, 3, 4  # padding modes; those from BORDER on read a pixel everywhere
 AFFINE, PROJECTIVE, GRID, GRID_FLOAT32, AFFINE_JOINED, GRID_WITH_JACOBIANS = (

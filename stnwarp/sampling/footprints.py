@@ -122,9 +122,11 @@ def measure(footprints: Footprints, interpolation: Interpolation, antialias: boo
 
 def _any_shrinks(matrices: NDArray[np.float64]) -> bool:
     """Whether an affine map makes a picture smaller along some axis: by the larger singular value, squared."""
+    most = layout.NO_SHRINKING
     for a, b, _, c, d, _, *_ in matrices.reshape(-1, 9).tolist():
-        whole = a * a + b * b + c * c + d * d
-        if whole > 2.0 or whole - 1.0 > (a * d - b * c) ** 2:
+        whole, area = a * a + b * b + c * c + d * d, a * d - b * c
+        # The squares are the roots of s s - whole s + area area.
+        if whole > 2.0 * most or (most - whole) * most + area * area < 0.0:
             return True
     return False
 

@@ -24,7 +24,7 @@ from stnwarp.sampling.sampler import grid_sample
 Type = type[np.generic]
 
 _GRIDS = (np.float64, np.float32)  # a theta counts as a float64 grid
-_SHRINKING = (np.uint8, np.float32)  # the types of pictures that README's recipes make a lot smaller
+_SHRINKING = (np.uint8,)  # the types of pictures that README's recipes make a lot smaller
 _UNSIGNED = (np.uint8, np.uint16, np.uint32, np.uint64)  # by their size: nearest copies all types of that size alike
 # Types of the input and of the grid, and a padding mode; wrap keeps float32 coordinates in float64.
 _TYPES = (

@@ -22,7 +22,7 @@ pytestmark = [
     ),
 ]
 
-FILE = "nearest_rows-1-BBddBdlfI.o"
+FILE = "nearest_rows-1-BBddBLdlfI.o"
 # The table of the wheel's package has one kernel; without optimisation it compiles sooner.
 ONE = '\nTABLE = tuple(row for row in TABLE if row.use == "nearest")[:1]\n'
 SHIFT = """if True:

@@ -30,6 +30,7 @@ from stnwarp.kernels.layout import (
     AFFINE,
     FAR,
     GRID_WITH_JACOBIANS,
+    NO_SHRINKING,
     PROJECTIVE,
     TAP_BLOCK,
     Block,
@@ -51,8 +52,6 @@ FOOTPRINT_PARTS = 8
 FINEST = 3.5
 LONGEST = 32.0
 
-# Squared singular values up to here are those of a picture that does not shrink: a rotation's are off by rounding.
-NO_SHRINKING = 1.0 + 2.0**-20
 # Up to here the interpolation and the kernel in output pixels are mixed: their axes may differ.
 _HANDOVER = 1.25
 
