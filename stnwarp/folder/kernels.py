@@ -3,18 +3,19 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 
 from stnwarp.errors import StnwarpError
 from stnwarp.folder.coverage import encode_coverage
-from stnwarp.folder.decisions import Decision
+from stnwarp.folder.decisions import Decision, decide
 from stnwarp.folder.jobs import Job
 from stnwarp.folder.resampling import warped
 from stnwarp.folder.settings import Settings
 from stnwarp.images.colour import default_fill
 from stnwarp.images.picture import CHANNELS, DTYPES, Picture
-from stnwarp.images.probe import probe
+from stnwarp.images.probe import ImageHeader, probe
 from stnwarp.kernels.compiler.compiled_kernel import (
     Specialisation,
     collect_specialisations,
@@ -23,7 +24,9 @@ from stnwarp.kernels.compiler.compiled_kernel import (
     takes_arrays,
 )
 from stnwarp.kernels.compiler.object_cache import can_cache
-from stnwarp.transforms import ImageWarp, MatrixTransform
+from stnwarp.rectangle import crop_size
+from stnwarp.sampling.footprints import any_shrinks
+from stnwarp.transforms import ImageWarp, MatrixTransform, pixel_entries
 
 # Of so many images the headers are read: kinds that only come up later are compiled then.
 _HEADERS = 100
@@ -40,7 +43,7 @@ def compile_ahead(jobs: Sequence[Job], settings: Settings, processes: int) -> No
     from stnwarp.sampling.compilation import compile_side_by_side, processes_for
 
     has_coverage = any(job.coverage is not None for job in jobs)
-    needed = _specialisations(_modes(jobs, settings), settings, has_coverage)
+    needed = _specialisations(_kinds(jobs, settings), settings, has_coverage)
     processes = min(processes, processes_for(len(needed)))
     if processes < 2:
         return
@@ -50,27 +53,49 @@ def compile_ahead(jobs: Sequence[Job], settings: Settings, processes: int) -> No
             pass
 
 
-def _modes(jobs: Iterable[Job], settings: Settings) -> Iterator[str]:
-    """The modes of the first images, each once."""
-    known = set[str]()
+class _Kind(NamedTuple):
+    """What decides about the kernels that an image needs."""
+
+    mode: str
+    shrinks: bool
+
+
+def _kinds(jobs: Iterable[Job], settings: Settings) -> Iterator[_Kind]:
+    """The kinds of the first images, each once."""
+    known = set[_Kind]()
     for job in islice(jobs, _HEADERS):
         with suppress(StnwarpError, OSError):  # which the job will report
             if job.source.path is None:
                 continue
-            mode = probe(job.source.path, max_pixels=settings.max_pixels).mode
-            if mode not in known:
-                known.add(mode)
-                yield mode
+            header = probe(job.source.path, max_pixels=settings.max_pixels)
+            kind = _Kind(header.mode, _shrinks(job, header, settings))
+            if kind not in known:
+                known.add(kind)
+                yield kind
 
 
-def _specialisations(modes: Iterable[str], settings: Settings, has_coverage: bool) -> dict[str, Specialisation]:
-    """The kernels that pictures of *modes* need when they are warped by a matrix, by the names of their files."""
-    image_warp = ImageWarp(MatrixTransform(np.eye(2, 3)), (2, 2))
+def _shrinks(job: Job, header: ImageHeader, settings: Settings) -> bool:
+    """Whether the image of *job* shrinks, where that is known before a network has looked at it."""
+    guidance = settings.guide.for_image(job.source)
+    if guidance is None:
+        return False
+    size = crop_size(header.size, guidance.crop or settings.crop)
+    image_warp = decide(guidance, size, settings, header.focal_length_35mm).image_warp
+    if not isinstance(image_warp.transform, MatrixTransform) or not image_warp.transform.is_affine:
+        return True
+    return any_shrinks(
+        np.array(pixel_entries(image_warp.transform.theta, size, image_warp.size, settings.align_corners))
+    )
+
+
+def _specialisations(kinds: Iterable[_Kind], settings: Settings, has_coverage: bool) -> dict[str, Specialisation]:
+    """The kernels that pictures of *kinds* need when they are warped by a matrix, by the names of their files."""
+    same, smaller = (ImageWarp(MatrixTransform(np.eye(2, 3)), size) for size in ((4, 4), (2, 2)))
     with collect_specialisations() as collected:
-        for mode in modes:
+        for mode, shrinks in kinds:
             shape = (4, 4, CHANNELS[mode]) if CHANNELS[mode] > 1 else (4, 4)
             picture = Picture(np.zeros(shape, DTYPES.get(mode, np.uint8)), mode)
-            warped(picture, image_warp, default_fill(mode), settings)
+            warped(picture, smaller if shrinks else same, default_fill(mode), settings)
         if has_coverage:
-            encode_coverage(Decision(image_warp, (4, 4)), settings)
+            encode_coverage(Decision(same, (4, 4)), settings)
     return {specialisation.file: specialisation for specialisation in collected}

@@ -80,7 +80,7 @@ def footprints_of(
 ) -> Footprints | None:
     """Return the footprints of the pixels of `output`; None if there is nothing to measure."""
     if mapping.kind == layout.AFFINE:  # whose rim kernels find by themselves
-        measures = antialias and _any_shrinks(mapping.matrices)
+        measures = antialias and any_shrinks(mapping.matrices)
     else:
         measures = antialias or _axes_that_fade(mapping) == _BOTH
     if not measures or interpolation not in REACH:
@@ -120,8 +120,11 @@ def measure(footprints: Footprints, interpolation: Interpolation, antialias: boo
     run_in_bands(measure_rows, len(footprints.rows) // 2, threads)
 
 
-def _any_shrinks(matrices: NDArray[np.float64]) -> bool:
-    """Whether an affine map makes a picture smaller along some axis: by the larger singular value, squared."""
+def any_shrinks(matrices: NDArray[np.float64]) -> bool:
+    """Return whether an affine map of `matrices`, (9 * N,), output pixel to input pixel, makes a picture smaller.
+
+    Along some axis, that is: by the square of the larger singular value.
+    """
     most = layout.NO_SHRINKING
     for a, b, _, c, d, _, *_ in matrices.reshape(-1, 9).tolist():
         whole, area = a * a + b * b + c * c + d * d, a * d - b * c
