@@ -154,7 +154,7 @@ def make_footprint_workspace() -> FootprintWorkspace:
 
 
 def make_window_workspace(weights: type[np.floating]) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
-    """Fresh offsets and numbers of the windows around footprints for one thread."""
+    """Make offsets and numbers of the windows around footprints for one thread."""
     return aligned_zeros(_OFFSET_PARTS * TAP_BLOCK, np.int64), aligned_zeros(_NUMBER_PARTS * TAP_BLOCK, weights)
 
 

@@ -41,7 +41,7 @@ def differentiate_antialiased(
     wants_input: bool,
     threads: int,
 ) -> NDArray[np.floating] | None:
-    """`differentiate` for what was sampled with antialiasing; shapes of footprints are held fixed."""
+    """Do `differentiate` for what was sampled with antialiasing; shapes of footprints are held fixed."""
     interpolation, threads = gradient_mode(mode), check_threads(threads)
     footprints, gradient = None, np.ascontiguousarray(incoming)
     if incoming.size:
@@ -83,7 +83,7 @@ def measure_shares(footprints: Footprints, interpolation: Interpolation, threads
 
 
 def _zeros_for(footprints: Footprints, to_positions: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Zeros to add the gradient to the mapping to: for matrices those of each row, (N, rows, 3, 3)."""
+    """Return zeros to add the gradient to the mapping to: for matrices those of each row, (N, rows, 3, 3)."""
     if footprints.call.mapping == layout.GRID:
         return np.zeros(to_positions.shape)
     return np.zeros((len(to_positions), footprints.call.output_height, 3, 3))

@@ -197,7 +197,7 @@ def _adjacent(source: Batch, dtype: np.dtype[np.generic]) -> Batch:
 
 
 def _average(source: Batch, side: int, margin: int, call: layout.SampleCall, fills: PointerArgs, threads: int) -> Batch:
-    """The means of boxes of `side` by `side` pixels, and of `margin` boxes beyond each edge."""
+    """Return the means of boxes of `side` by `side` pixels, and of `margin` boxes beyond each edge."""
     images, height, width, channels = source.shape
     weights = weight_type(source.flat.dtype)
     rows, columns = -(-height // side) + 2 * margin, -(-width // side) + 2 * margin

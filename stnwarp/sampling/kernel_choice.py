@@ -46,9 +46,9 @@ def plan(
     output_shape: Sides,
     output_strides: Sides,
 ) -> tuple[CompiledKernel, layout.SampleCall, type[np.floating]]:
-    """The kernel for such arrays, the numbers it is called with, and the type it keeps positions in.
+    """Return the kernel for such arrays, the numbers it is called with, and the type it keeps positions in.
 
-    *modes* are interpolation, mapping, padding of columns and of rows, align_corners, and the points of a grid that
+    `modes` are interpolation, mapping, padding of columns and of rows, align_corners, and the points of a grid that
     each image has.
     """
     interpolation, kind, padding, padding_y, align_corners, grid_stride = modes
@@ -67,7 +67,7 @@ def plan(
 
 
 def _join_rows(shape: Sides, strides: Sides) -> tuple[Sides, Sides]:
-    """An output with all rows of an image as one where they lie end to end: blocks are then full whatever its width."""
+    """Return an output with all rows of an image as one where they lie end to end: blocks are then full."""
     images, height, width, channels = shape
     by_image, by_row, by_column, by_channel = strides
     if by_row != width * by_column or height * width > FEW_PIXELS:

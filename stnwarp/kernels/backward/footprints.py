@@ -139,7 +139,7 @@ def _list_taps(task: FootprintGradientTask, block: Block, k: Any, interpolation:
 
 @inline
 def _weigh(offset: Any, interpolation: int) -> tuple[Any, Any]:
-    """The kernel at an offset in output pixels, and its slope."""
+    """Return the kernel at an offset in output pixels, and its slope."""
     x, side = abs(offset), 1.0 if offset > 0.0 else -1.0
     if interpolation == HAT:
         near, far = x / _TIE, (1.0 - x) / (2.0 * _TIE) + 0.5
@@ -154,7 +154,7 @@ def _weigh(offset: Any, interpolation: int) -> tuple[Any, Any]:
 
 @inline
 def _add_channels(task: FootprintGradientTask, block: Block, k: Any, taps: _Taps) -> None:
-    """Both gradients of an output pixel, one channel after the other."""
+    """Add both gradients of an output pixel, one channel after the other."""
     call, part, sums = task.call, task.slice, task.slice.wants_grid != 0
     first, last = (0, call.channels) if sums else (part.first_channel, part.last_channel)
     share = load_points(task.footprints, SHARE + k) / taps.total

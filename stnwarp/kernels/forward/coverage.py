@@ -35,7 +35,7 @@ def coverage_rows(task: CoverageTask, start: int, stop: int) -> None:
 
 @inline
 def _is_read(task: CoverageTask, k: Any) -> float:
-    """1 where the nearest pixel is one of the picture's, halves to even, else 0."""
+    """Return 1 where the nearest pixel is one of the picture's, halves to even, else 0."""
     x, y = np.rint(load_points(task.positions, X + k)), np.rint(load_points(task.positions, Y + k))
     inside = (x >= 0.0) & (x < np.float64(task.call.width)) & (y >= 0.0) & (y < np.float64(task.call.height))
     return 1.0 if inside else 0.0

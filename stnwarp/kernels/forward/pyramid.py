@@ -31,7 +31,7 @@ def average_boxes(task: BoxTask, start: int, stop: int) -> None:
 
 @inline
 def _add_row(task: BoxTask, image: int, row: int) -> None:
-    """Add a row of the source to the sums of columns; *row* may lie outside."""
+    """Add a row of the source to the sums of columns; `row` may lie outside."""
     level, sums, channels = task.level, task.sums, task.channels
     tap = pad_tap(np.float64(row), level.height, task.align_corners, task.padding_y)
     first = level.origin + image * level.image_stride + tap * level.row_stride
@@ -88,7 +88,7 @@ def _add_pairs(sums: Memory, count: int, channels: int) -> None:
 
 @inline
 def _sum_irregular(task: BoxTask, begin: int, channel: int) -> Any:
-    """The sum of a box that lies outside the picture, wholly or partly."""
+    """Return the sum of a box that lies outside the picture, wholly or partly."""
     total = cast_to_weight(task.sums, 0)
     for column in range(begin, begin + task.side):
         tap = pad_tap(np.float64(column), task.level.width, task.align_corners, task.padding)

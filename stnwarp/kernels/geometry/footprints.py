@@ -202,7 +202,7 @@ def measure_shapes(call: SampleCall, count: int, reach: int, footprints: Memory)
 
 @inline
 def _highest_level(call: SampleCall) -> float:
-    """The level at which a box is as long as the picture."""
+    """Return the level at which a box is as long as the picture."""
     side, level = 1.0, 0.0
     while side < greatest(np.float64(call.width), np.float64(call.height)):
         side, level = 2.0 * side, level + 1.0
@@ -211,7 +211,7 @@ def _highest_level(call: SampleCall) -> float:
 
 @inline
 def _store_footprint(footprints: Memory, k: Any, u: Any, v: Any, s: Any, side: float) -> None:
-    """Set the inverse, and how far the footprint reaches, from its axes; *side* is the sign of the determinant."""
+    """Set the inverse, and how far the footprint reaches, from its axes; `side` is the sign of the determinant."""
     (ux, uy), (vx, vy), (s1, s2) = u, v, s
     wx, wy = -side * vy, side * vx  # the other axis in the output, and (-uy, ux) in the input
     store_points(footprints, XX + k, vx * ux / s1 - wx * uy / s2)

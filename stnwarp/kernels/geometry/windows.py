@@ -31,13 +31,13 @@ LEFT, TOP = (np.uintp((OFFSET_PARTS + part) * TAP_BLOCK) for part in range(2))
 
 @inline
 def count_together(level: Level, channels: int) -> int:
-    """How many channels are averaged at once: all if they lie side by side and are few, else one."""
+    """Return how many channels are averaged at once: all if they lie side by side and are few, else one."""
     return channels if (level.channel_stride == 1) & (channels == level.column_stride) & (channels <= 4) else 1
 
 
 @inline
 def locate_windows(task: Any, block: Block, together: int, unit: int, interpolation: int) -> int:
-    """Set offsets and numbers of a block; returns how many windows do not lie in the source.
+    """Set offsets and numbers of a block; return how many windows do not lie in the source.
 
     Those have a negative offset. `task` is one of `forward.layout` or of `backward.layout`. With `unit` 1 the kernel is
     one input pixel wide, in the axes of the input.

@@ -90,7 +90,7 @@ class _Sums:
         return parts
 
     def _slice(self, parts: list[Any], start: int, count: int) -> Any:
-        """The elements from `start` on, which lie in one of `parts` or two."""
+        """Return the elements from `start` on, which lie in one of `parts` or two."""
         first, skipped = divmod(start, VECTOR)
         one = parts[first]
         other = parts[min(first + 1, len(parts) - 1)]
@@ -122,22 +122,22 @@ class _Window:
         self.descents = [emitter.broadcast(number) for number in self.descent]
 
     def offsets(self, row: Any) -> list[Any]:
-        """Those of the first eight pixels of a row; `row` is its number in a vector."""
+        """Return those of the first eight pixels of a row; `row` is its number in a vector."""
         pairs = zip(self.descents, self.starts, strict=True)
         return [emit_fma(self.emitter.builder, descent, row, start) for descent, start in pairs]
 
     def move(self, offsets: list[Any], column: Any) -> list[Any]:
-        """`offsets` of the eight pixels from `column` on; a number."""
+        """Return `offsets` of the eight pixels from `column` on, a number."""
         emitter, column = self.emitter, self.emitter.broadcast(column)
         pairs = zip(self.growth, offsets, strict=True)
         return [emit_fma(emitter.builder, emitter.broadcast(growth), column, offset) for growth, offset in pairs]
 
     def weights(self, offsets: list[Any]) -> Any:
-        """The weights of eight pixels."""
+        """Return the weights of eight pixels."""
         return self.emitter.builder.fmul(*(self.emitter.weight(offset, self.kernel) for offset in offsets))
 
     def reciprocals(self) -> list[Any]:
-        """Of what offsets grow by; a large number for that of 0."""
+        """Return those of what offsets grow by; a large number for that of 0."""
         emitter, found = self.emitter, []
         for number in self.growth:
             quotient = emitter.builder.fdiv(ir.Constant(number.type, 1), number)
@@ -146,7 +146,7 @@ class _Window:
         return found
 
     def first_columns(self, rows: Any, reciprocals: list[Any], last: Any) -> Any:
-        """The first column of each of eight rows that has a weight, whole numbers of 0 to `last`."""
+        """Return the first column of each of eight rows that has a weight, whole numbers of 0 to `last`."""
         emitter, builder = self.emitter, self.emitter.builder
         low = ir.Constant(rows.type, None)
         for descent, first, reciprocal in zip(self.descents, self.first, reciprocals, strict=True):

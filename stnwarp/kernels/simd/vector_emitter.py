@@ -56,14 +56,14 @@ class VectorEmitter:
         return self.choose(a, ">", b, a, b)
 
     def polynomial(self, x: Any, coefficients: tuple[float, ...]) -> Any:
-        """By Horner's rule; the coefficient of x^0 comes first."""
+        """Evaluate by Horner's rule; the coefficient of x^0 comes first."""
         total = self.constant(x.type, coefficients[-1])
         for coefficient in coefficients[-2::-1]:
             total = emit_fma(self.builder, total, x, self.constant(x.type, coefficient))
         return total
 
     def weight(self, offset: Any, kernel: int) -> Any:
-        """k of *offset*."""
+        """Return the weight of the kernel at `offset`."""
         builder, x = self.builder, self.call("fabs", offset)
         zero, one = (self.constant(x.type, number) for number in (0, 1))
         if kernel == HAT:
