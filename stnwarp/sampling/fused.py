@@ -157,7 +157,8 @@ def mapping_of(
     if isinstance(known, np.ndarray):
         output_size = check_size(input_size if size is None else size)
         entries = pixel_entries(known, input_size, output_size, align_corners)
-        return entries_mapping(entries, padding_mode, align_corners), output_size
+        front = (transform.front if type(transform) is MatrixTransform else 0) or known.item(-1)
+        return entries_mapping(entries, padding_mode, align_corners, front), output_size
     if isinstance(known, SamplingGrid):
         if known.align_corners != align_corners:
             raise ParameterError(

@@ -62,8 +62,14 @@ def matrix_mapping(matrices: NDArray[np.float64], padding_mode: str, align_corne
     return Mapping(kind, flat, _NOTHING, *_padding_codes(padding_mode), align_corners, 0)
 
 
-def entries_mapping(entries: list[float], padding_mode: str, align_corners: bool) -> Mapping:
-    """Return `matrix_mapping` of one matrix, given by its nine entries."""
+def entries_mapping(entries: list[float], padding_mode: str, align_corners: bool, front: float) -> Mapping:
+    """Return `matrix_mapping` of one matrix, given by its nine entries.
+
+    `front` has the sign of the third homogeneous coordinate in front of the horizon, for kernels the positive one; of
+    an affine matrix it does not matter.
+    """
+    if not front > 0.0 and entries[6:] != [0.0, 0.0, 1.0]:
+        entries = [-entry for entry in entries]
     kind = layout.AFFINE if entries[6:] == [0.0, 0.0, 1.0] else layout.PROJECTIVE
     return Mapping(kind, np.array(entries), _NOTHING, *_padding_codes(padding_mode), align_corners, 0)
 

@@ -5,7 +5,7 @@ Convention: reverse mapping; a transform takes normalised (x, y) of the output t
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -28,12 +28,15 @@ class MatrixTransform(Transform):
 
     Args:
         theta: (2, 3) or (3, 3), finite; kept as a read-only (3, 3) float64 array.
+        front: the sign, 1 or -1, that the third homogeneous coordinate has in front of the horizon of a homography; 0
+            where that is the one in the middle of the output, of which a viewport may show another part.
 
     Raises:
         ShapeError: another shape.  ThetaError: a number that is not finite.
     """
 
     theta: Array
+    front: int = field(default=0, repr=False, kw_only=True)
 
     def __post_init__(self) -> None:
         theta = matrices.as_matrix(self.theta)

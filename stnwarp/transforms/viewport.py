@@ -36,7 +36,8 @@ def through_viewport(image_warp: ImageWarp, viewport: Rectangle | None, frame: F
         # By way of pixels, where whole numbers stay whole.
         matrix = product(pixel_matrix(transform, frame.size, canvas.size, frame.align_corners), place)
         theta = theta_from_pixel_matrix(matrix, frame.size, viewport.size, frame.align_corners)
-        return replace(image_warp, transform=MatrixTransform(theta), size=viewport.size)
+        front = transform.front or (1 if transform.theta[2, 2] > 0.0 else -1)  # in the middle of the canvas
+        return replace(image_warp, transform=MatrixTransform(theta, front=front), size=viewport.size)
     part = theta_from_pixel_matrix(place, canvas.size, viewport.size, frame.align_corners)
     return replace(image_warp, transform=compose(transform, MatrixTransform(part)), size=viewport.size)
 

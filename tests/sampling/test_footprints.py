@@ -12,7 +12,8 @@ from stnwarp.errors import ParameterError
 from stnwarp.kernels import layout
 from stnwarp.kernels.geometry import footprints, windows
 from stnwarp.kernels.simd import footprint_sum
-from stnwarp.transforms import pixel_matrices
+from stnwarp.rectangle import Rectangle
+from stnwarp.transforms import Frame, ImageWarp, MatrixTransform, pixel_matrices, through_viewport
 from tests import footprint_oracle as oracle
 from tests.combinations import combinations
 
@@ -283,6 +284,22 @@ def test_under_fill_a_picture_is_not_mirrored_beyond_the_horizon(interpolation: 
         assert not ours[:3].any()
         assert ours[10:].max() > 0.99
         assert warp(np.ones((10, 10)), theta[:2], interpolation=interpolation, antialias=antialias).all()
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_viewport_has_the_horizon_of_the_whole_output(sign: float) -> None:
+    """Also where its own middle lies beyond it."""
+    theta = sign * np.array([[1.0, 0, 0], [0, 1, 0], [0, 1.4, 1]])
+    frame, whole = Frame((20, 20), False), ImageWarp(MatrixTransform(theta), (40, 40))
+    image = np.random.default_rng(1).random((20, 20))
+    for interpolation in ("nearest", "bilinear"):
+        expected = warp(image, whole.transform, whole.size, interpolation=interpolation)
+        for viewport in (Rectangle(0, 0, 40, 9), Rectangle(5, 2, 30, 12), Rectangle(0, 30, 40, 10)):
+            part = through_viewport(whole, viewport, frame)
+            shown = warp(image, part.transform, part.size, interpolation=interpolation)
+            cut = expected[viewport.y : viewport.y + viewport.height, viewport.x : viewport.x + viewport.width]
+            differs = np.abs(shown - cut) > 1e-9
+            assert differs.mean() <= (0.01 if interpolation == "nearest" else 0)  # rounding decides ties
 
 
 def test_batches_and_threads_give_the_same_bits_and_views_the_same_up_to_a_rounding() -> None:

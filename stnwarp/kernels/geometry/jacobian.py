@@ -46,7 +46,7 @@ def affine_jacobian(matrices: Memory, image: int) -> Jacobian:
 
 @inline
 def depth_at(matrices: Memory, block: Block, k: Any) -> float:
-    """Return the third homogeneous coordinate of pixel `k` of a block under a homography."""
+    """Return the third homogeneous coordinate of pixel `k` of a block under a homography, positive in front."""
     m = np.uintp(block.image * 9)
     start = matrices[m + np.uintp(7)] * np.float64(block.row) + matrices[m + np.uintp(8)]
     return matrices[m + np.uintp(6)] * np.float64(block.column + np.int64(k)) + start  # type: ignore[no-any-return]
@@ -54,13 +54,8 @@ def depth_at(matrices: Memory, block: Block, k: Any) -> float:
 
 @inline
 def is_beyond_horizon(task: Any, block: Block, k: Any) -> bool:
-    """Return whether pixel `k` of a block lies on the other side of the horizon than the middle of the output."""
-    call, m = task.call, np.uintp(block.image * 9)
-    if call.mapping != PROJECTIVE:
-        return False
-    wx, wy, w0 = task.matrices[m + np.uintp(6)], task.matrices[m + np.uintp(7)], task.matrices[m + np.uintp(8)]
-    middle = wx * (0.5 * np.float64(call.output_width - 1)) + wy * (0.5 * np.float64(call.output_height - 1)) + w0
-    return (depth_at(task.matrices, block, k) > 0.0) != (middle > 0.0)  # type: ignore[no-any-return]
+    """Return whether pixel `k` of a block lies beyond the horizon of a homography."""
+    return (task.call.mapping == PROJECTIVE) and not depth_at(task.matrices, block, k) > 0.0
 
 
 @inline
