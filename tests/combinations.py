@@ -8,16 +8,23 @@ import pytest
 from allpairspy import AllPairs
 
 
-def combinations(strength: int = 2, **axes: Sequence[Any]) -> pytest.MarkDecorator:
+def combinations(
+    strength: int = 2, again: dict[str, Sequence[Any]] | None = None, **axes: Sequence[Any]
+) -> pytest.MarkDecorator:
     """Parametrise a test so that values of any `strength` axes meet in all their combinations in some case.
 
-    Those in which all pairs meet are marked `kernels`, and so run again without the compiler and with bounds checks.
+    Those in which all pairs meet are marked `kernels`, and so run again without the compiler and with bounds checks. Of
+    axes that `again` names only its values do: kernels have to be compiled for each type of arrays.
     """
     pairs = _cases(axes, 2)
     further = [case for case in _cases(axes, strength) if case not in pairs] if strength > 2 else []
-    return pytest.mark.parametrize(
-        list(axes), [*(pytest.param(*case, marks=pytest.mark.kernels) for case in pairs), *further]
-    )
+
+    def marked(case: tuple[Any, ...]) -> Any:
+        values = dict(zip(axes, case, strict=True))
+        runs_again = all(values[name] in kept for name, kept in (again or {}).items())
+        return pytest.param(*case, marks=pytest.mark.kernels) if runs_again else case
+
+    return pytest.mark.parametrize(list(axes), [*map(marked, pairs), *further])
 
 
 def _cases(axes: dict[str, Sequence[Any]], strength: int) -> list[tuple[Any, ...]]:

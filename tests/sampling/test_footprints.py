@@ -54,6 +54,7 @@ def assert_close(ours: Array, exact: NDArray[np.float64], roundings: float = 64)
 
 @combinations(
     strength=3,
+    again={"dtype": [np.uint8, np.float64]},
     kind=[*THETAS, "grid"],
     padding_mode=PADDING,
     interpolation=INTERPOLATIONS,
@@ -240,8 +241,8 @@ def test_fill_gives_its_share_at_the_edge_and_nothing_beyond_the_horizon(interpo
         np.testing.assert_allclose(shown[..., 1].ravel(), inside, rtol=0, atol=1e-6)
 
 
-@pytest.mark.kernels
 @combinations(
+    again={"dtype": [np.uint8, np.float64]},
     kind=["turned", "enlarged", "sheared", "tilted", "grid"],
     interpolation=INTERPOLATIONS,
     dtype=[np.uint8, np.uint16, np.float32, np.float64],

@@ -28,6 +28,7 @@ def padded(image: NDArray[Any], modes: PaddingModes) -> tuple[NDArray[Any], list
 
 
 @combinations(
+    again={"dtype": [np.uint8, np.float64]},
     padding_mode=["wrap,border", "border,wrap", "reflection,wrap", "border,reflection", "wrap,fill", "fill,reflection"],
     interpolation=["nearest", "bilinear", "bicubic", "lanczos"],
     kind=["turned", "small"],
