@@ -51,7 +51,7 @@ def assert_adjoint(incoming: Any, output: Any, to_input: Any, input: Any) -> Non
 
 
 @combinations(
-    strength=3,
+    again={"dtype": [np.float64]},
     kind=[*THETAS, "grid", "small grid"],
     mode=["bilinear", "bicubic"],
     padding_mode=PADDING,
