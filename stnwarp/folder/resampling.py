@@ -41,10 +41,11 @@ def warped(picture: Picture, image_warp: ImageWarp, fill: tuple[float, ...], set
         del picture
         if not _ends_in_nodata(fill, settings):
             return _without_missing(values, image_warp, fill, settings)
-        ends = [mode.takes_fill for mode in padding_modes(str(settings.padding_mode))]
-        inside = replace(settings, padding_mode=_border_for_fill(settings))
-        result = _without_missing(values, image_warp, fill, inside)
-        result[covered(size, image_warp, settings, ends[0] + 2 * ends[1]) < _HALF_COVERED] = settings.nodata
+        x, y = padding_modes(str(settings.padding_mode))
+        within = PaddingModes(*(PaddingMode.BORDER if mode.takes_fill else mode for mode in (x, y)))
+        result = _without_missing(values, image_warp, fill, replace(settings, padding_mode=within))
+        axes = x.takes_fill + 2 * y.takes_fill
+        result[covered(size, image_warp, settings, axes) < _HALF_COVERED] = settings.nodata
         return result
     if not picture.has_alpha or settings.interpolation is Interpolation.NEAREST:
         return _warp(picture.array, image_warp, np.asarray(fill), settings)
@@ -67,11 +68,6 @@ def _ends_in_nodata(fill: tuple[float, ...], settings: Settings) -> bool:
     if settings.nodata is None or not settings.padding_mode.takes_fill:
         return False
     return settings.fill is None or np.float32(fill[0]) == np.float32(settings.nodata)
-
-
-def _border_for_fill(settings: Settings) -> PaddingModes:
-    x, y = (PaddingMode.BORDER if mode.takes_fill else mode for mode in padding_modes(str(settings.padding_mode)))
-    return PaddingModes(x, y)
 
 
 def _without_missing(

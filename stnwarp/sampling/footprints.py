@@ -79,11 +79,13 @@ def footprints_of(
     threads: int,
 ) -> Footprints | None:
     """Return the footprints of the pixels of `output`; None if there is nothing to measure."""
+    if interpolation not in REACH:
+        return None
     if mapping.kind == layout.AFFINE:  # whose rim kernels find by themselves
         measures = antialias and any_shrinks(mapping.matrices)
     else:
         measures = antialias or _axes_that_fade(mapping) == _BOTH
-    if not measures or interpolation not in REACH:
+    if not measures:
         return None
     found = unmeasured_footprints(source, output, mapping, antialias)
     measure(found, interpolation, antialias, threads)
