@@ -128,15 +128,21 @@ def test_an_rgb_folder_needs_one_specialisation_and_no_compiler_once_cached(tmp_
     assert [run.stdout.strip() for run in runs] == ["True", "False"]
 
 
+# Nearest is the smallest kernel, and without optimisation it compiles sooner.
+QUICK = {"NUMBA_OPT": "0"}
 COMPILES = """if True:
     import numpy as np
     from stnwarp.kernels.compiler.compiled_kernel import on_compile
     from stnwarp import warp
     names = []
     with on_compile(names.append):
-        assert warp(np.full((4, 4), 7, np.uint8), np.eye(2, 3)).min() == 7
+        assert warp(np.full((4, 4), 7, np.uint8), np.eye(2, 3), interpolation="nearest").min() == 7
     print(*names)
 """
+
+
+def _compile(cache: Path, code: str = COMPILES, **environment: str) -> subprocess.CompletedProcess[str]:
+    return _run(code, **{"STNWARP_CACHE_DIR": str(cache), **QUICK, **environment})
 
 
 CHANGES = """if True:
@@ -169,7 +175,7 @@ def test_a_change_to_any_file_of_the_kernels_leads_to_another_cache(tmp_path: Pa
 def warm_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache with the kernel that COMPILES needs."""
     cache = tmp_path_factory.mktemp("warm")
-    assert _run(COMPILES, STNWARP_CACHE_DIR=str(cache)).returncode == 0
+    assert _compile(cache).returncode == 0
     return cache
 
 
@@ -181,8 +187,8 @@ def cache(warm_cache: Path, tmp_path: Path) -> Path:
 
 @compiled_only
 def test_the_cache_is_private_and_a_damaged_one_is_made_anew(tmp_path: Path) -> None:
-    runs = [_run(COMPILES, STNWARP_CACHE_DIR=str(tmp_path / "cache")) for _ in range(2)]
-    assert [run.stdout.strip() for run in runs] == ["bilinear_uint8_rows", ""]
+    runs = [_compile(tmp_path / "cache") for _ in range(2)]
+    assert [run.stdout.strip() for run in runs] == ["nearest_rows", ""]
     assert runs[0].stderr == runs[1].stderr == ""
     (directory,) = (tmp_path / "cache").iterdir()
     assert directory.stat().st_mode & 0o077 == 0
@@ -190,20 +196,20 @@ def test_the_cache_is_private_and_a_damaged_one_is_made_anew(tmp_path: Path) -> 
     whole = file.read_bytes()
     for damaged in (whole[:40], whole[:5000] + b"x" + whole[5001:]):
         file.write_bytes(damaged)
-        run = _run(COMPILES, STNWARP_CACHE_DIR=str(tmp_path / "cache"))
+        run = _compile(tmp_path / "cache")
         assert run.returncode == 0, run.stderr
-        assert run.stdout.strip() == "bilinear_uint8_rows"
+        assert run.stdout.strip() == "nearest_rows"
         assert "is damaged" in run.stderr
         assert run.stderr.count("RuntimeWarning") == 1
-    assert _run(COMPILES, STNWARP_CACHE_DIR=str(tmp_path / "cache")).stdout.strip() == ""
+    assert _compile(tmp_path / "cache").stdout.strip() == ""
 
 
 @compiled_only
 @pytest.mark.parametrize("value", ["0", "1"])
 def test_without_a_cache_it_works_and_says_so_once(value: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    run = _run(COMPILES, STNWARP_CACHE_DIR=str(tmp_path / "file" / "cache"), STNWARP_NUMBA_CACHE=value)
-    assert run.stdout.strip() == "bilinear_uint8_rows"
+    run = _compile(tmp_path / "file" / "cache", STNWARP_NUMBA_CACHE=value)
+    assert run.stdout.strip() == "nearest_rows"
     assert run.stderr.count("RuntimeWarning: compiled kernels cannot be cached") == int(value)
 
 
@@ -211,8 +217,8 @@ def test_without_a_cache_it_works_and_says_so_once(value: str, tmp_path: Path) -
 def test_a_directory_that_others_can_write_to_is_not_trusted(cache: Path) -> None:
     (directory,) = cache.iterdir()
     directory.chmod(0o777)
-    run = _run(COMPILES, STNWARP_CACHE_DIR=str(cache))
-    assert run.stdout.strip() == "bilinear_uint8_rows"
+    run = _compile(cache)
+    assert run.stdout.strip() == "nearest_rows"
     assert "can be written by others" in run.stderr
 
 
@@ -220,8 +226,8 @@ def test_a_directory_that_others_can_write_to_is_not_trusted(cache: Path) -> Non
 def test_a_file_that_others_can_write_to_is_not_trusted(cache: Path) -> None:
     (file,) = cache.glob("*/*.o")
     file.chmod(0o666)
-    run = _run(COMPILES, STNWARP_CACHE_DIR=str(cache))
-    assert run.stdout.strip() == "bilinear_uint8_rows"
+    run = _compile(cache)
+    assert run.stdout.strip() == "nearest_rows"
     assert "can be written by others" in run.stderr
     assert file.stat().st_mode & 0o077 == 0
 
@@ -231,22 +237,22 @@ def test_code_of_one_kernel_is_not_taken_for_another(cache: Path) -> None:
     rgb = COMPILES.replace("(4, 4)", "(4, 4, 3)")
     (file,) = cache.glob("*/*.o")
     file.rename(file.with_name(file.name.replace("rows-1-", "rows-3-")))
-    run = _run(rgb, STNWARP_CACHE_DIR=str(cache))
-    assert run.stdout.strip() == "bilinear_uint8_rows"
+    run = _compile(cache, rgb)
+    assert run.stdout.strip() == "nearest_rows"
     assert "is damaged" in run.stderr
 
 
 @compiled_only
 def test_settings_of_numba_have_a_cache_of_their_own(cache: Path) -> None:
-    assert _run(COMPILES, STNWARP_CACHE_DIR=str(cache)).stdout.strip() == ""
-    assert _run(COMPILES, STNWARP_CACHE_DIR=str(cache), NUMBA_OPT="1").stdout.strip() == "bilinear_uint8_rows"
+    assert _compile(cache).stdout.strip() == ""
+    assert _compile(cache, NUMBA_OPT="1").stdout.strip() == "nearest_rows"
 
 
 @pytest.mark.parametrize(
     ("setting", "value"), [("NUMBA_DISABLE_JIT", "00"), ("NUMBA_DISABLE_JIT", ""), ("NUMBA_BOUNDSCHECK", "00")]
 )
 def test_settings_that_are_off_are_off(setting: str, value: str) -> None:
-    run = _run(COMPILES, **{"NUMBA_DISABLE_JIT": "0", "NUMBA_BOUNDSCHECK": "0", setting: value})
+    run = _run(COMPILES, **{**QUICK, "NUMBA_DISABLE_JIT": "0", "NUMBA_BOUNDSCHECK": "0", setting: value})
     assert run.returncode == 0, run.stderr
 
 

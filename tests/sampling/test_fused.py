@@ -68,6 +68,7 @@ def test_every_interpolation_goes_with_every_padding_mode(interpolation: str, pa
 
 @combinations(
     strength=3,
+    again={"dtype": [np.uint8, np.float32, np.float64]},
     channels=[None, 1, 2, 3, 4, 5],
     dtype=DTYPES,
     mode=["nearest", "bilinear"],
