@@ -21,12 +21,15 @@ PICTURES = (
     *((channels, np.uint8, "bilinear", PAIRS) for channels in (1, 3, 4)),
     *((channels, np.float32, "bilinear", PAIRS) for channels in (1, 3)),
     (3, np.float64, "bilinear", smoke.PADDING),
+    (1, np.uint16, "bilinear", PAIRS),
     (3, np.uint8, "nearest", PAIRS),
     (1, np.float64, "nearest", smoke.PADDING),
     (3, np.uint8, "bicubic", smoke.PADDING),
     (3, np.float32, "lanczos", smoke.PADDING),
     (2, np.uint8, "bilinear", ("zeros",)),
     (4, np.float32, "bilinear", ("zeros",)),
+    (3, np.float32, "bicubic", ("zeros",)),
+    (3, np.uint8, "lanczos", ("zeros",)),
 )
 SMALL = (5, 61)
 THETA = np.array([[0.83, 0.31, 0.02], [-0.27, 0.91, -0.04], [0.11, -0.07, 1]])
@@ -55,9 +58,10 @@ def _maps() -> Iterator[tuple[str, Array]]:
     points = rng.uniform(-1.4, 1.4, (2, *SMALL, 2))
     points[0, 0, :4] = (np.nan, 0), (np.inf, 0.1), (0, -np.inf), (3e9, -3e9)
     maps, incoming = rng.standard_normal((2, 3, 13, 19)), rng.standard_normal((2, 3, *SMALL))
-    arrays, grid = (incoming.astype(np.float32), maps.astype(np.float32)), points.astype(np.float32)
-    for mode, padding in [*((mode, padding) for mode in smoke.GRADIENTS for padding in PAIRS), ("bilinear", "wrap")]:
-        name = f"maps {mode} {padding}"
+    work = [(np.float32, mode, padding) for mode in smoke.GRADIENTS for padding in PAIRS]
+    for dtype, mode, padding in [*work, *((np.float64, "bilinear", padding) for padding in smoke.PADDING)]:
+        name, grid = f"maps {np.dtype(dtype).name} {mode} {padding}", points.astype(dtype)
+        arrays = incoming.astype(dtype), maps.astype(dtype)
         to_maps, to_grid = stnwarp.grid_sample_backward(*arrays, grid, mode, padding)
         yield f"{name} to input", to_maps
         yield f"{name} to grid", to_grid
@@ -72,13 +76,15 @@ def _maps() -> Iterator[tuple[str, Array]]:
 
 def _footprints() -> Iterator[tuple[str, Array]]:
     """Antialiased pictures that shrink, their edges, and the gradients of that."""
-    for dtype, interpolation in ((np.uint8, "bilinear"), (np.float64, "lanczos")):
+    kernels = ((np.uint8, "bilinear"), (np.float32, "bicubic"), (np.float64, "lanczos"))
+    for dtype, interpolation in kernels:
         for channels in (1, 2, 3, 4, 5):
             for padding in ("fill", "zeros", "wrap"):
                 name = f"footprints {np.dtype(dtype).name} {channels} {interpolation} {padding}"
                 yield name, smoke.footprints(channels, dtype, interpolation, padding)
-    for number, gradient in enumerate(smoke.footprint_gradients(np.float32, "bilinear", "reflection")):
-        yield f"footprints gradient {number}", gradient
+    for dtype, mode in ((np.float32, "bilinear"), (np.float64, "bicubic")):
+        for number, gradient in enumerate(smoke.footprint_gradients(dtype, mode, "reflection")):
+            yield f"footprints {np.dtype(dtype).name} {mode} gradient {number}", gradient
 
 
 def _volumes() -> Iterator[tuple[str, Array]]:
@@ -86,14 +92,15 @@ def _volumes() -> Iterator[tuple[str, Array]]:
     points = rng.uniform(-1.6, 1.6, (1, 3, 4, 45, 3))
     points[0, 0, 0, :3] = (np.nan, 0, 0), (0, np.inf, -np.inf), (3e9, 0, -3e9)
     volumes, incoming = rng.standard_normal((1, 2, 4, 5, 6)), rng.standard_normal((1, 2, 3, 4, 45))
-    arrays, grid = (incoming.astype(np.float32), volumes.astype(np.float32)), points.astype(np.float32)
-    for padding in smoke.PADDING:
-        for mode in smoke.VOLUMES:
-            name = f"volumes {mode} {padding}"
-            yield name, stnwarp.grid_sample(arrays[1], grid, mode, padding)
-            to_volumes, to_grid = stnwarp.grid_sample_backward(*arrays, grid, mode, padding)
-            yield f"{name} to input", to_volumes
-            yield f"{name} to grid", to_grid
+    for dtype, paddings in ((np.float32, PAIRS), (np.float64, smoke.PADDING)):
+        for padding in paddings:
+            for mode in smoke.VOLUMES:
+                name, grid = f"volumes {np.dtype(dtype).name} {mode} {padding}", points.astype(dtype)
+                arrays = incoming.astype(dtype), volumes.astype(dtype)
+                yield name, stnwarp.grid_sample(arrays[1], grid, mode, padding)
+                to_volumes, to_grid = stnwarp.grid_sample_backward(*arrays, grid, mode, padding)
+                yield f"{name} to input", to_volumes
+                yield f"{name} to grid", to_grid
 
 
 def digests() -> Iterator[str]:
