@@ -30,7 +30,7 @@ BOUNDS_CHECK = bool(numba.config.BOUNDSCHECK) and not PLAIN_PYTHON
 # Why the internal classes cannot be used, where that is so.
 OBSTACLE: str | None = None
 _internal: dict[str, Any] = {}
-if not PLAIN_PYTHON and not BOUNDS_CHECK:
+if not PLAIN_PYTHON:
     try:
         from stnwarp.kernels.compiler.numba_pipeline import IrPipeline
     except Exception as error:  # whatever it is that another version raises
@@ -80,6 +80,7 @@ def kernel(function: _Function) -> _Function:
     """Compile `function` when `compiled_kernel` asks for it."""
     if FALLBACK:
         return NjitKernel(function, _DOCUMENTED)  # type: ignore[return-value]
-    wrappers: dict[str, Any] = {} if BOUNDS_CHECK else _NO_WRAPPERS
-    compiled: _Function = numba.njit(**_OPTIONS, **wrappers)(function)
+    # An index outside its array is an exception, for which Python has to call a kernel the way that Numba makes.
+    options = _DOCUMENTED if BOUNDS_CHECK else {**_OPTIONS, **_NO_WRAPPERS}
+    compiled: _Function = numba.njit(**options)(function)
     return compiled

@@ -110,8 +110,8 @@ class _RegistrationPass(LoweringPass):  # type: ignore[misc]
         return True
 
 
-# Of Numba's own passes those that kernels need: they have no closures, `with` blocks, rewrites or loops over tuples,
-# and raise nothing.
+# Of Numba's own passes those that kernels need: they have no closures, `with` blocks, rewrites, loops over tuples or
+# `raise` statements.
 _PASSES = (
     untyped_passes.TranslateByteCode,
     untyped_passes.FixupArgs,
