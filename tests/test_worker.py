@@ -39,13 +39,18 @@ BRIGHT, DARK = (np.full((9, 9), value, np.uint8) for value in (255, 51))
 
 def _processes(parent: int) -> list[int]:
     """The children of the process *parent*, but for those that have ended."""
-    gc.collect()
     found = []
     for each in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             state, above = (each / "stat").read_text().rpartition(")")[2].split()[:2]
             found += [int(each.name)] if int(above) == parent and state != "Z" else []
     return found
+
+
+def _own_processes() -> list[int]:
+    """The children of this process that something still holds on to."""
+    gc.collect()
+    return _processes(os.getpid())
 
 
 def _session(model: onnx.ModelProto) -> WorkerSession:
@@ -112,19 +117,19 @@ def test_a_stop_ends_the_run_under_way_and_no_other() -> None:
 @pytest.mark.parametrize("model", [doubling(24), looping()], ids=["loading", "trial"])
 def test_what_takes_too_long_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Any) -> None:
     monkeypatch.setattr(worker_session, "LONGEST", 1.0)
-    before = _processes(os.getpid())
+    before = _own_processes()
     with pytest.raises(CheckpointError, match="within 1 seconds"):
         Checkpoint.load(saved(model, tmp_path))
-    assert not {*_processes(os.getpid())} - {*before}
+    assert not {*_own_processes()} - {*before}
 
 
 def test_the_process_ends_with_its_checkpoint(tmp_path: Path) -> None:
-    before = _processes(os.getpid())
+    before = _own_processes()
     checkpoint = Checkpoint.load(saved(network(metadata=affine()), tmp_path))
-    [process] = {*_processes(os.getpid())} - {*before}
+    [process] = {*_own_processes()} - {*before}
     assert checkpoint.localise([BRIGHT])
     del checkpoint
-    assert process not in _processes(os.getpid())
+    assert process not in _own_processes()
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
 
@@ -393,8 +398,8 @@ def test_a_transformer_can_be_pickled(tmp_path: Path) -> None:
 def test_a_pickled_network_starts_its_process_when_it_is_run(tmp_path: Path) -> None:
     localiser = Localiser([Checkpoint.load(saved(network(metadata=affine()), tmp_path))])
     data = pickle.dumps(localiser)
-    before = _processes(os.getpid())
+    before = _own_processes()
     again = pickle.loads(data)
-    assert not {*_processes(os.getpid())} - {*before}
+    assert not {*_own_processes()} - {*before}
     assert again.localise([DARK])
-    assert len({*_processes(os.getpid())} - {*before}) == 1
+    assert len({*_own_processes()} - {*before}) == 1

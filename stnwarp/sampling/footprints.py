@@ -35,9 +35,7 @@ _SAMPLE = {
 _BOTH = 3  # axes
 _RIM_BITS = 64  # of an integer, see `stnwarp.kernels.geometry.rim`
 _MARGIN = 13  # boxes that footprints reach beyond the picture, for a kernel that reaches one output pixel
-
-
-NO_RIM = np.empty(0, np.uint64)
+_NO_RIM = np.empty(0, np.uint64)
 
 
 class Footprints(NamedTuple):
@@ -82,7 +80,7 @@ def footprints_of(
     if interpolation not in REACH:
         return None
     if mapping.kind == layout.AFFINE:  # whose rim kernels find by themselves
-        measures = antialias and any_shrinks(mapping.matrices)
+        measures = antialias and mapping.shrinks
     else:
         measures = antialias or _axes_that_fade(mapping) == _BOTH
     if not measures:
@@ -103,7 +101,7 @@ def unmeasured_footprints(source: Batch, output: Batch, mapping: Mapping, antial
     total, grid = output.shape[0] * output.shape[1], mapping.grid.astype(np.float64, copy=False)
     rows = np.full(2 * total, -1, np.int8)
     rows[1::2] = int(antialias)  # kernels that are collected and not run are those of pixels of all kinds
-    rim = np.zeros(total * -(-output.shape[2] // _RIM_BITS), np.uint64) if fades == _BOTH and not is_affine else NO_RIM
+    rim = np.zeros(total * -(-output.shape[2] // _RIM_BITS), np.uint64) if fades == _BOTH and not is_affine else _NO_RIM
     return Footprints(call, fades, mapping.matrices, grid, rows, rim)
 
 
@@ -120,20 +118,6 @@ def measure(footprints: Footprints, interpolation: Interpolation, antialias: boo
         _MEASURE(call, int(antialias), int(footprints.fades == _BOTH), *arrays, space, *band, REACH[interpolation])
 
     run_in_bands(measure_rows, len(footprints.rows) // 2, threads)
-
-
-def any_shrinks(matrices: NDArray[np.float64]) -> bool:
-    """Return whether an affine map of `matrices`, (9 * N,), output pixel to input pixel, makes a picture smaller.
-
-    Along some axis, that is: by the square of the larger singular value.
-    """
-    most = layout.NO_SHRINKING
-    for a, b, _, c, d, _, *_ in matrices.reshape(-1, 9).tolist():
-        whole, area = a * a + b * b + c * c + d * d, a * d - b * c
-        # The squares are the roots of s s - whole s + area area.
-        if whole > 2.0 * most or (most - whole) * most + area * area < 0.0:
-            return True
-    return False
 
 
 def sample_footprints(

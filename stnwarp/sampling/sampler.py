@@ -34,11 +34,12 @@ from stnwarp.sampling.arrays import (
     round_to,
     weight_type,
 )
-from stnwarp.sampling.footprints import NO_RIM, footprints_of, sample_footprints
+from stnwarp.sampling.footprints import footprints_of, sample_footprints
 from stnwarp.sampling.kernel_choice import plan
 from stnwarp.sampling.mapping import Mapping, grid_mapping, resolve_source, whole_pixels
 from stnwarp.sampling.volumes import sample_volumes
 
+_NO_RIM = PointerArgs(np.empty(0, np.uint64))
 # Unsigned integers by their size in bytes, for pixels that are copied and not looked at.
 _UNSIGNED = {np.dtype(kind).itemsize: np.dtype(kind) for kind in (np.uint8, np.uint16, np.uint32, np.uint64)}
 
@@ -146,10 +147,10 @@ def sample(
     fills = _fills(fill, source.shape[3], source.flat.dtype, kind)
     footprints = footprints_of(source, output, mapping, kind, antialias, threads)
     if footprints is None:
-        _sample_positions(source, output, mapping, kind, fills, NO_RIM, threads)
+        _sample_positions(source, output, mapping, kind, fills, _NO_RIM, threads)
         return
     if not footprints.are_everywhere:
-        _sample_positions(source, output, mapping, kind, fills, footprints.rim, threads)
+        _sample_positions(source, output, mapping, kind, fills, PointerArgs(footprints.rim), threads)
     sample_footprints(source, output, footprints, kind, fills, threads)
 
 
@@ -159,7 +160,7 @@ def _sample_positions(
     mapping: Mapping,
     kind: Interpolation,
     fills: PointerArgs,
-    rim: NDArray[np.uint64],
+    rim: PointerArgs,
     threads: int,
 ) -> None:
     """Sample every pixel of `output` by the interpolation of `kind` at its position alone."""
@@ -176,7 +177,7 @@ def _sample_positions(
 
     def sample_rows(band: tuple[int, int]) -> None:
         space = thread_workspace(layout.make_workspace, positions, weights)
-        rows(source.flat, output.flat, call, mapping.matrices, mapping.grid, fills, rim, space, *band)
+        rows(source.flat, output.flat, call, mapping.arrays, fills, rim, space, *band)
 
     run_in_bands(sample_rows, output.shape[0] * call.output_height, threads)
 

@@ -1,6 +1,7 @@
 """The kernels themselves: codes, machine code, specialisations, cache, and the same results without the compiler."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -45,64 +46,53 @@ def test_parts_of_the_work_space_do_not_overlap() -> None:
     assert all(array.ctypes.data % 64 == 0 for array in (places, offsets, weights, pixels))
 
 
-@compiled_only
-@pytest.mark.parametrize(
-    ("image", "interpolation", "kernel", "vectors"),
-    [
-        (
-            "np.zeros((8, 8, 3), np.uint8)",
-            "bilinear",
-            "forward.bilinear_uint8.bilinear_uint8_rows",
-            r"fmul .*<(8|16) x float>",
-        ),
-        (
-            "np.zeros((8, 8), np.uint8)",
-            "bilinear",
-            "forward.bilinear_uint8.bilinear_uint8_rows",
-            r"fmul .*<(8|16) x float>",
-        ),
-        (
-            "np.zeros((8, 8), np.float32)",
-            "bilinear",
-            "forward.bilinear_planar.bilinear_planar_rows",
-            r"fmul .*<(8|16) x float>",
-        ),
-        (
-            "np.zeros((8, 8, 3), np.float32)",
-            "bilinear",
-            "forward.bilinear_float.bilinear_float_rows",
-            r"fmul .*<4 x float>",
-        ),
-        ("np.zeros((8, 8, 3), np.float64)", "bilinear", "forward.bilinear.bilinear_rows", r"llvm\.masked\.gather"),
-        ("np.zeros((8, 8, 3), np.float32)", "nearest", "forward.nearest.nearest_rows", r"llvm\.masked\.gather"),
-        ("np.zeros((8, 8, 4), np.uint8)", "nearest", "forward.nearest.nearest_rows", r"llvm\.masked\.gather"),
-    ],
-)
-def test_sampling_loops_are_vectorised(image: str, interpolation: str, kernel: str, vectors: str) -> None:
-    """Vectors of pixels in LLVM's own code for a processor that has them, gathered where the neighbours are not
-    collected before; and nothing that counts references.
-    """
-    room, module, name = kernel.split(".")
-    code = f"""if True:
-        import re
+# What is warped, how, by which kernel, and what vectors look like in its code.
+LOOPS = [
+    ("(8, 8, 3), np.uint8", "bilinear", "forward.bilinear_uint8.bilinear_uint8_rows", r"fmul .*<(8|16) x float>"),
+    ("(8, 8), np.uint8", "bilinear", "forward.bilinear_uint8.bilinear_uint8_rows", r"fmul .*<(8|16) x float>"),
+    ("(8, 8), np.float32", "bilinear", "forward.bilinear_planar.bilinear_planar_rows", r"fmul .*<(8|16) x float>"),
+    ("(8, 8, 3), np.float32", "bilinear", "forward.bilinear_float.bilinear_float_rows", r"fmul .*<4 x float>"),
+    ("(8, 8, 3), np.float64", "bilinear", "forward.bilinear.bilinear_rows", r"llvm\.masked\.gather"),
+    ("(8, 8, 3), np.float32", "nearest", "forward.nearest.nearest_rows", r"llvm\.masked\.gather"),
+    ("(8, 8, 4), np.uint8", "nearest", "forward.nearest.nearest_rows", r"llvm\.masked\.gather"),
+]
+
+
+@pytest.fixture(scope="module")
+def codes_for_avx512(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """LLVM's own code of each of `LOOPS` for a processor with long vectors."""
+    folder = tmp_path_factory.mktemp("codes")
+    compiles = f"""if True:
+        from importlib import import_module
+        from pathlib import Path
         import numpy as np
         from stnwarp.kernels.compiler.compiled_kernel import collect_specialisations
-        from stnwarp.kernels.{room} import {module}
         from stnwarp import warp
-        with collect_specialisations() as needed:
-            warp({image}, np.eye(2, 3), interpolation={interpolation!r})
-        needed[0].compile()
-        text = next(iter({module}.{name}.inspect_llvm().values()))
-        assert re.search({vectors!r}, text), "the compiler no longer vectorises the sampling loop"
-        assert "NRT_incref" not in text, "references are counted inside the kernel"
+        for number, (image, interpolation, kernel, _) in enumerate({LOOPS!r}):
+            with collect_specialisations() as needed:
+                warp(np.zeros(*eval(f"({{image}},)")), np.eye(2, 3), interpolation=interpolation)
+            needed[0].compile()
+            module, name = kernel.rsplit(".", 1)
+            codes = getattr(import_module(f"stnwarp.kernels.{{module}}"), name).inspect_llvm()
+            (Path({str(folder)!r}) / str(number)).write_text([*codes.values()][-1])
     """
     run = _run(
-        code,
+        compiles,
         STNWARP_NUMBA_CACHE="0",
         NUMBA_CPU_NAME="skylake-avx512",
         NUMBA_CPU_FEATURES="+avx512f,+avx512bw,+avx512dq,+avx512vl,+avx2,+fma",
     )
     assert run.returncode == 0, run.stderr
+    return [(folder / str(number)).read_text() for number in range(len(LOOPS))]
+
+
+@compiled_only
+@pytest.mark.parametrize("number", range(len(LOOPS)), ids=[f"{image} {kind}" for image, kind, _, _ in LOOPS])
+def test_sampling_loops_are_vectorised(codes_for_avx512: list[str], number: int) -> None:
+    """Vectors of pixels, gathered where the neighbours are not collected before; and nothing that counts references."""
+    code, vectors = codes_for_avx512[number], LOOPS[number][-1]
+    assert re.search(vectors, code), "the compiler no longer vectorises the sampling loop"
+    assert "NRT_incref" not in code, "references are counted inside the kernel"
 
 
 @compiled_only

@@ -14,8 +14,8 @@ class PointerArgs:
 
     def __init__(self, *arrays: NDArray[np.generic]) -> None:
         self.arrays = arrays
-        self.types = "".join(array.dtype.char for array in arrays)
-        self.addresses = [array.ctypes.data for array in arrays]
+        self.types = "".join([array.dtype.char for array in arrays])
+        self.addresses = [address_of(array) for array in arrays]
 
 
 _thread = threading.local()
