@@ -10,7 +10,8 @@ The work space of a thread is four arrays. Their parts are BLOCK long and start 
   derivative of each with respect to the index before padding; for sampling, how much of each output pixel lies inside
   (COVERAGE), see `coverage`;
 - offsets, int64: of the upper left neighbour (FIRST), and from there to the right one (RIGHT) and the lower one (DOWN);
-  STEP is a table for affine maps, see `neighbours.tabulate_steps`;
+  STEP is a table for affine maps, see `neighbours.tabulate_steps`, and PREFETCH what is asked for under them, see
+  `prefetch`;
 - weights, float32 or float64: of the left, right, upper and lower neighbours (LEFT_WEIGHT, ...), and the fill's share
   (OUTSIDE_WEIGHT). A neighbour outside the image has weight 0 and an offset inside: it can be read without harm.
   STEP_X and STEP_Y belong to the table;
@@ -31,6 +32,7 @@ FIRST, RIGHT, DOWN = np.uintp(0), np.uintp(BLOCK), np.uintp(2 * BLOCK)
 LEFT_WEIGHT, RIGHT_WEIGHT, UPPER_WEIGHT = np.uintp(0), np.uintp(BLOCK), np.uintp(2 * BLOCK)
 LOWER_WEIGHT, OUTSIDE_WEIGHT = np.uintp(3 * BLOCK), np.uintp(4 * BLOCK)
 STEP, STEP_X, STEP_Y = np.uintp(3 * BLOCK), np.uintp(5 * BLOCK), np.uintp(6 * BLOCK)
+PREFETCH = np.uintp(4 * BLOCK)
 UPPER_NEIGHBOURS, LOWER_NEIGHBOURS = np.uintp(BLOCK), np.uintp(3 * BLOCK)
 
 # Kernels of many taps part offsets and weights in their own way, see `taps`: for blocks of at most TAP_BLOCK positions.
@@ -135,7 +137,10 @@ Workspace = tuple[NDArray[np.floating], NDArray[np.int64], NDArray[np.floating],
 
 def make_workspace(position_type: type[np.floating], weight_type: type[np.floating]) -> Workspace:
     """Make positions, offsets, weights and pixels for one thread; positions and weights of the types given."""
-    positions, offsets = aligned_zeros(3 * BLOCK, position_type), aligned_zeros(max(4 * BLOCK, TAP_OFFSETS), np.int64)
+    positions, offsets = (
+        aligned_zeros(3 * BLOCK, position_type),
+        aligned_zeros(max(4 * BLOCK + 3, TAP_OFFSETS), np.int64),
+    )
     return (
         positions,
         offsets,

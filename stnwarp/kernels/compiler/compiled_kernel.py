@@ -21,7 +21,7 @@ from stnwarp.kernels.compiler import memory_needs
 from stnwarp.kernels.compiler.arguments import PointerArgs, address_of, flatten
 from stnwarp.kernels.compiler.object_cache import cache_directory, from_cache, to_cache
 from stnwarp.kernels.compiler.shipped_objects import from_package, shipped_directory
-from stnwarp.kernels.compiler.target import processor, target_machine
+from stnwarp.kernels.compiler.target import is_code_small, processor, target_machine
 from stnwarp.resources import check_room
 
 _Function = Callable[[int], None]
@@ -281,7 +281,8 @@ def _link(symbol: str, code: bytes) -> _Function:
     """Return the function `symbol` of `code`, which takes the address of its arguments."""
     import llvmlite.binding as llvm
 
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine())
+    # llvmlite's own way to take memory keeps code and constants side by side.
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine(), use_lmm=is_code_small() or None)
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
     _engines.append(engine)

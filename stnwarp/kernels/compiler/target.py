@@ -19,9 +19,18 @@ def target_machine() -> Any:
     llvm.initialize_native_asmprinter()
     cpu, features = processor()
     target = llvm.Target.from_triple(llvm.get_process_triple())
-    return target.create_target_machine(
-        cpu=cpu, features=features, opt=3, reloc="default", codemodel="jitdefault", jit=True
-    )
+    model = {"reloc": "pic", "codemodel": "small"} if is_code_small() else {}
+    return target.create_target_machine(cpu=cpu, features=features, opt=3, jit=True, **model)
+
+
+def is_code_small() -> bool:
+    """Return whether kernels reach their constants by offsets of 32 bits; they must then lie in memory side by side.
+
+    Otherwise each constant takes an address of 64 bits, and often a register of a loop.
+    """
+    import llvmlite.binding as llvm
+
+    return "x86_64" in llvm.get_process_triple() and "linux" in llvm.get_process_triple()
 
 
 def processor() -> tuple[str, str]:

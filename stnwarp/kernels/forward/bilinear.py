@@ -34,7 +34,7 @@ from stnwarp.kernels.simd.mixed_precision import add_unless_zero, cast_like, mul
 def bilinear_rows(task: SampleTask, start: int, stop: int) -> None:
     """Sample rows [start, stop) of the batch's outputs, see `rows.sample_rows`."""
     inside, touching = all_neighbours_bounds(task.call, 0, SLACK), any_neighbour_bounds(task.call)
-    sample_rows(task, start, stop, inside, touching, BLOCK, 1, 1, _sample_block, 0)
+    sample_rows(task, start, stop, inside, touching, BLOCK, 1, 1, 0, _sample_block, 0)
 
 
 @inline

@@ -51,7 +51,7 @@ _ONE, _TWO = np.uintp(1), np.uintp(2)
 def bilinear_planar_rows(task: SampleTask, start: int, stop: int) -> None:
     """Sample rows [start, stop) of the batch's outputs, see `rows.sample_rows`; images of at least 2x2."""
     inside, touching = all_neighbours_bounds(task.call, 0, SLACK), any_neighbour_bounds(task.call)
-    sample_rows(task, start, stop, inside, touching, BLOCK, 1, 1, _sample_block, 0)
+    sample_rows(task, start, stop, inside, touching, BLOCK, 1, 1, 0, _sample_block, 0)
 
 
 @inline

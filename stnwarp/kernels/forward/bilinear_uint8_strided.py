@@ -40,7 +40,7 @@ _ONE, _TWO = np.uintp(1), np.uintp(2)
 def bilinear_uint8_strided_rows(task: SampleTask, start: int, stop: int, channels: int) -> None:
     """Sample rows [start, stop) of the batch's outputs, as `bilinear_uint8_rows`; of at least eight bytes."""
     inside, touching = all_neighbours_bounds(task.call, margin(channels), SLACK), any_neighbour_bounds(task.call)
-    sample_rows(task, start, stop, inside, touching, BLOCK, 1, 1, _sample_block, channels)
+    sample_rows(task, start, stop, inside, touching, BLOCK, 1, 1, 0, _sample_block, channels)
 
 
 @inline

@@ -74,7 +74,7 @@ def convolve_rows(
 ) -> None:
     """Sample rows [start, stop) of the batch's outputs; `taps` is a literal, `sample_block` calls `convolve_block`."""
     inside, touching = all_taps_bounds(task.call, taps), any_tap_bounds(task.call, taps)
-    sample_rows(task, start, stop, inside, touching, TAP_BLOCK, 0, 1, sample_block, taps)
+    sample_rows(task, start, stop, inside, touching, TAP_BLOCK, 0, 1, 0, sample_block, taps)
 
 
 @inline

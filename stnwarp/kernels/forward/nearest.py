@@ -33,7 +33,7 @@ def nearest_rows(task: SampleTask, start: int, stop: int, together: int) -> None
     It is compiled for each number of elements that are copied `together`: 1, or 3 for uint8 images (H, W, 3).
     """
     inside, touching = all_neighbours_bounds(task.call, 0, SLACK), any_neighbour_bounds(task.call)
-    sample_rows(task, start, stop, inside, touching, BLOCK, 0, 0, _sample_block, together)
+    sample_rows(task, start, stop, inside, touching, BLOCK, 0, 0, 0, _sample_block, together)
 
 
 @inline

@@ -8,6 +8,7 @@ import numpy as np
 from stnwarp.kernels.compiler.decorators import inline
 from stnwarp.kernels.geometry.coverage import axes_that_fade
 from stnwarp.kernels.geometry.neighbours import tabulate_steps
+from stnwarp.kernels.geometry.prefetch import tabulate_prefetch
 from stnwarp.kernels.geometry.regions import block_at, row_edges
 from stnwarp.kernels.geometry.rim import next_rim_span
 from stnwarp.kernels.layout import AFFINE, FADING, Block, Bounds, SampleTask
@@ -24,6 +25,7 @@ def sample_rows(
     longest: int,
     uses_steps: int,
     fades: int,
+    itemsize: int,
     sample_block: Callable[[SampleTask, Block, int, int], None],
     variant: int,
 ) -> None:
@@ -39,6 +41,7 @@ def sample_rows(
         uses_steps: a literal, 1 where `sample_block` reads the table of `tabulate_steps`.
         fades: a literal, 1 where the rim is sampled in a way of its own under the padding mode fill; where that is the
             mode of one axis alone, everything is.
+        itemsize: a literal, the bytes of an element of an input that `sample_block` prefetches; 0 where it does not.
         sample_block: called with the task, the block, what is known of its region, and `variant`.
         variant: a literal, what the kernel is compiled for: channels, or taps.
     """
@@ -48,6 +51,8 @@ def sample_rows(
         image, row = index // call.output_height, index % call.output_height
         if uses_steps == 1 and image != known and call.mapping == AFFINE:
             tabulate_steps(task, image)
+            if itemsize > 0:
+                tabulate_prefetch(task, image, itemsize)
             known = image
         edges = row_edges(call, task.matrices, image, row, inside, touching)
         column: Any = np.int64(0)  # a literal would have everything compiled once more
