@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 import stnwarp
+from stnwarp.transforms import MatrixTransform
 from tests.benchmarks.timing import Rounds, in_turns, seconds_of
 from tests.implementations.scenes import Scene, smooth_image, turned
 
@@ -16,20 +17,23 @@ _SIDE = 64
 
 
 def overheads(repeats: int) -> dict[str, tuple[float, float]]:
-    """For each way to call, the microseconds of a 64x64 output and of a 1x1 output of the same 64x64 input.
+    """For each way to call, the microseconds of a 64x64 output and of its first pixel alone, of the same 64x64 input.
 
     The second has one pixel for the kernel to do: it is what the call itself costs, and the difference is the pixels.
     """
     image = smooth_image(_SIDE, _SIDE, 3)
     scene = Scene(image, turned(17, (_SIDE, _SIDE)), (_SIDE, _SIDE))
     maps = np.ascontiguousarray(np.moveaxis(image, 2, 0)[None].astype(np.float32))
-    theta, matrix = scene.transform.theta[:2], scene.matrix[:2]
+    theta, matrix = scene.transform.theta, scene.matrix[:2]
+    first = [[1 / _SIDE, 0, 1 / _SIDE - 1], [0, 1 / _SIDE, 1 / _SIDE - 1], [0, 0, 1]]  # the first pixel is all there is
+    thetas = {(_SIDE, _SIDE): theta[:2].copy(), (1, 1): (theta @ first)[:2]}
+    transforms = {size: MatrixTransform(theta) for size, theta in thetas.items()}
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     ways: dict[str, Callable[[tuple[int, int]], Callable[[], object]]] = {
-        "warp, theta as an array": lambda size: partial(stnwarp.warp, image, theta, size),
-        "warp, a MatrixTransform": lambda size: partial(stnwarp.warp, image, scene.transform, size),
+        "warp, theta as an array": lambda size: partial(stnwarp.warp, image, thetas[size], size),
+        "warp, a MatrixTransform": lambda size: partial(stnwarp.warp, image, transforms[size], size),
         "warp, a grid": lambda size: partial(stnwarp.warp, image, scene.grid[: size[0], : size[1]]),
-        "spatial_transform": lambda size: partial(stnwarp.spatial_transform, maps, theta[None], size),
+        "spatial_transform": lambda size: partial(stnwarp.spatial_transform, maps, thetas[size][None], size),
         "cv2.warpAffine": lambda size: partial(cv2.warpAffine, image, matrix, size[::-1], flags=flags),
     }
     return {

@@ -15,8 +15,11 @@ from stnwarp.kernels.simd.memory import load_points, prefetch_source, store_poin
 from stnwarp.kernels.simd.mixed_precision import greatest, least
 
 _LINE = 64.0  # bytes that memory hands over at once
-# Rows of the input that a step of one column may take, and pixels from which on it leaves some out; both measured.
-_STEEP, _SPARSE = 0.9, 1.5
+# All measured: a row that takes no more columns for each row of the input runs down the image, and one that takes more
+# pixels than this for each of its own leaves some out.
+_DOWN, _SPARSE = 0.1, 1.5
+# Rows of the input for each column, between which all rows of the output ask for larger images than this, in bytes.
+_GENTLE, _STEEP, _SMALL = 0.5, 0.9, 1 << 22
 _AHEAD = 3.0  # rows of the output
 _ROWS_OF_LINE = 4.0  # that read a line of memory, from which on every second one asks for it
 _CACHED, _LARGE = 1 << 19, 1 << 24  # bytes of an image that need not be asked for, and of one that no cache holds
@@ -70,9 +73,10 @@ def _request(call: SampleCall, advance: Any, climb: Any, right: Any, down: Any, 
     advance, climb = abs(advance), abs(climb)
     # line * climb / area is how many rows read a line.
     every_second = (line * climb > _ROWS_OF_LINE * area) & (size < _LARGE)
+    every_second &= (climb < _GENTLE) | (climb > _STEEP) | (size < _SMALL)
     right, down = np.rint(right * _AHEAD), np.rint(down * _AHEAD)
     near = (abs(right) < _FAR) & (abs(down) < _FAR)
-    asks = (climb < _STEEP) | (climb > _SPARSE) | (advance > _SPARSE)
+    asks = (advance > _DOWN * climb) | (climb > _SPARSE) | (advance > _SPARSE)
     if size < _CACHED or not (near & asks):
         return np.int64(0), np.int64(0), np.int64(0)
     crossed = greatest(climb, advance / line)
