@@ -14,10 +14,19 @@ from stnwarp.array_like import as_array, native_dtype
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, Interpolation
 from stnwarp.errors import ParameterError, ShapeError
 from stnwarp.parallel import cache_calls
-from stnwarp.sampling.arrays import check_not_fill, check_sides, check_size, image_of, maps_of
+from stnwarp.sampling.arrays import (
+    batch_of_image,
+    batch_of_maps,
+    check_not_fill,
+    check_sides,
+    check_size,
+    image_of,
+    maps_of,
+)
 from stnwarp.sampling.grid_generator import sampling_grid
 from stnwarp.sampling.jacobians import grid_with_jacobians
 from stnwarp.sampling.mapping import Mapping, entries_mapping, grid_mapping, matrix_mapping, spline_mapping
+from stnwarp.sampling.prepared_warp import key_of, remember, repeat
 from stnwarp.sampling.sampler import sample_image, sample_maps
 from stnwarp.transforms import (
     Composition,
@@ -84,6 +93,12 @@ def warp(
 
     Source: Jaderberg et al. 2015, equations (1) and (5).
     """
+    key = None
+    if threads == 1:
+        key = key_of(image, transform, size, interpolation, padding_mode, fill, antialias, align_corners)
+        again = None if key is None else repeat(key, image)
+        if again is not None:
+            return again
     kind = conventions.interpolation(interpolation)
     picture = image_of(image, "image", kind)
     if picture.ndim not in (2, 3):
@@ -93,7 +108,10 @@ def warp(
     fades = conventions.padding_modes(padding_mode).fades
     by_footprints = kind is not Interpolation.NEAREST and (antialias or fades)
     mapping, output_size = mapping_of(transform, picture.shape[:2], size, padding_mode, align_corners, by_footprints)
-    return sample_image(picture, output_size, mapping, kind, fill, threads, antialias)
+    output = sample_image(picture, output_size, mapping, kind, fill, threads, antialias)
+    if key is not None:
+        remember(key, batch_of_image, picture, output, mapping, kind, fill, antialias)
+    return output
 
 
 def spatial_transform(
@@ -122,6 +140,10 @@ def spatial_transform(
         ShapeError: input, theta or size has the wrong shape.  DtypeError: input has a dtype it cannot have.
         ThetaError: theta is not finite.
     """
+    key = key_of(input, theta, "spatial_transform", size, mode, padding_mode, align_corners, antialias)
+    again = None if key is None else repeat(key, input)
+    if again is not None:
+        return again
     interpolation = conventions.interpolation(mode)
     check_not_fill(padding_mode)
     maps, thetas = maps_of(input, interpolation), as_array(theta, "theta")
@@ -137,7 +159,10 @@ def spatial_transform(
     else:
         matrices = pixel_matrices(thetas, input_size, (height, width), align_corners)
     mapping = matrix_mapping(matrices, padding_mode, align_corners)
-    return sample_maps(maps, (height, width), mapping, interpolation, antialias)
+    output = sample_maps(maps, (height, width), mapping, interpolation, antialias)
+    if key is not None and output.size:
+        remember(key, batch_of_maps, maps, output, mapping, interpolation, 0, antialias)
+    return output
 
 
 def mapping_of(

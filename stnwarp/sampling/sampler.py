@@ -17,6 +17,7 @@ from stnwarp.array_like import as_array, native_dtype
 from stnwarp.conventions import DEFAULT_ALIGN_CORNERS, Interpolation
 from stnwarp.kernels import layout
 from stnwarp.kernels.compiler.arguments import PointerArgs, thread_workspace
+from stnwarp.kernels.compiler.compiled_kernel import CompiledKernel
 from stnwarp.parallel import run_in_bands
 from stnwarp.sampling.arrays import (
     Batch,
@@ -39,7 +40,7 @@ from stnwarp.sampling.kernel_choice import plan
 from stnwarp.sampling.mapping import Mapping, grid_mapping, resolve_source, whole_pixels
 from stnwarp.sampling.volumes import sample_volumes
 
-_NO_RIM = PointerArgs(np.empty(0, np.uint64))
+NO_RIM = PointerArgs(np.empty(0, np.uint64))
 # Unsigned integers by their size in bytes, for pixels that are copied and not looked at.
 _UNSIGNED = {np.dtype(kind).itemsize: np.dtype(kind) for kind in (np.uint8, np.uint16, np.uint32, np.uint64)}
 
@@ -144,10 +145,10 @@ def sample(
     """Fill `output` (writeable, not overlapping `source`) by bands of rows, one band for each of `threads`."""
     kind = interpolation if type(interpolation) is Interpolation else conventions.interpolation(interpolation)
     threads = threads if threads == 1 else check_threads(threads)
-    fills = _fills(fill, source.shape[3], source.flat.dtype, kind)
+    fills = fill_arguments(fill, source.shape[3], source.flat.dtype, kind)
     footprints = footprints_of(source, output, mapping, kind, antialias, threads)
     if footprints is None:
-        _sample_positions(source, output, mapping, kind, fills, _NO_RIM, threads)
+        _sample_positions(source, output, mapping, kind, fills, NO_RIM, threads)
         return
     if not footprints.are_everywhere:
         _sample_positions(source, output, mapping, kind, fills, PointerArgs(footprints.rim), threads)
@@ -164,25 +165,34 @@ def _sample_positions(
     threads: int,
 ) -> None:
     """Sample every pixel of `output` by the interpolation of `kind` at its position alone."""
-    dtype = source.flat.dtype
     if source.pixels is not None:
         source = resolve_source(source, source.pixels, output, mapping, kind)
     if kind == Interpolation.NEAREST:
         source, output, fills = _whole_pixels(source, output, fills)
-    modes = (kind, mapping.kind, mapping.padding, mapping.padding_y, bool(mapping.align_corners), mapping.grid_stride)
-    layouts = (source.flat.nbytes, *source[1:4], *output[1:3])
-    rows, call, positions = plan(modes, source.flat.dtype, *layouts)
-    # Nearest has no weights; their type decides which kernel is compiled, and one is enough.
-    weights = np.float32 if kind is Interpolation.NEAREST else weight_type(dtype)
+    rows, call, *types = plan_positions(source, output, mapping, kind)
 
     def sample_rows(band: tuple[int, int]) -> None:
-        space = thread_workspace(layout.make_workspace, positions, weights)
+        space = thread_workspace(layout.make_workspace, *types)
         rows(source.flat, output.flat, call, mapping.arrays, fills, rim, space, *band)
 
     run_in_bands(sample_rows, output.shape[0] * call.output_height, threads)
 
 
-def _fills(fill: ArrayLike, channels: int, dtype: np.dtype[np.generic], interpolation: Interpolation) -> PointerArgs:
+def plan_positions(
+    source: Batch, output: Batch, mapping: Mapping, kind: Interpolation
+) -> tuple[CompiledKernel, layout.SampleCall, type[np.floating], type[np.floating]]:
+    """Return the kernel, the numbers it is called with, and the types of positions and weights in its work space."""
+    modes = (kind, mapping.kind, mapping.padding, mapping.padding_y, bool(mapping.align_corners), mapping.grid_stride)
+    layouts = (source.flat.nbytes, *source[1:4], *output[1:3])
+    # Nearest has no weights; their type decides which kernel is compiled, and one is enough.
+    weights = np.float32 if kind is Interpolation.NEAREST else weight_type(source.flat.dtype)
+    return *plan(modes, source.flat.dtype, *layouts), weights
+
+
+def fill_arguments(
+    fill: ArrayLike, channels: int, dtype: np.dtype[np.generic], interpolation: Interpolation
+) -> PointerArgs:
+    """Return `fill_values` as kernels take them."""
     if isinstance(fill, int | float):
         return _uniform_fills(fill, channels, dtype, interpolation)
     return PointerArgs(fill_values(fill, channels, dtype, interpolation))

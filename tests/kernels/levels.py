@@ -1,15 +1,19 @@
 """Small work for every kernel; `python -m tests.kernels.levels` prints a digest of the bytes of each result.
 
-Whatever processor kernels are compiled for, they are to print the same; `test_levels.py` compares two.
+Kernels are compiled for one level of processors after the other, from the same text of LLVM's, and are to print the
+same; `test_levels.py` compares that.
 """
 
 import hashlib
+import os
 from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 import stnwarp
+from stnwarp.kernels.compiler import compiled_kernel
+from stnwarp.kernels.compiler.target import LEVELS, processor
 from tests import smoke
 from tests.positions import warp
 
@@ -110,5 +114,19 @@ def digests() -> Iterator[str]:
             yield f"{hashlib.sha256(np.ascontiguousarray(result).tobytes()).hexdigest()[:16]} {name}"
 
 
+def print_level(level: str) -> None:
+    """Print all digests, with the level before each, of kernels that are compiled for it."""
+    os.environ |= {"NUMBA_CPU_NAME": level, "NUMBA_CPU_FEATURES": LEVELS[level]}
+    assert processor() == (level, LEVELS[level])
+    for kernel in compiled_kernel._kernels:
+        kernel._loaded = {}
+    names: list[str] = []
+    with compiled_kernel.on_compile(names.append):
+        for digest in digests():
+            print(level, digest)  # noqa: T201
+    assert len(names) == sum(len(kernel.specialisations) for kernel in compiled_kernel._kernels) > 20
+
+
 if __name__ == "__main__":
-    print(*digests(), sep="\n")  # noqa: T201
+    for each in LEVELS:
+        print_level(each)

@@ -176,6 +176,10 @@ class CompiledKernel:
         """The types of arrays this kernel has been loaded for in this process."""
         return list(self._loaded)
 
+    def loaded(self, types: str) -> _Function | None:
+        """Return the kernel for arrays of `types`, if it has been loaded."""
+        return self._loaded.get(types)
+
     def _group(self, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return the kernel's own arguments: the leading ones packed into its task."""
         if self._task is None:
