@@ -25,7 +25,7 @@ from stnwarp.kernels.compiler.compiled_kernel import (
 )
 from stnwarp.kernels.compiler.object_cache import can_cache
 from stnwarp.rectangle import crop_size
-from stnwarp.sampling.mapping import any_shrinks
+from stnwarp.sampling.footprints import any_shrinks
 from stnwarp.transforms import ImageWarp, MatrixTransform, pixel_entries
 
 # Of so many images the headers are read: kinds that only come up later are compiled then.

@@ -80,7 +80,7 @@ def footprints_of(
     if interpolation not in REACH:
         return None
     if mapping.kind == layout.AFFINE:  # whose rim kernels find by themselves
-        measures = antialias and mapping.shrinks
+        measures = antialias and any_shrinks(mapping.matrices)
     else:
         measures = antialias or _axes_that_fade(mapping) == _BOTH
     if not measures:
@@ -118,6 +118,20 @@ def measure(footprints: Footprints, interpolation: Interpolation, antialias: boo
         _MEASURE(call, int(antialias), int(footprints.fades == _BOTH), *arrays, space, *band, REACH[interpolation])
 
     run_in_bands(measure_rows, len(footprints.rows) // 2, threads)
+
+
+def any_shrinks(matrices: NDArray[np.float64]) -> bool:
+    """Return whether an affine map of `matrices`, (9 * N,), output pixel to input pixel, makes a picture smaller.
+
+    Along some axis, that is: by the square of the larger singular value.
+    """
+    most = layout.NO_SHRINKING
+    for a, b, _, c, d, _, *_ in matrices.reshape(-1, 9).tolist():
+        whole, area = a * a + b * b + c * c + d * d, a * d - b * c
+        # The squares are the roots of s s - whole s + area area.
+        if whole > 2.0 * most or (most - whole) * most + area * area < 0.0:
+            return True
+    return False
 
 
 def sample_footprints(

@@ -1,7 +1,6 @@
 """The gradients of the sampler, with a grid and fused with the generator."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -147,7 +146,7 @@ def spatial_transform_backward(
         matrices = pixel_matrices(thetas, input_size, output_size, align_corners)
         mapping = matrix_mapping(matrices, padding_mode, align_corners)
         if thetas.shape[1] == 3:
-            mapping = replace(mapping, kind=layout.PROJECTIVE)  # the last row has a gradient, whatever it is
+            mapping = mapping._replace(kind=layout.PROJECTIVE)  # the last row has a gradient, whatever it is
         gradients = differentiate_antialiased if antialias else differentiate
         to_input = gradients(maps, incoming, mapping, mode, to_bands, output_mask[0], threads)
     else:  # refused for the same reasons

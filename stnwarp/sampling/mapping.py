@@ -5,8 +5,7 @@ Convention: matrices map output pixel index to input pixel index; grids hold nor
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,6 @@ from numpy.typing import NDArray
 from stnwarp import conventions
 from stnwarp.conventions import Interpolation
 from stnwarp.kernels import layout
-from stnwarp.kernels.compiler.arguments import PointerArgs
 from stnwarp.sampling.arrays import PADDING_CODES, Batch, Sides
 from stnwarp.sampling.views import Region, View, flat_copy, region_copy, view_of
 from stnwarp.transforms.frame import axis_of
@@ -29,9 +27,8 @@ _EXACT = 2.0**48  # times the unit that they are measured in, numbers are exact 
 _REACH = 6  # pixels beyond a position: 3 that an interpolation reads, and some for rounding
 
 
-@dataclass(eq=False)
-class Mapping:
-    """Where each output pixel is read: see `stnwarp.kernels.geometry.coordinates`. One may serve many calls."""
+class Mapping(NamedTuple):
+    """Where each output pixel is read: see `stnwarp.kernels.geometry.coordinates`."""
 
     kind: int
     matrices: NDArray[np.float64]
@@ -40,16 +37,6 @@ class Mapping:
     padding_y: int  # of the rows
     align_corners: bool
     grid_stride: int  # points from the grid of one image to that of the next
-
-    @cached_property
-    def arrays(self) -> PointerArgs:
-        """Matrices and grid, as kernels take them."""
-        return PointerArgs(self.matrices, self.grid)
-
-    @cached_property
-    def shrinks(self) -> bool:
-        """Whether an affine map makes a picture smaller."""
-        return any_shrinks(self.matrices)
 
 
 def grid_mapping(grid: NDArray[np.generic], padding_mode: str, align_corners: bool, kind: int = layout.GRID) -> Mapping:
@@ -75,32 +62,16 @@ def matrix_mapping(matrices: NDArray[np.float64], padding_mode: str, align_corne
     return Mapping(kind, flat, _NOTHING, *_padding_codes(padding_mode), align_corners, 0)
 
 
-@lru_cache(maxsize=256)  # a folder has one theta and few sizes, and its small images would wait for this
-def entries_mapping(entries: tuple[float, ...], padding_mode: str, align_corners: bool, front: float) -> Mapping:
+def entries_mapping(entries: list[float], padding_mode: str, align_corners: bool, front: float) -> Mapping:
     """Return `matrix_mapping` of one matrix, given by its nine entries.
 
     `front` has the sign of the third homogeneous coordinate in front of the horizon, for kernels the positive one; of
     an affine matrix it does not matter.
     """
-    is_affine = entries[6:] == (0.0, 0.0, 1.0)
-    if not front > 0.0 and not is_affine:
-        entries = tuple(-entry for entry in entries)
-    kind = layout.AFFINE if is_affine else layout.PROJECTIVE
+    if not front > 0.0 and entries[6:] != [0.0, 0.0, 1.0]:
+        entries = [-entry for entry in entries]
+    kind = layout.AFFINE if entries[6:] == [0.0, 0.0, 1.0] else layout.PROJECTIVE
     return Mapping(kind, np.array(entries), _NOTHING, *_padding_codes(padding_mode), align_corners, 0)
-
-
-def any_shrinks(matrices: NDArray[np.float64]) -> bool:
-    """Return whether an affine map of `matrices`, (9 * N,), output pixel to input pixel, makes a picture smaller.
-
-    Along some axis, that is: by the square of the larger singular value.
-    """
-    most = layout.NO_SHRINKING
-    for a, b, _, c, d, _, *_ in matrices.reshape(-1, 9).tolist():
-        whole, area = a * a + b * b + c * c + d * d, a * d - b * c
-        # The squares are the roots of s s - whole s + area area.
-        if whole > 2.0 * most or (most - whole) * most + area * area < 0.0:
-            return True
-    return False
 
 
 def _padding_codes(padding_mode: str) -> tuple[int, int]:

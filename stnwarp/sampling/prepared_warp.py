@@ -12,9 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from stnwarp.conventions import Interpolation
 from stnwarp.kernels import layout
-from stnwarp.kernels.compiler.arguments import thread_workspace
+from stnwarp.kernels.compiler.arguments import PointerArgs, thread_workspace
 from stnwarp.kernels.compiler.prepared_call import PreparedCall
 from stnwarp.sampling.arrays import Batch
+from stnwarp.sampling.footprints import any_shrinks
 from stnwarp.sampling.mapping import Mapping
 from stnwarp.sampling.sampler import NO_RIM, fill_arguments, plan_positions
 from stnwarp.sampling.views import writeable
@@ -47,7 +48,8 @@ class PreparedWarp:
     ) -> None:
         rows, call, *self._space = plan_positions(source, target, mapping, kind)
         self._shape, self._dtype = shape, source.flat.dtype
-        arguments = (call, mapping.arrays, fill_arguments(fill, source.shape[3], self._dtype, kind), NO_RIM)
+        places = PointerArgs(mapping.matrices, mapping.grid)
+        arguments = (call, places, fill_arguments(fill, source.shape[3], self._dtype, kind), NO_RIM)
         space = thread_workspace(layout.make_workspace, *self._space)
         band = (0, target.shape[0] * call.output_height)
         self._call = PreparedCall(rows, 2 * self._dtype.char, arguments, space, band)
@@ -101,7 +103,7 @@ def remember(
             _prepared.clear()
         _prepared[key] = None
     elif _prepared[key] is None:
-        reads_positions = mapping.kind == layout.AFFINE and not (antialias and mapping.shrinks)
+        reads_positions = mapping.kind == layout.AFFINE and not (antialias and any_shrinks(mapping.matrices))
         is_plain = kind is not Interpolation.NEAREST and output.dtype == array.dtype and array.dtype.char != "e"
         _prepared[key] = (
             reads_positions

@@ -173,7 +173,7 @@ def _sample_positions(
 
     def sample_rows(band: tuple[int, int]) -> None:
         space = thread_workspace(layout.make_workspace, *types)
-        rows(source.flat, output.flat, call, mapping.arrays, fills, rim, space, *band)
+        rows(source.flat, output.flat, call, mapping.matrices, mapping.grid, fills, rim, space, *band)
 
     run_in_bands(sample_rows, output.shape[0] * call.output_height, threads)
 

@@ -36,9 +36,9 @@ def pixel_matrix(theta: MatrixLike, input_size: Size, output_size: Size, align_c
     return np.array(pixel_entries(theta, input_size, output_size, align_corners)).reshape(3, 3)
 
 
-def pixel_entries(theta: MatrixLike, input_size: Size, output_size: Size, align_corners: bool) -> tuple[float, ...]:
+def pixel_entries(theta: MatrixLike, input_size: Size, output_size: Size, align_corners: bool) -> list[float]:
     """Return the nine entries of `pixel_matrix`, row by row."""
-    return _entries(tuple(_numbers(theta)), *input_size, *output_size, align_corners)
+    return list(_entries(tuple(_numbers(theta)), *input_size, *output_size, align_corners))
 
 
 @lru_cache(maxsize=256)  # a folder has one theta and few sizes, and its small images would wait for this

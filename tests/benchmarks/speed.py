@@ -24,7 +24,7 @@ from tests.benchmarks.timing import Rounds, in_turns, use_one_thread
 _OURS = "stnwarp"
 SMALL_SHAPES = ((2, 2, 9, 12), (1, 3, 10, 12), (5, 1, 11, 12), (2, 4, 13, 12))  # to try the benchmark out
 _LARGE_COPY = 200_000_000  # bytes: beyond every cache
-_CALL_TARGET, _THREADS_TARGET = 15, 1.7
+_CALL_TARGET, _THREADS_TARGET = 10, 1.7
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
