@@ -160,7 +160,7 @@ def spatial_transform(
         matrices = pixel_matrices(thetas, input_size, (height, width), align_corners)
     mapping = matrix_mapping(matrices, padding_mode, align_corners)
     output = sample_maps(maps, (height, width), mapping, interpolation, antialias)
-    if key is not None and output.size:
+    if key is not None:
         remember(key, batch_of_maps, maps, output, mapping, interpolation, 0, antialias)
     return output
 

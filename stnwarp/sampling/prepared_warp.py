@@ -61,6 +61,7 @@ class PreparedWarp:
         return output if self._call.run(writeable(array), output, space) else None
 
 
+_UNKNOWN = object()
 # None after the first time, False where there is nothing to prepare.
 _prepared: dict[Hashable, PreparedWarp | bool | None] = {}
 
@@ -98,15 +99,17 @@ def remember(
     antialias: bool,
 ) -> None:
     """Take notice of a warp from `array` to `output`, batches by `batch_of`; the second time, prepare it."""
-    if key not in _prepared:
+    before = _prepared.get(key, _UNKNOWN)  # asked once: other threads may forget all meanwhile
+    if before is _UNKNOWN:
         if len(_prepared) >= _MOST:
             _prepared.clear()
         _prepared[key] = None
-    elif _prepared[key] is None:
+    elif before is None:
         reads_positions = mapping.kind == layout.AFFINE and not (antialias and any_shrinks(mapping.matrices))
-        is_plain = kind is not Interpolation.NEAREST and output.dtype == array.dtype and array.dtype.char != "e"
+        is_interpolated = kind is not Interpolation.NEAREST and output.dtype == array.dtype != np.float16
         _prepared[key] = (
             reads_positions
-            and is_plain
+            and is_interpolated
+            and output.size > 0
             and PreparedWarp(batch_of(array), batch_of(output), output.shape, mapping, kind, fill)
         )

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stnwarp import warp
+from stnwarp import spatial_transform, warp
 from stnwarp.errors import ParameterError
 from stnwarp.kernels.compiler.compiled_kernel import collect_specialisations
 from stnwarp.sampling import prepared_warp
@@ -133,6 +133,25 @@ def test_kernels_of_prepared_warps_are_collected() -> None:
     with collect_specialisations() as needed:
         warp(image, THETA)
     assert [each.kernel.name for each in needed] == ["bilinear_uint8_rows"]
+
+
+def test_the_third_batch_is_that_of_thetas_never_seen_before() -> None:
+    rng = np.random.default_rng(3)
+    thetas = np.stack([THETA, 0.9 * THETA, THETA - 0.1])
+    for _ in range(4):
+        maps = rng.random((3, 2, 20, 30), dtype=np.float32)
+        ours = spatial_transform(maps, thetas, (25, 31), "bilinear", "border")
+        single = [
+            spatial_transform(each[None], theta[None], (25, 31), "bilinear", "border")
+            for each, theta in zip(maps, thetas, strict=True)
+        ]
+        np.testing.assert_array_equal(ours, np.concatenate(single), strict=True)
+
+
+def test_pictures_without_channels_stay_without() -> None:
+    for _ in range(4):
+        assert warp(np.zeros((5, 6, 0), np.uint8), THETA).shape == (5, 6, 0)
+        assert spatial_transform(np.zeros((1, 0, 5, 6)), THETA[None]).shape == (1, 0, 5, 6)
 
 
 def test_no_more_than_some_are_kept(prepared: dict[Any, Any], monkeypatch: pytest.MonkeyPatch) -> None:
