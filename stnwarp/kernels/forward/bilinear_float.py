@@ -30,7 +30,7 @@ def bilinear_float_rows(task: SampleTask, start: int, stop: int, channels: int) 
     It is compiled for each number of channels.
     """
     inside, touching = all_neighbours_bounds(task.call, _margin(channels), SLACK), any_neighbour_bounds(task.call)
-    sample_rows(task, start, stop, inside, touching, BLOCK, 1, 1, 4, _sample_block, channels)
+    sample_rows(task, start, stop, inside, touching, BLOCK, 1, 1, _FLOAT, _sample_block, channels)
 
 
 @inline

@@ -69,7 +69,7 @@ def bilinear_uint8_rows(task: SampleTask, start: int, stop: int, channels: int) 
     It is compiled for each number of channels: what belongs to others is left out.
     """
     inside, touching = all_neighbours_bounds(task.call, margin(channels), SLACK), any_neighbour_bounds(task.call)
-    sample_rows(task, start, stop, inside, touching, BLOCK, 1, 1, 1, _sample_block, channels)
+    sample_rows(task, start, stop, inside, touching, BLOCK, 1, 1, _BYTE, _sample_block, channels)
 
 
 @inline
